@@ -1,0 +1,31 @@
+//! A client of Globus: Globus Auth and Globus Transfer over HTTPS.
+//!
+//! It knows nothing of axum, of settings or of sessions: it takes URLs, a clock and credentials, and could become a
+//! crate of its own any day. Names are those of the OAuth2 and OpenID Connect standards and of the Globus Python SDK.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`environment`] | where the services of Globus are |
+//! | [`http`] | the one HTTP client: time and size limits, no redirects |
+//! | [`error`] | error documents of Globus, and whose fault a failure is |
+//! | [`auth`] | [`AuthClient`](auth::AuthClient): tokens, revocation, introspection, userinfo, the logout page |
+//! | [`flow`] | [`AuthorizationCodeFlowManager`](flow::AuthorizationCodeFlowManager) and PKCE |
+//! | [`scopes`] | names of well-known scopes |
+//! | [`tokens`] | token responses: one token per resource server |
+//! | [`provider`] | discovery document and key set, kept in memory |
+//! | [`id_token`] | verification of id_tokens |
+//! | [`authorizer`] | what goes into the `Authorization` header |
+//! | [`transfer`] | [`TransferClient`](transfer::TransferClient): collections and endpoints |
+
+pub mod auth;
+pub mod authorizer;
+pub mod environment;
+pub mod error;
+pub mod flow;
+pub mod http;
+pub mod id_token;
+pub mod provider;
+mod query;
+pub mod scopes;
+pub mod tokens;
+pub mod transfer;

@@ -1,0 +1,110 @@
+//! Token responses: one token per resource server.
+
+use serde::Deserialize;
+use time::{Duration, OffsetDateTime};
+
+use super::error::CallError;
+use crate::secret::{AccessToken, IdToken, RefreshToken};
+
+/// The token of one resource server.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Whose API it is for: `transfer.api.globus.org`, a client id, …
+    pub resource_server: String,
+    /// The scopes that were granted, in Globus's order.
+    pub scopes: Vec<String>,
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The refresh token, when offline access was asked for.
+    pub refresh_token: Option<RefreshToken>,
+    /// When the access token stops working.
+    pub expires_at: OffsetDateTime,
+}
+
+/// What the token endpoint answers to a grant (Globus Auth developer guide, "token response"; RFC 6749 section 5.1).
+#[derive(Clone, Debug)]
+pub struct TokenResponse {
+    tokens: Vec<Token>,
+    id_token: Option<IdToken>,
+}
+
+/// The document as it is sent. Members that this crate does not use are passed over.
+#[derive(Deserialize)]
+pub(crate) struct Document {
+    #[serde(flatten)]
+    top: TokenDocument,
+    other_tokens: Vec<TokenDocument>,
+    id_token: Option<IdToken>,
+}
+
+#[derive(Deserialize)]
+struct TokenDocument {
+    access_token: AccessToken,
+    refresh_token: Option<RefreshToken>,
+    token_type: String,
+    scope: String,
+    resource_server: String,
+    #[serde(default)]
+    expires_in: i64,
+}
+
+impl TokenResponse {
+    pub(crate) fn new(document: Document, now: OffsetDateTime) -> Result<Self, CallError> {
+        let mut tokens: Vec<Token> = Vec::with_capacity(1 + document.other_tokens.len());
+        for document in std::iter::once(document.top).chain(document.other_tokens) {
+            let token = Token::new(document, now)?;
+            match tokens.iter_mut().find(|known| known.resource_server == token.resource_server) {
+                Some(known) => *known = token,
+                None => tokens.push(token),
+            }
+        }
+        Ok(Self { tokens, id_token: document.id_token })
+    }
+
+    /// The tokens in Globus's order: each resource server once. Where a response names one twice, the later
+    /// document counts, in the place of the first.
+    #[must_use]
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The token of a resource server.
+    #[must_use]
+    pub fn by_resource_server(&self, resource_server: &str) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.resource_server == resource_server)
+    }
+
+    /// The one token that has all the scopes of a space-separated text; `None` when a scope was not granted, when the
+    /// scopes belong to more than one resource server, or when the text names no scope.
+    #[must_use]
+    pub fn by_scopes(&self, scopes: &str) -> Option<&Token> {
+        let mut holders = scopes
+            .split_whitespace()
+            .map(|scope| self.tokens.iter().rfind(|token| token.scopes.iter().any(|granted| granted == scope)));
+        let first = holders.next()??;
+        holders
+            .all(|holder| holder.is_some_and(|token| token.resource_server == first.resource_server))
+            .then_some(first)
+    }
+
+    /// The id_token, when `openid` was granted: not verified.
+    #[must_use]
+    pub fn id_token(&self) -> Option<&IdToken> {
+        self.id_token.as_ref()
+    }
+}
+
+impl Token {
+    fn new(document: TokenDocument, now: OffsetDateTime) -> Result<Self, CallError> {
+        if !document.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(CallError::Malformed { what: "the token is of a type other than Bearer".to_owned() });
+        }
+        Ok(Self {
+            scopes: document.scope.split_whitespace().map(ToOwned::to_owned).collect(),
+            expires_at: now.saturating_add(Duration::seconds(document.expires_in.max(0))),
+            resource_server: document.resource_server,
+            access_token: document.access_token,
+            refresh_token: document.refresh_token,
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! A server-side web portal: people log in with Globus Auth, the portal keeps one token per resource server in a session
+//! on the server, uses the tokens for them, and logs out completely.
+//!
+//! ```text
+//! browser ──HTTP──> routes ──> session ──> store: memory, SQLite (values sealed, ids hashed)
+//!                     │  └──> pages (askama)
+//!                     └─────> globus ──HTTPS──> Globus Auth, Transfer
+//!                                               (or the sandbox: the same services, in this process, on loopback)
+//! ```
+//!
+//! The map, from the ground up. A module imports from the layers above its own line and from none below; a test holds
+//! that.
+//!
+//! | layer | module | what it holds |
+//! |---|---|---|
+//! | ground | [`secret`] | secrets that do not print, random values, constant-time equality |
+//! | ground | [`clock`] | the one door for time |
+//! | protocol | [`globus`] | the client of Globus: flow, tokens, id_tokens, Transfer; knows nothing of the rest |
+//! | settings | [`settings`] | the settings: read, checked, every problem reported at once |
+//! | memory | [`session`] | what we keep about a browser: logins under way, sessions, tokens, stores |
+//! | words | [`pages`] | one struct a template; the stylesheet |
+//! | core | [`state`] | what every handler can reach, built from the settings |
+//! | core | [`error`] | what goes wrong: status, what the visitor reads, what the log gets |
+//! | core | [`telemetry`] | the log, and the one line a request leaves |
+//! | web | [`routes`] | the route table, one file a page, and [`LoggedIn`](routes::logged_in::LoggedIn) |
+//! | process | [`server`] | bind, serve, sweep, stop |
+//! | process | [`cli`] | the commands |
+//! | aside | [`sandbox`] | a stand-in for Globus, which shares nothing with the rest, so that it cannot share a mistake |
+//!
+//! One login, to read along: `routes/login.rs` from top to bottom, then [`session::login_attempt`], [`globus::flow`],
+//! [`globus::id_token`], [`session::records`] and [`session::tokens`].
+
+pub mod cli;
+pub mod clock;
+pub mod error;
+pub mod globus;
+pub mod pages;
+pub mod routes;
+pub mod sandbox;
+pub mod secret;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod state;
+pub mod telemetry;

@@ -1,0 +1,7 @@
+//! `globus-portal`: see [`globus_portal::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    globus_portal::cli::run()
+}
