@@ -1,0 +1,171 @@
+//! Logins under way, without a store.
+//!
+//! One small cookie binds the browser: a random value, the same for every tab. `state` is itself sealed: the time, the
+//! path to return to, and a hash of that cookie. The nonce and the code verifier are derived from `state` and the
+//! cookie with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
+//! nothing.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    return_path::ReturnPath,
+    seal::{KeyRing, Purpose, SealError, hash},
+};
+use crate::{
+    globus::flow::FlowSecrets,
+    secret::{CodeVerifier, equal, random_bytes, random_text},
+};
+
+/// How long a person may take at Globus: registering there can take a while.
+pub const MAX_AGE: Duration = Duration::minutes(30);
+
+const BINDING: usize = 24;
+const TIME: usize = 8;
+const HASH: usize = 32;
+const SALT: usize = 16;
+
+/// The value of the cookie that ties logins to one browser.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BrowserBinding(String);
+
+impl BrowserBinding {
+    /// A new one: 192 random bits.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(random_text::<BINDING>())
+    }
+
+    /// The one a browser sent, when it has the form of ours.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+        (bytes.len() == BINDING).then(|| Self(value.to_owned()))
+    }
+
+    /// The cookie's value.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+
+    fn hash(&self) -> [u8; HASH] {
+        hash(&[b"browser binding", self.0.as_bytes()])
+    }
+}
+
+impl std::fmt::Debug for BrowserBinding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BrowserBinding([REDACTED])")
+    }
+}
+
+/// A login that came back in the browser that began it, in time.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Where to go afterwards.
+    pub next: ReturnPath,
+    /// The random values it began with.
+    pub secrets: FlowSecrets,
+    /// Names the state in the list of spent ones.
+    pub state_hash: [u8; 32],
+    /// When the state stops opening, and so need not be remembered as spent any longer.
+    pub expires: OffsetDateTime,
+}
+
+/// Why a `state` does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// It is not ours, or was begun in another browser.
+    #[error("the state is not one that this browser was given")]
+    Foreign,
+    /// It was begun too long ago; `next` is where it wanted to go.
+    #[error("the login was begun too long ago")]
+    Expired {
+        /// Where to go after a new login.
+        next: ReturnPath,
+    },
+}
+
+/// Begins logins, and recognises them when they come back.
+#[derive(Debug)]
+pub struct LoginAttempts {
+    root: String,
+}
+
+impl LoginAttempts {
+    /// For a portal whose pages are below `root` (empty, or a path without a slash at its end).
+    #[must_use]
+    pub fn new(root: String) -> Self {
+        Self { root }
+    }
+
+    /// Begins a login.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn begin(
+        &self,
+        keys: &KeyRing,
+        browser: &BrowserBinding,
+        next: &ReturnPath,
+        now: OffsetDateTime,
+    ) -> Result<FlowSecrets, SealError> {
+        let plain = [
+            &now.unix_timestamp().to_be_bytes()[..],
+            &browser.hash(),
+            &random_bytes::<SALT>(),
+            next.as_str().as_bytes(),
+        ]
+        .concat();
+        let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
+        secrets(keys, browser, state, 0).ok_or(SealError)
+    }
+
+    /// Opens a `state` that came back to a browser.
+    ///
+    /// # Errors
+    /// [`AttemptError`].
+    pub fn open(
+        &self,
+        keys: &KeyRing,
+        browser: Option<&BrowserBinding>,
+        state: &str,
+        now: OffsetDateTime,
+    ) -> Result<Attempt, AttemptError> {
+        let browser = browser.ok_or(AttemptError::Foreign)?;
+        let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Foreign)?;
+        let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Foreign)?;
+        let (began, binding, next) = split(&opened.plain).ok_or(AttemptError::Foreign)?;
+        if !equal(binding, &browser.hash()) {
+            return Err(AttemptError::Foreign);
+        }
+        // Judged again where it is used: the rules may have changed since, or the root.
+        let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
+        let expires = began + MAX_AGE;
+        if now >= expires {
+            return Err(AttemptError::Expired { next });
+        }
+        let state_hash = hash(&[b"state", state.as_bytes()]);
+        let secrets = secrets(keys, browser, state.to_owned(), opened.key).ok_or(AttemptError::Foreign)?;
+        Ok(Attempt { next, secrets, state_hash, expires })
+    }
+}
+
+fn split(plain: &[u8]) -> Option<(OffsetDateTime, &[u8], &str)> {
+    let (time, rest) = plain.split_first_chunk::<TIME>()?;
+    let (binding, rest) = rest.split_at_checked(HASH)?;
+    let (_salt, next) = rest.split_at_checked(SALT)?;
+    let began = OffsetDateTime::from_unix_timestamp(i64::from_be_bytes(*time)).ok()?;
+    Some((began, binding, std::str::from_utf8(next).ok()?))
+}
+
+fn secrets(keys: &KeyRing, browser: &BrowserBinding, state: String, key: usize) -> Option<FlowSecrets> {
+    let text = |label: &[u8]| {
+        let bytes = keys.derive(key, label, &[state.as_bytes(), browser.0.as_bytes()])?;
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    };
+    let nonce = text(b"nonce")?;
+    let verifier = CodeVerifier::new(text(b"code verifier")?);
+    Some(FlowSecrets { state, nonce, verifier })
+}

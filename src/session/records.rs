@@ -1,0 +1,117 @@
+//! tower-sessions' records in our store: the id is hashed, the record sealed, its age judged by our clock.
+
+use async_trait::async_trait;
+use time::Duration;
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
+    session_store,
+};
+
+use super::{
+    Vault,
+    seal::{Purpose, hash},
+    session_key,
+    store::{SessionKey, SessionRow, StoreError},
+    user::person_of,
+};
+
+/// How much later than the last note a use is noted again: not every page view needs a write.
+const TOUCH_EVERY: Duration = Duration::minutes(1);
+
+/// Our store as tower-sessions wants it.
+#[derive(Clone, Debug)]
+pub struct Records(Vault);
+
+impl Records {
+    /// Keeps records in this vault.
+    #[must_use]
+    pub fn new(vault: Vault) -> Self {
+        Self(vault)
+    }
+
+    fn seal(&self, key: SessionKey, record: &Record) -> session_store::Result<Vec<u8>> {
+        let plain =
+            serde_json::to_vec(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))?;
+        let sealed = self.0.keys.seal(Purpose::Session, &key.0, &plain);
+        sealed.map_err(|error| session_store::Error::Encode(error.to_string()))
+    }
+
+    /// Notes the use of a session, and seals it anew if a key of before sealed it.
+    async fn keep_up(
+        &self,
+        key: SessionKey,
+        row: &SessionRow,
+        record: &Record,
+        stale: bool,
+    ) -> session_store::Result<()> {
+        let now = self.0.clock.now();
+        if now - row.last_seen >= TOUCH_EVERY {
+            self.0.store.touch_session(key, now).await.map_err(backend)?;
+        }
+        if stale {
+            self.0.store.update_record(key, &self.seal(key, record)?).await.map_err(backend)?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SessionStore for Records {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        let now = self.0.clock.now();
+        loop {
+            // Always a new id: tower-sessions would go on with the id of a session that it has just deleted, and so with
+            // one that somebody else may know.
+            record.id = Id::default();
+            let key = session_key(record.id);
+            let row = SessionRow {
+                record: self.seal(key, record)?,
+                person: hash(&[b"person", person_of(&record.data).as_bytes()]),
+                last_seen: now,
+                ends: now + self.0.lifetimes.absolute,
+            };
+            if self.0.store.create_session(key, &row).await.map_err(backend)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes onto a session that exists, and onto no other: one that has ended while this request was under way stays
+    /// ended.
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        let key = session_key(record.id);
+        self.0.store.update_record(key, &self.seal(key, record)?).await.map_err(backend)?;
+        Ok(())
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let key = session_key(*id);
+        let Some(row) = self.0.store.session(key).await.map_err(backend)? else { return Ok(None) };
+        let now = self.0.clock.now();
+        if row.ends <= now || row.last_seen + self.0.lifetimes.idle <= now {
+            self.0.end(key).await.map_err(backend)?;
+            return Ok(None);
+        }
+        // A record that no key opens is none: its key has been taken away.
+        let Some(opened) = self.0.keys.open(Purpose::Session, &key.0, &row.record) else { return Ok(None) };
+        let data = serde_json::from_slice(&opened.plain).map_err(|_| decode())?;
+        let record = Record { id: *id, data, expiry_date: row.ends };
+        self.keep_up(key, &row, &record, opened.is_stale()).await?;
+        Ok(Some(record))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        self.0.end(session_key(*id)).await.map_err(backend)?;
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn backend(error: StoreError) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}
+
+fn decode() -> session_store::Error {
+    session_store::Error::Decode("the record is not a JSON object".to_owned())
+}

@@ -1,0 +1,65 @@
+//! Where a login goes afterwards: a path on this site and nothing else.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// The longest path that is kept, in bytes. It travels inside `state`, in a URL.
+pub const MAX_LENGTH: usize = 1024;
+
+/// A path on this site, with its query, that is safe to put into a `Location` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnPath(String);
+
+impl ReturnPath {
+    /// The path a visitor asked for, when it is one that a login may lead to.
+    ///
+    /// Refused: whatever is not a plain absolute path (another scheme or host in any spelling, `//`, `\`, dot segments,
+    /// control characters, as they are or percent-encoded), what is longer than [`MAX_LENGTH`], and our own `/login`,
+    /// `/logout`, `/oauth2/…` below `root`, which would lead round in circles.
+    #[must_use]
+    pub fn parse(asked: &str, root: &str) -> Option<Self> {
+        let plain = asked.len() <= MAX_LENGTH && asked.starts_with('/') && asked.bytes().all(|b| b.is_ascii_graphic());
+        if !plain || asked.contains(['\\', '#']) {
+            return None;
+        }
+        let (path, _query) = asked.split_once('?').unwrap_or((asked, ""));
+        if !is_canonical(path) || leads_in_circles(path, root) {
+            return None;
+        }
+        Some(Self(asked.to_owned()))
+    }
+
+    /// The front page.
+    #[must_use]
+    pub fn front(root: &str) -> Self {
+        Self(format!("{root}/"))
+    }
+
+    /// The path and query.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a browser and a server would both read the path as it stands: no empty or dot segment, and nothing
+/// percent-encoded that a decoder could take for a separator, a dot or a control character.
+fn is_canonical(path: &str) -> bool {
+    let decoded: Vec<u8> = percent_decode_str(path).collect();
+    let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'.' | b'%')).count();
+    let as_written = Url::options()
+        .base_url(Url::parse("http://localhost").ok().as_ref())
+        .parse(path)
+        .is_ok_and(|url| url.host_str() == Some("localhost") && url.path() == path);
+    as_written
+        && !path.contains("//")
+        && std::str::from_utf8(&decoded).is_ok()
+        && !decoded.iter().any(|b| b.is_ascii_control() || *b == b'\\')
+        && separators(&decoded) == path.bytes().filter(|b| matches!(b, b'/' | b'.')).count()
+}
+
+fn leads_in_circles(path: &str, root: &str) -> bool {
+    let own = path.strip_prefix(root).unwrap_or(path);
+    let first = own.split('/').nth(1).unwrap_or_default();
+    matches!(first, "login" | "logout" | "signed-out" | "oauth2")
+}

@@ -1,0 +1,184 @@
+//! Sealing: what we keep is readable only with the key, and only for the purpose and place it was sealed for.
+//!
+//! Keys are derived from `SECRET_KEY` by purpose (HKDF-SHA256, RFC 5869), so nothing that was sealed for one purpose
+//! opens for another. A sealed value is a version byte, the id of the key, a random nonce and the output of
+//! AES-256-GCM-SIV (RFC 8452), which stays safe even if a nonce should ever repeat.
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey},
+    digest,
+    hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
+};
+
+use crate::secret::{SecretKey, random_bytes};
+
+const VERSION: u8 = 1;
+const KEY_ID: usize = 4;
+const NONCE: usize = 12;
+const HEAD: usize = 1 + KEY_ID + NONCE;
+
+/// What a value is sealed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The `state` of a login under way.
+    LoginState,
+    /// The record of a session.
+    Session,
+    /// The tokens of one resource server.
+    Token,
+}
+
+impl Purpose {
+    fn info(self) -> &'static [u8] {
+        match self {
+            Self::LoginState => b"globus-portal/1/login-state",
+            Self::Session => b"globus-portal/1/session",
+            Self::Token => b"globus-portal/1/token",
+        }
+    }
+}
+
+/// The keys: the first seals and opens, the others only open.
+#[derive(Debug)]
+pub struct KeyRing {
+    keys: Vec<Key>,
+}
+
+struct Key {
+    id: [u8; KEY_ID],
+    root: Prk,
+    login_state: LessSafeKey,
+    session: LessSafeKey,
+    token: LessSafeKey,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({:02x?})", self.id)
+    }
+}
+
+/// A value that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// What had been sealed.
+    pub plain: Vec<u8>,
+    /// The index of the key that sealed it: 0 is the current one, others are keys of before.
+    pub key: usize,
+}
+
+impl Opened {
+    /// Whether it was sealed with a key of before: seal it anew.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.key > 0
+    }
+}
+
+/// Sealing failed: the text is larger than the cipher takes.
+#[derive(Debug, thiserror::Error)]
+#[error("the value cannot be sealed")]
+pub struct SealError;
+
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+impl KeyRing {
+    /// Derives the keys from `SECRET_KEY` and `SECRET_KEY_FALLBACKS`.
+    #[must_use]
+    pub fn new(current: &SecretKey, fallbacks: &[SecretKey]) -> Self {
+        Self { keys: std::iter::once(current).chain(fallbacks).map(Key::derive).collect() }
+    }
+
+    /// Seals `plain` for a purpose and a place: `place` must be the same when it is opened.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal(&self, purpose: Purpose, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        let key = self.keys.first().ok_or(SealError)?;
+        let nonce = random_bytes::<NONCE>();
+        let mut body = plain.to_vec();
+        key.of(purpose)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut body)
+            .map_err(|_| SealError)?;
+        Ok([&[VERSION][..], &key.id, &nonce, &body].concat())
+    }
+
+    /// Opens what was sealed for this purpose and place, by any of the keys. Nothing, when it was not.
+    #[must_use]
+    pub fn open(&self, purpose: Purpose, place: &[u8], sealed: &[u8]) -> Option<Opened> {
+        let (head, body) = sealed.split_at_checked(HEAD)?;
+        let (&version, rest) = head.split_first()?;
+        let (id, nonce) = rest.split_at(KEY_ID);
+        if version != VERSION {
+            return None;
+        }
+        self.keys.iter().enumerate().filter(|(_, key)| key.id == id).find_map(|(index, key)| {
+            let mut body = body.to_vec();
+            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+            let plain = key.of(purpose).open_in_place(nonce, Aad::from(place), &mut body).ok()?;
+            Some(Opened { plain: plain.to_vec(), key: index })
+        })
+    }
+
+    /// 32 bytes that follow from `parts` by the key with this index (0 is the current one): a secret that need not be
+    /// kept, because it can be derived again. `label` separates uses.
+    #[must_use]
+    pub fn derive(&self, key: usize, label: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+        let key = self.keys.get(key)?;
+        Some(expand(&key.root, &[b"globus-portal/1/derive/", label, b"/", &hash(parts)]))
+    }
+}
+
+impl Key {
+    fn derive(secret: &SecretKey) -> Self {
+        let root = Salt::new(HKDF_SHA256, b"globus-portal").extract(secret.expose_secret().as_bytes());
+        let sealing = |purpose: Purpose| sealing_key(&expand::<32>(&root, &[purpose.info()]));
+        Self {
+            id: expand(&root, &[b"globus-portal/1/key-id"]),
+            login_state: sealing(Purpose::LoginState),
+            session: sealing(Purpose::Session),
+            token: sealing(Purpose::Token),
+            root,
+        }
+    }
+
+    fn of(&self, purpose: Purpose) -> &LessSafeKey {
+        match purpose {
+            Purpose::LoginState => &self.login_state,
+            Purpose::Session => &self.session,
+            Purpose::Token => &self.token,
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "32 bytes are what this cipher takes")]
+fn sealing_key(bytes: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, bytes).expect("32 bytes are a key"))
+}
+
+#[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
+fn expand<const N: usize>(root: &Prk, info: &[&[u8]]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let okm = root.expand(info, Length(N)).expect("a short output");
+    okm.fill(&mut bytes).expect("the length asked for");
+    bytes
+}
+
+/// SHA-256 over parts, each with its length in front, so that no two lists of parts have the same text.
+#[must_use]
+pub fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}

@@ -1,0 +1,143 @@
+//! The contract of a session store. Every store passes the same test.
+//!
+//! A store keeps bytes it cannot read: values come sealed, and sessions are named by a hash of their id, so that a dump
+//! of the store gives neither a token nor a working cookie. What it can read is what it needs to find and to age rows:
+//! the hash of the person's identity, resource servers, and times.
+//!
+//! What every store guarantees:
+//!
+//! - **An ended session stays ended.** Nothing but [`Store::create_session`] makes one; every other write happens only
+//!   onto a session that exists.
+//! - **A token is replaced by compare-and-set**: of two writers who read the same version, one wins and one is told.
+//! - **No token is forgotten**: ending a session moves its tokens, in the same transaction, to the list of tokens to
+//!   revoke, where they stay until that is done.
+//! - **A state is spent once**, however many ask at the same time.
+
+mod memory;
+mod sqlite;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+pub use self::{memory::MemoryStore, sqlite::SqliteStore};
+
+/// The store cannot do what was asked: it is down, slow, read-only or full. Nothing is known of the session.
+#[derive(Debug, thiserror::Error)]
+#[error("the session store: {0}")]
+pub struct StoreError(pub String);
+
+/// Names a session in the store: a hash of its id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionKey(pub [u8; 32]);
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKey({:02x}{:02x}…)", self.0[0], self.0[1])
+    }
+}
+
+/// A session as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The sealed record.
+    pub record: Vec<u8>,
+    /// A hash of the person's identity, to find all sessions of one person.
+    pub person: [u8; 32],
+    /// When it was last used, to the minute.
+    pub last_seen: OffsetDateTime,
+    /// When it ends, however much it is used.
+    pub ends: OffsetDateTime,
+}
+
+/// The sealed tokens of a session for one resource server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    /// Whose API they are for.
+    pub resource_server: String,
+    /// The sealed tokens.
+    pub sealed: Vec<u8>,
+    /// Counts the writes, from 1; given by the store.
+    pub version: i64,
+    /// How long it makes sense to try to revoke them.
+    pub revoke_until: OffsetDateTime,
+}
+
+/// Tokens of a session that has ended, to be revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationRow {
+    /// Names the row.
+    pub id: i64,
+    /// The session they belonged to: the place they were sealed for.
+    pub session: SessionKey,
+    /// Whose API they are for.
+    pub resource_server: String,
+    /// The sealed tokens.
+    pub sealed: Vec<u8>,
+}
+
+/// A session store. Times are given by the caller, whose clock judges age; they are kept to the second.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Begins a session. Whether it did: false when the key is taken.
+    async fn create_session(&self, key: SessionKey, row: &SessionRow) -> Result<bool, StoreError>;
+
+    /// A session, whatever its age.
+    async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError>;
+
+    /// Replaces the record of a session that exists. Whether it does.
+    async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError>;
+
+    /// Notes that a session that exists is in use.
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Ends a session: from now on there is none with this key, and its tokens are due to be revoked at `now`. Whether
+    /// there was one.
+    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// Up to `limit` sessions that were last seen at or before `idle_since`, or whose end has come.
+    async fn aged_sessions(
+        &self,
+        now: OffsetDateTime,
+        idle_since: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<SessionKey>, StoreError>;
+
+    /// Adds the tokens of a resource server to a session that exists, with version 1. Whether it does, and had none.
+    async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError>;
+
+    /// The tokens of a session for one resource server.
+    async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError>;
+
+    /// All tokens of a session, in the order of their resource servers.
+    async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError>;
+
+    /// Replaces tokens whose version still is `row.version`; the version then counts one more. Whether it was.
+    async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError>;
+
+    /// Puts tokens on the list of those to revoke, due at `now`.
+    async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Takes up to `limit` of the tokens that are due to be revoked, of one session or of any, and makes them due again
+    /// at `again`, so that nobody else takes them meanwhile.
+    async fn claim_revocations(
+        &self,
+        session: Option<SessionKey>,
+        now: OffsetDateTime,
+        again: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<RevocationRow>, StoreError>;
+
+    /// Takes tokens off the list: they are revoked.
+    async fn finish_revocation(&self, id: i64) -> Result<(), StoreError>;
+
+    /// Spends a state, and remembers it until `until`. Whether it was not spent before.
+    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// Forgets spent states whose time is over, and tokens that there is no sense in revoking any longer.
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Reads and writes, and leaves nothing behind.
+    async fn probe(&self) -> Result<(), StoreError>;
+}
