@@ -1,0 +1,188 @@
+//! Settings: read from a file in the style of Flask, from the environment, and checked as a whole.
+//!
+//! Order of precedence: environment (`GLOBUS_PORTAL_<KEY>`), file, default. A secret may come from a file of its own:
+//! `<KEY>_FILE`. All problems are reported at once, and none shows the value of a secret.
+
+mod check;
+mod sources;
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use time::Duration;
+use url::Url;
+
+pub use self::sources::Sources;
+use crate::{
+    globus::environment::Environment,
+    secret::{ClientSecret, SecretKey},
+};
+
+/// What a key is for; decides how its value is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// Its value is never shown, and `<KEY>_FILE` may name a file that holds it.
+    Secret,
+    /// As the Python SDK knows it: read from the environment under exactly this name too.
+    Sdk,
+}
+
+/// Every key there is.
+const KEYS: &[(&str, Kind)] = &[
+    ("SERVER_NAME", Kind::Plain),
+    ("PREFERRED_URL_SCHEME", Kind::Plain),
+    ("APPLICATION_ROOT", Kind::Plain),
+    ("LISTEN", Kind::Plain),
+    ("SECRET_KEY", Kind::Secret),
+    ("SECRET_KEY_FALLBACKS", Kind::Secret),
+    ("APP_CLIENT_ID", Kind::Plain),
+    ("APP_CLIENT_SECRET", Kind::Secret),
+    ("PORTAL_CLIENT_ID", Kind::Plain),
+    ("PORTAL_CLIENT_SECRET", Kind::Secret),
+    ("APP_NAME", Kind::Plain),
+    ("SCOPES", Kind::Plain),
+    ("REFRESH_TOKENS", Kind::Plain),
+    ("SESSION_STORE", Kind::Secret),
+    ("SESSION_COOKIE_NAME", Kind::Plain),
+    ("SESSION_IDLE_SECONDS", Kind::Plain),
+    ("PERMANENT_SESSION_LIFETIME", Kind::Plain),
+    ("GLOBUS_SDK_ENVIRONMENT", Kind::Sdk),
+    ("GLOBUS_SDK_SERVICE_URL_AUTH", Kind::Sdk),
+    ("GLOBUS_SDK_SERVICE_URL_TRANSFER", Kind::Sdk),
+    ("GLOBUS_SDK_SERVICE_URL_GROUPS", Kind::Sdk),
+    ("TRUSTED_PROXIES", Kind::Plain),
+    ("LOG_FORMAT", Kind::Plain),
+];
+
+/// The settings of a portal, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Public host, with its port where it is not the scheme's own (`SERVER_NAME`).
+    pub server_name: String,
+    /// Public scheme, `http` or `https` (`PREFERRED_URL_SCHEME`).
+    pub scheme: String,
+    /// Path that all pages are below: empty, or `/portal` without a slash at its end (`APPLICATION_ROOT`).
+    pub root: String,
+    /// Address to bind (`LISTEN`).
+    pub listen: SocketAddr,
+    /// Derives every key (`SECRET_KEY`).
+    pub secret_key: SecretKey,
+    /// Keys of before, which still open what they sealed (`SECRET_KEY_FALLBACKS`).
+    pub secret_key_fallbacks: Vec<SecretKey>,
+    /// The registered app (`APP_CLIENT_ID`).
+    pub client_id: String,
+    /// Its secret (`APP_CLIENT_SECRET`).
+    pub client_secret: ClientSecret,
+    /// The name on the pages (`APP_NAME`).
+    pub app_name: String,
+    /// What to ask Globus for; `openid` is among them (`SCOPES`).
+    pub scopes: Vec<String>,
+    /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
+    pub refresh_tokens: bool,
+    /// Where sessions are kept (`SESSION_STORE`).
+    pub session_store: StoreKind,
+    /// The session cookie's name, with its prefix (`SESSION_COOKIE_NAME`).
+    pub session_cookie_name: String,
+    /// A session that is unused for so long ends (`SESSION_IDLE_SECONDS`).
+    pub session_idle: Duration,
+    /// A session ends at this age (`PERMANENT_SESSION_LIFETIME`).
+    pub session_lifetime: Duration,
+    /// Where Globus is (`GLOBUS_SDK_…`).
+    pub environment: Environment,
+    /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).
+    pub trusted_proxies: Vec<IpNet>,
+    /// How the log looks (`LOG_FORMAT`).
+    pub log_format: LogFormat,
+    /// The front page of the sandbox, when the portal runs on it.
+    pub sandbox: Option<Url>,
+    /// What works and is not right: to be logged at the start.
+    pub warnings: Vec<String>,
+}
+
+/// Where sessions are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In this process (`memory`).
+    Memory,
+    /// In a file (`sqlite:PATH`).
+    Sqlite(PathBuf),
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people (`pretty`).
+    Pretty,
+    /// For machines, one object a line (`json`).
+    Json,
+}
+
+/// Credentials of the sandbox's app, for a portal that runs on it.
+#[derive(Clone, Copy, Debug)]
+pub struct SandboxClient {
+    /// Its client id.
+    pub client_id: &'static str,
+    /// Its secret: no secret, for it opens nothing real.
+    pub client_secret: &'static str,
+}
+
+impl Settings {
+    /// Reads and checks the settings.
+    ///
+    /// # Errors
+    /// [`Problems`]: every problem there is.
+    pub fn load(sources: &Sources) -> Result<Self, Problems> {
+        let (values, problems) = sources.read();
+        check::check(values, problems, sources)
+    }
+
+    /// Points the settings at a sandbox that has begun to listen.
+    #[must_use]
+    pub fn on_sandbox(mut self, base: &Url) -> Self {
+        self.environment = Environment::at(base);
+        self.sandbox = Some(base.clone());
+        self
+    }
+
+    /// The public URL of a path of ours, for example of `/login`.
+    #[must_use]
+    pub fn public_url(&self, path: &str) -> String {
+        format!("{}://{}{}{path}", self.scheme, self.server_name, self.root)
+    }
+
+    /// Whether browsers reach the portal by https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+}
+
+/// One problem: where it is and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, as it was written.
+    pub key: String,
+    /// Where the value came from; nothing for a key that is missing.
+    pub origin: Option<String>,
+    /// What was expected, and how to mend it.
+    pub text: String,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "" } else { "s" };
+        write!(f, "{} problem{plural} in the settings:", self.0.len())?;
+        for Problem { key, origin, text } in &self.0 {
+            match origin {
+                Some(origin) => write!(f, "\n  {key} (from {origin}): {text}")?,
+                None => write!(f, "\n  {key}: {text}")?,
+            }
+        }
+        Ok(())
+    }
+}

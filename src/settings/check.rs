@@ -1,0 +1,376 @@
+//! From values to settings: every key is read, and every problem is noted.
+
+use std::{
+    io::IsTerminal as _,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use config::ValueKind;
+use ipnet::IpNet;
+use time::Duration;
+use url::{Host, Url};
+
+use super::{
+    LogFormat, Problem, Problems, Settings, Sources, StoreKind,
+    sources::{Found, Values},
+};
+use crate::{
+    globus::{
+        environment::{Environment, with_slash},
+        scopes,
+    },
+    secret::{ClientSecret, SecretKey, random_text},
+};
+
+/// `SECRET_KEY` must have this many bytes wherever the portal is more than a trial on one machine.
+const MIN_SECRET_KEY: usize = 32;
+/// Keys that everybody can read in our documentation.
+const PUBLISHED_KEYS: &[&str] = &["abc123!", "replace me with what globus-portal generate-key prints"];
+const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
+const GENERATE: &str = "`globus-portal generate-key` prints a good one";
+
+const IDLE_SECONDS: i64 = 8 * 60 * 60;
+const LIFETIME_SECONDS: i64 = 31 * 24 * 60 * 60;
+
+/// Reads values one by one, and notes what is wrong with them.
+struct Reader {
+    values: Values,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Reader {
+    fn problem(&mut self, key: &str, origin: Option<String>, text: impl Into<String>) {
+        self.problems.push(Problem { key: key.to_owned(), origin, text: text.into() });
+    }
+
+    /// A text and its origin.
+    fn text(&mut self, key: &str) -> Option<(String, String)> {
+        let Found { value, origin } = self.values.remove(key)?;
+        match value.kind {
+            ValueKind::Table(_) | ValueKind::Array(_) => {
+                self.problem(key, Some(origin), "expected one text");
+                None
+            }
+            _ => value.into_string().ok().map(|text| (text.trim().to_owned(), origin)),
+        }
+    }
+
+    /// A value that `parse` makes of a text; what it says is wrong is noted.
+    fn parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let (text, origin) = self.text(key)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.problem(key, Some(origin), problem);
+                None
+            }
+        }
+    }
+
+    /// A list, or a text with spaces or commas between its items.
+    fn list(&mut self, key: &str, separators: &[char]) -> Option<(Vec<String>, String)> {
+        let Found { value, origin } = self.values.remove(key)?;
+        let items = match value.kind {
+            ValueKind::Array(items) => items.into_iter().map(|item| item.into_string().ok()).collect(),
+            ValueKind::Table(_) => None,
+            _ => value
+                .into_string()
+                .ok()
+                .map(|text| text.split(separators).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()),
+        };
+        if items.is_none() {
+            self.problem(key, Some(origin.clone()), "expected a list of texts, as in ['one', 'two']");
+        }
+        Some((items?, origin))
+    }
+
+    fn seconds(&mut self, key: &str, default: i64) -> Duration {
+        let parsed = self.parsed(key, |text| match text.parse::<i64>() {
+            Ok(seconds @ 60..=315_360_000) => Ok(seconds),
+            _ => Err("expected a whole number of seconds, from 60 to ten years".to_owned()),
+        });
+        Duration::seconds(parsed.unwrap_or(default))
+    }
+}
+
+/// Checks everything. A value that is wrong is replaced by its default, so that the rest can be checked too.
+pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
+    let mut reader = Reader { values, problems, warnings: Vec::new() };
+    let address = PublicAddress::read(&mut reader, sources.sandbox.is_some());
+    let secret_key = secret_key(&mut reader, &address);
+    let (client_id, client_secret) = credentials(&mut reader, sources, &address);
+    let https = address.scheme == "https";
+    let settings = Settings {
+        listen: listen(&mut reader),
+        secret_key_fallbacks: fallbacks(&mut reader),
+        app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
+        scopes: scopes(&mut reader),
+        refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
+        session_store: reader.parsed("SESSION_STORE", store).unwrap_or_else(|| default_store(sources)),
+        session_cookie_name: cookie_name(&mut reader, https),
+        session_idle: reader.seconds("SESSION_IDLE_SECONDS", IDLE_SECONDS),
+        session_lifetime: reader.seconds("PERMANENT_SESSION_LIFETIME", LIFETIME_SECONDS),
+        environment: environment(&mut reader),
+        trusted_proxies: trusted_proxies(&mut reader),
+        log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
+        server_name: address.server_name,
+        scheme: address.scheme,
+        root: address.root,
+        secret_key,
+        client_id,
+        client_secret,
+        sandbox: None,
+        warnings: std::mem::take(&mut reader.warnings),
+    };
+    if reader.problems.is_empty() { Ok(settings) } else { Err(Problems(reader.problems)) }
+}
+
+/// Under what address people reach the portal.
+struct PublicAddress {
+    server_name: String,
+    scheme: String,
+    root: String,
+    loopback: bool,
+}
+
+impl PublicAddress {
+    fn read(reader: &mut Reader, sandbox: bool) -> Self {
+        let origin = reader.values.get("SERVER_NAME").map(|found| found.origin.clone());
+        let server_name = reader.parsed("SERVER_NAME", server_name).unwrap_or_else(|| "localhost:5000".to_owned());
+        let loopback = is_loopback(&server_name);
+        if sandbox && !loopback {
+            let text = "the sandbox is for one machine only: with --sandbox this must be a loopback name such as localhost:5000";
+            reader.problem("SERVER_NAME", origin, text);
+        }
+        let default = if loopback { "http" } else { "https" };
+        let scheme = reader.parsed("PREFERRED_URL_SCHEME", |text| match text {
+            "https" => Ok(text.to_owned()),
+            "http" if loopback => Ok(text.to_owned()),
+            "http" => Err(
+                "http would show everybody's session on the way; use https, for only a loopback name may go without"
+                    .to_owned(),
+            ),
+            _ => Err("expected http or https".to_owned()),
+        });
+        let root = reader.parsed("APPLICATION_ROOT", root).unwrap_or_default();
+        Self { server_name, scheme: scheme.unwrap_or_else(|| default.to_owned()), root, loopback }
+    }
+}
+
+fn server_name(text: &str) -> Result<String, String> {
+    let expected = || "expected host or host:port, as in portal.example.org or localhost:5000".to_owned();
+    let url = Url::parse(&format!("http://{text}/")).map_err(|_| expected())?;
+    let plain = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.password().is_none();
+    let same = !text.contains(['/', '?', '#', '@', '\\']) && !text.is_empty() && url.fragment().is_none();
+    if plain && same { Ok(text.to_ascii_lowercase()) } else { Err(expected()) }
+}
+
+/// Whether a host (with or without a port) is this machine and nothing else.
+fn is_loopback(server_name: &str) -> bool {
+    Url::parse(&format!("http://{server_name}/")).is_ok_and(|url| is_loopback_url(&url))
+}
+
+fn is_loopback_url(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn root(text: &str) -> Result<String, String> {
+    let trimmed = text.trim_end_matches('/');
+    let segments_are_plain = trimmed.split('/').skip(1).all(|segment| {
+        !segment.is_empty()
+            && !matches!(segment, "." | "..")
+            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+    });
+    let plain = text.starts_with('/') && segments_are_plain;
+    if plain { Ok(trimmed.to_owned()) } else { Err("expected a path such as / or /portal".to_owned()) }
+}
+
+fn listen(reader: &mut Reader) -> SocketAddr {
+    let parsed = reader.parsed("LISTEN", |text| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| "expected an address and a port, as in 127.0.0.1:5000 or [::]:5000".to_owned())
+    });
+    parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
+}
+
+fn secret_key(reader: &mut Reader, address: &PublicAddress) -> SecretKey {
+    let Some((key, origin)) = reader.text("SECRET_KEY") else {
+        if address.loopback {
+            reader.warnings.push(format!("SECRET_KEY is not set: using one that ends with this process; {GENERATE}"));
+        } else {
+            reader.problem("SECRET_KEY", None, format!("missing: {GENERATE}"));
+        }
+        return SecretKey::new(random_text::<32>());
+    };
+    let problem = if PUBLISHED_KEYS.contains(&key.as_str()) {
+        Some("is printed in documentation, so everybody knows it".to_owned())
+    } else if key.len() < MIN_SECRET_KEY {
+        Some(format!("has {} bytes and needs {MIN_SECRET_KEY}", key.len()))
+    } else {
+        None
+    };
+    match problem {
+        Some(problem) if address.loopback => reader.warnings.push(format!("SECRET_KEY {problem}; {GENERATE}")),
+        Some(problem) => reader.problem("SECRET_KEY", Some(origin), format!("{problem}; {GENERATE}")),
+        None => {}
+    }
+    SecretKey::new(key)
+}
+
+fn fallbacks(reader: &mut Reader) -> Vec<SecretKey> {
+    let (keys, _) = reader.list("SECRET_KEY_FALLBACKS", &['\n', '\r', ' ', ',']).unwrap_or_default();
+    keys.into_iter().map(SecretKey::new).collect()
+}
+
+fn credentials(reader: &mut Reader, sources: &Sources, address: &PublicAddress) -> (String, ClientSecret) {
+    let id = either(reader, "APP_CLIENT_ID", "PORTAL_CLIENT_ID");
+    let secret = either(reader, "APP_CLIENT_SECRET", "PORTAL_CLIENT_SECRET");
+    if let Some(sandbox) = sources.sandbox {
+        if let Some((_, origin)) = id.filter(|(id, _)| id != sandbox.client_id) {
+            let text = "this is the client id of a real app, and the sandbox is not Globus: leave out --sandbox, or this setting";
+            reader.problem("APP_CLIENT_ID", Some(origin), text);
+        }
+        return (sandbox.client_id.to_owned(), ClientSecret::new(sandbox.client_secret));
+    }
+    let redirect_uri = format!("{}://{}{}/login", address.scheme, address.server_name, address.root);
+    let missing = format!(
+        "missing: register an app at {WHERE_TO_REGISTER} with the redirect URI {redirect_uri} and copy it from there; \
+         or try the portal without one by --sandbox"
+    );
+    if id.is_none() {
+        reader.problem("APP_CLIENT_ID", None, &*missing);
+    }
+    if secret.is_none() {
+        reader.problem("APP_CLIENT_SECRET", None, missing);
+    }
+    let (id, _) = id.unwrap_or_default();
+    if !id.is_empty() && uuid::Uuid::parse_str(&id).is_err() {
+        reader.warnings.push("APP_CLIENT_ID is no UUID, as client ids of Globus are".to_owned());
+    }
+    let (secret, _) = secret.unwrap_or_default();
+    (id, ClientSecret::new(secret))
+}
+
+/// A setting that has two names.
+fn either(reader: &mut Reader, name: &str, other: &str) -> Option<(String, String)> {
+    let (first, second) = (reader.text(name), reader.text(other));
+    if let (Some((a, _)), Some((b, origin))) = (&first, &second)
+        && a != b
+    {
+        let text = format!("is another name of {name}, which has another value: keep one of the two");
+        reader.problem(other, Some(origin.clone()), text);
+    }
+    first.or(second)
+}
+
+fn scopes(reader: &mut Reader) -> Vec<String> {
+    let default = [scopes::auth::OPENID, scopes::auth::PROFILE, scopes::auth::EMAIL, scopes::transfer::ALL];
+    let Some((mut scopes, _)) = reader.list("SCOPES", &[' ', '\n', '\t']) else {
+        return default.map(ToOwned::to_owned).to_vec();
+    };
+    if !scopes.iter().any(|scope| scope == scopes::auth::OPENID) {
+        scopes.insert(0, scopes::auth::OPENID.to_owned());
+    }
+    scopes
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+/// The value may hold a password, so no message quotes it.
+fn store(text: &str) -> Result<StoreKind, String> {
+    match text.split_once(':') {
+        None if text == "memory" => Ok(StoreKind::Memory),
+        Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            Ok(StoreKind::Sqlite(PathBuf::from(path)))
+        }
+        Some(("postgres" | "postgresql" | "redis" | "rediss", _)) => {
+            Err("this version keeps sessions in memory or in SQLite: use memory or sqlite:PATH".to_owned())
+        }
+        _ => Err("expected memory or sqlite:PATH, as in sqlite:example_app.db".to_owned()),
+    }
+}
+
+fn default_store(sources: &Sources) -> StoreKind {
+    if sources.sandbox.is_some() { StoreKind::Memory } else { StoreKind::Sqlite(PathBuf::from("example_app.db")) }
+}
+
+/// With https the name gets the prefix that makes browsers refuse the cookie from any other host, path or scheme (RFC
+/// 6265bis section 4.1.3.2).
+fn cookie_name(reader: &mut Reader, https: bool) -> String {
+    let name = reader.parsed("SESSION_COOKIE_NAME", |text| {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        match text {
+            _ if !plain || text.len() > 64 => Err("expected at most 64 letters, digits, and - _ .".to_owned()),
+            "login" | "__Host-login" => Err("is the name of another cookie of the portal".to_owned()),
+            _ if text.starts_with("__") && !https => Err("a name with this prefix works with https only".to_owned()),
+            _ => Ok(text.to_owned()),
+        }
+    });
+    let name = name.unwrap_or_else(|| "session".to_owned());
+    if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name }
+}
+
+fn environment(reader: &mut Reader) -> Environment {
+    let named = reader.parsed("GLOBUS_SDK_ENVIRONMENT", |text| {
+        let known = "production, preview, sandbox, integration, test or staging";
+        Environment::named(text).map_err(|error| format!("{error}: expected {known}"))
+    });
+    let auth = reader.parsed("GLOBUS_SDK_SERVICE_URL_AUTH", service_url);
+    let transfer = reader.parsed("GLOBUS_SDK_SERVICE_URL_TRANSFER", service_url);
+    let groups = reader.parsed("GLOBUS_SDK_SERVICE_URL_GROUPS", service_url);
+    let base = named.unwrap_or_else(Environment::production);
+    Environment {
+        auth: auth.unwrap_or(base.auth),
+        transfer: transfer.unwrap_or(base.transfer),
+        groups: groups.unwrap_or(base.groups),
+    }
+}
+
+fn service_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|_| "expected a URL, as in https://auth.globus.org/".to_owned())?;
+    match url.scheme() {
+        "https" => Ok(with_slash(url)),
+        "http" if is_loopback_url(&url) => Ok(with_slash(url)),
+        _ => Err("expected https; http is for loopback addresses only".to_owned()),
+    }
+}
+
+fn trusted_proxies(reader: &mut Reader) -> Vec<IpNet> {
+    let Some((items, origin)) = reader.list("TRUSTED_PROXIES", &[' ', ',']) else { return Vec::new() };
+    let parsed = items.iter().map(|item| {
+        let address = || item.parse::<IpAddr>().map(IpNet::from);
+        item.parse::<IpNet>().or_else(|_| address()).map_err(|_| item)
+    });
+    let networks: Result<Vec<IpNet>, &String> = parsed.collect();
+    networks.unwrap_or_else(|item| {
+        let text = format!("{item:?} is no network: expected items such as 127.0.0.1 or 10.0.0.0/8");
+        reader.problem("TRUSTED_PROXIES", Some(origin), text);
+        Vec::new()
+    })
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("expected pretty or json".to_owned()),
+    }
+}
+
+fn default_log_format() -> LogFormat {
+    if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json }
+}

@@ -1,0 +1,162 @@
+//! Where values come from: a file and the environment, layered by the `config` crate, which remembers the origin.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::{KEYS, Kind, Problem, SandboxClient};
+
+const PREFIX: &str = "GLOBUS_PORTAL_";
+/// Names the file itself, so it is no setting.
+const FILE_VARIABLE: &str = "GLOBUS_PORTAL_CONFIG";
+const FROM_ENVIRONMENT: &str = "the environment variable ";
+/// The longest secret read from a file of its own, in bytes.
+const MAX_SECRET: u64 = 64 << 10;
+
+/// What settings are read from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The settings file.
+    pub file: PathBuf,
+    /// Whether it has to be there: a file that the operator named, yes; the default one, no.
+    pub file_required: bool,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// The sandbox's app, when the portal is to run on it.
+    pub sandbox: Option<SandboxClient>,
+}
+
+/// A value and where it came from.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub value: Value,
+    pub origin: String,
+}
+
+/// All values by their key.
+pub(super) type Values = BTreeMap<String, Found>;
+
+impl Sources {
+    /// Sources with this process's environment.
+    #[must_use]
+    pub fn of_process(file: PathBuf, file_required: bool, sandbox: Option<SandboxClient>) -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { file, file_required, environment: std::env::vars_os().filter_map(text).collect(), sandbox }
+    }
+
+    pub(super) fn read(&self) -> (Values, Vec<Problem>) {
+        let (mut values, mut problems) = self.layered();
+        refuse_unknown(&mut values, &mut problems);
+        read_secret_files(&mut values, &mut problems);
+        values.retain(|_, found| !is_empty(&found.value));
+        (values, problems)
+    }
+
+    fn layered(&self) -> (Values, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut map = Map::new();
+        if self.file_required || self.file.exists() {
+            match self.file_values() {
+                Ok(values) => map = values,
+                Err(error) => problems.push(self.file_problem(&error)),
+            }
+        }
+        map.extend(self.environment_values());
+        let origin = |value: &Value| value.origin().unwrap_or_default().to_owned();
+        let values = map.into_iter().map(|(key, value)| (key, Found { origin: origin(&value), value }));
+        (values.collect(), problems)
+    }
+
+    fn file_values(&self) -> Result<Map<String, Value>, ConfigError> {
+        let file = File::from(self.file.as_path()).format(FileFormat::Toml).required(true);
+        Config::builder().add_source(file).build()?.collect()
+    }
+
+    /// The parser's own message quotes the line, and with it perhaps a secret: only its first line, the place, is shown.
+    fn file_problem(&self, error: &ConfigError) -> Problem {
+        let text = match error {
+            ConfigError::FileParse { cause, .. } => {
+                let place = cause.to_string().lines().next().unwrap_or_default().to_owned();
+                format!("{place}: write `KEY = 'text'`, one setting a line, as in TOML")
+            }
+            _ => "the file cannot be read: check its path and its permissions".to_owned(),
+        };
+        Problem { key: self.file.display().to_string(), origin: None, text }
+    }
+
+    fn environment_values(&self) -> Map<String, Value> {
+        let sdk_names = KEYS.iter().filter(|(_, kind)| *kind == Kind::Sdk).map(|(name, _)| (*name, *name));
+        let plain = sdk_names.filter_map(|(key, name)| Some((key.to_owned(), name, self.environment.get(name)?)));
+        let prefixed =
+            self.environment.iter().filter(|(name, _)| *name != FILE_VARIABLE).filter_map(|(name, value)| {
+                let key = name.strip_prefix(PREFIX)?;
+                Some((key.to_owned(), name.as_str(), value))
+            });
+        let given = plain.chain(prefixed).filter(|(_, _, value)| !value.is_empty());
+        given
+            .map(|(key, name, value)| {
+                let origin = format!("{FROM_ENVIRONMENT}{name}");
+                (key, Value::new(Some(&origin), ValueKind::String(value.clone())))
+            })
+            .collect()
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(&value.kind, ValueKind::String(text) if text.trim().is_empty()) || matches!(value.kind, ValueKind::Nil)
+}
+
+/// Takes out keys that do not exist, each with the nearest one that does.
+fn refuse_unknown(values: &mut Values, problems: &mut Vec<Problem>) {
+    let known = |key: &str| {
+        KEYS.iter().any(|(name, kind)| {
+            key == *name || (*kind == Kind::Secret && key.strip_suffix("_FILE").is_some_and(|secret| secret == *name))
+        })
+    };
+    let unknown: Vec<String> = values.keys().filter(|key| !known(key)).cloned().collect();
+    for key in unknown {
+        let origin = values.remove(&key).map(|found| found.origin);
+        let upper = key.to_uppercase();
+        let near = KEYS.iter().map(|(name, _)| (strsim::jaro_winkler(&upper, name), name));
+        let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8);
+        let hint = nearest.map(|(_, name)| format!(": did you mean {name}?")).unwrap_or_default();
+        problems.push(Problem { key, origin, text: format!("there is no such setting{hint}") });
+    }
+}
+
+/// Puts the content of the file that `<KEY>_FILE` names in the place of `<KEY>`. Where both are given, the environment
+/// wins over the file, as for any setting.
+fn read_secret_files(values: &mut Values, problems: &mut Vec<Problem>) {
+    for (key, _) in KEYS.iter().filter(|(_, kind)| *kind == Kind::Secret) {
+        let file_key = format!("{key}_FILE");
+        let Some(named) = values.remove(&file_key).filter(|named| !is_empty(&named.value)) else { continue };
+        let direct = values.get(*key).filter(|direct| !is_empty(&direct.value));
+        let from_environment = |found: &Found| found.origin.starts_with(FROM_ENVIRONMENT);
+        match direct {
+            Some(direct) if from_environment(direct) == from_environment(&named) => problems.push(Problem {
+                key: file_key,
+                origin: Some(named.origin),
+                text: format!("{key} is given too: keep one of the two"),
+            }),
+            Some(direct) if from_environment(direct) => {}
+            _ => match read_secret(&named) {
+                Ok(found) => drop(values.insert((*key).to_owned(), found)),
+                Err(text) => problems.push(Problem { key: file_key, origin: Some(named.origin), text }),
+            },
+        }
+    }
+}
+
+fn read_secret(named: &Found) -> Result<Found, String> {
+    let path = named.value.clone().into_string().map_err(|_| "expected the path of a file".to_owned())?;
+    let size = fs::metadata(&path).map(|facts| facts.len()).map_err(|error| format!("cannot read {path}: {error}"))?;
+    if size > MAX_SECRET {
+        return Err(format!("{path} is larger than a secret can be"));
+    }
+    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    let origin = format!("the file {path}");
+    let value = Value::new(Some(&origin), ValueKind::String(text.trim_end_matches(['\r', '\n']).to_owned()));
+    Ok(Found { value, origin })
+}
