@@ -1,0 +1,86 @@
+//! The Identities API ("Globus Auth documentation", Get Identities).
+
+use std::collections::BTreeMap;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::auth::bearer_token;
+use super::params::Params;
+use super::people::Identity;
+use super::reply::{self, AuthError};
+use super::scopes::VIEW_IDENTITIES;
+use super::store::Store;
+use super::{App, AppState, client};
+
+/// `GET /v2/api/identities` by `usernames` or by `ids`. Unknown ones are left out; `provision` makes nobody here.
+pub(super) async fn identities(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AuthError> {
+    let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
+    let store = app.store();
+    authorize(&store, &headers)?;
+    let found = find(&app, &params)?;
+    let documents: Vec<Value> = found.iter().map(|i| document(&store, i)).collect();
+    let mut answer = json!({ "identities": documents });
+    if params.list("include").iter().any(|name| name == "identity_provider") {
+        answer["included"] = json!({ "identity_providers": providers(&found) });
+    }
+    Ok(reply::json(StatusCode::OK, &answer))
+}
+
+/// A person's token with the right scope, or a confidential app in its own name.
+fn authorize(store: &Store, headers: &HeaderMap) -> Result<(), AuthError> {
+    if client::bearer(headers).is_none() {
+        let no_form = Params::read(b"")?;
+        return client::confidential(headers, &no_form).map(|_| ());
+    }
+    if bearer_token(store, headers)?.has_scope(VIEW_IDENTITIES) { Ok(()) } else { Err(AuthError::Forbidden) }
+}
+
+fn find<'a>(app: &'a App, params: &Params) -> Result<Vec<&'a Identity>, AuthError> {
+    let (usernames, ids) = (params.list("usernames"), params.list("ids"));
+    match (usernames.is_empty(), ids.is_empty()) {
+        (false, true) if usernames.iter().all(|name| name.contains('@')) => Ok(app
+            .people
+            .identities()
+            .filter(|identity| usernames.iter().any(|name| name.eq_ignore_ascii_case(&identity.username)))
+            .collect()),
+        (false, true) => Err(AuthError::BadRequest("Malformed username")),
+        (true, false) => Ok(app.people.identities().filter(|identity| ids.contains(&identity.id)).collect()),
+        _ => Err(AuthError::BadRequest("Exactly one of usernames and ids is required")),
+    }
+}
+
+fn document(store: &Store, identity: &Identity) -> Value {
+    let used = store.last_authentication(&identity.id).is_some() || identity.name.is_some();
+    json!({
+        "email": identity.email,
+        "id": identity.id,
+        "identity_provider": identity.provider.id,
+        "identity_type": "login",
+        "name": identity.name,
+        "organization": identity.organization,
+        "status": if used { "used" } else { "unused" },
+        "username": identity.username,
+    })
+}
+
+fn providers(identities: &[&Identity]) -> Vec<Value> {
+    let each: BTreeMap<_, _> = identities.iter().map(|identity| (identity.provider.id, identity.provider)).collect();
+    each.values()
+        .map(|provider| {
+            json!({
+                "short_name": provider.short_name,
+                "id": provider.id,
+                "alternative_names": [],
+                "domains": [provider.domain],
+                "name": provider.name,
+            })
+        })
+        .collect()
+}

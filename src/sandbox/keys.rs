@@ -1,0 +1,104 @@
+//! The key that signs `id_token`s, and JSON Web Signatures with it (RFC 7515, RFC 7518 section 3.3).
+
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA512};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// An RSA key with its name in the key set.
+pub(super) struct SigningKey {
+    pair: KeyPair,
+    kid: String,
+}
+
+/// A key that may still be in the making.
+#[derive(Clone)]
+pub(super) struct ComingKey(watch::Receiver<Option<Arc<SigningKey>>>);
+
+/// The key could not be made or could not sign.
+#[derive(Debug)]
+pub(super) struct NoKey;
+
+impl ComingKey {
+    /// Starts to make the key, in a thread of its own so that nobody waits for it who does not need it.
+    ///
+    /// All sandboxes of one process share the key: making one takes about as long as a hundred logins, and a test run
+    /// starts hundreds of sandboxes. Their tokens still differ by issuer.
+    pub(super) fn begin() -> Self {
+        static KEY: OnceLock<ComingKey> = OnceLock::new();
+        KEY.get_or_init(|| {
+            let (sender, receiver) = watch::channel(None);
+            thread::spawn(move || {
+                if let Ok(key) = SigningKey::generate() {
+                    sender.send_replace(Some(Arc::new(key)));
+                }
+            });
+            Self(receiver)
+        })
+        .clone()
+    }
+
+    /// Waits for the key.
+    pub(super) async fn ready(&self) -> Result<Arc<SigningKey>, NoKey> {
+        let mut receiver = self.0.clone();
+        // An error means that the thread ended without a key. It does not when the key came first: the value stays.
+        let key = receiver.wait_for(Option::is_some).await;
+        key.ok().and_then(|key| key.clone()).ok_or(NoKey)
+    }
+}
+
+impl SigningKey {
+    fn generate() -> Result<Self, NoKey> {
+        let started = std::time::Instant::now();
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| NoKey)?;
+        tracing::debug!(elapsed = ?started.elapsed(), "sandbox: the signing key is made");
+        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| NoKey)?;
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der.as_ref());
+        // Globus's key ids are digits. These follow from the key, so a new key has a new id.
+        let kid = hash.as_ref()[..5].iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+        Ok(Self { pair, kid: kid.to_string() })
+    }
+
+    /// The key set with this one key (RFC 7517, section 5).
+    pub(super) fn jwks(&self) -> Value {
+        let public = self.pair.public_key();
+        let text = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
+        json!({"keys": [{
+            "alg": "RS512",
+            "e": text(public.exponent().big_endian_without_leading_zero()),
+            "kid": self.kid,
+            "kty": "RSA",
+            "n": text(public.modulus().big_endian_without_leading_zero()),
+            "use": "sig",
+        }]})
+    }
+
+    /// Signs claims as a compact JSON Web Token.
+    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, NoKey> {
+        #[derive(Serialize)]
+        struct Header<'a> {
+            typ: &'a str,
+            alg: &'a str,
+            kid: &'a str,
+        }
+        let header = Header { typ: "JWT", alg: "RS512", kid: &self.kid };
+        let input = format!("{}.{}", part(&header)?, part(claims)?);
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let random = SystemRandom::new();
+        self.pair.sign(&RSA_PKCS1_SHA512, &random, input.as_bytes(), &mut signature).map_err(|_| NoKey)?;
+        Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+fn part(value: &impl Serialize) -> Result<String, NoKey> {
+    let json = serde_json::to_vec(value).map_err(|_| NoKey)?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}

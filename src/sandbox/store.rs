@@ -1,0 +1,217 @@
+//! What the sandbox remembers: sign-ins, consents, codes and tokens. All in memory, all bounded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::client::Client;
+use super::people::Person;
+use super::random;
+use super::scopes::{self, Scope};
+use super::shelf::Shelf;
+
+/// Seconds since 1970: the one place where the sandbox looks at a clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox shares no clock with the portal, as the real Globus does not"
+)]
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+const MINUTE: i64 = 60;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// A browser's sign-in at the sandbox.
+pub(super) const SESSION_LIFE: i64 = 30 * DAY;
+/// An authorization request whose pages are still open.
+pub(super) const PENDING_LIFE: i64 = 30 * MINUTE;
+/// RFC 6749, section 4.1.2: at most ten minutes.
+pub(super) const CODE_LIFE: i64 = 10 * MINUTE;
+/// Access tokens and `id_token`s of Globus Auth: 172800 seconds.
+pub(super) const TOKEN_LIFE: i64 = 2 * DAY;
+/// Dependent tokens live shorter.
+pub(super) const DEPENDENT_LIFE: i64 = 60 * MINUTE;
+/// A refresh token dies after six months without use.
+pub(super) const REFRESH_LIFE: i64 = 182 * DAY;
+
+/// One browser that is signed in ("Globus Auth documentation", sessions).
+#[derive(Clone)]
+pub(super) struct BrowserSession {
+    pub(super) person: Arc<Person>,
+    /// What `session_info` calls it: not the cookie's value.
+    pub(super) id: String,
+    pub(super) authentications: Vec<Authentication>,
+}
+
+/// Somebody proved an identity while signing in to one app. Another app's session does not hold it.
+#[derive(Clone)]
+pub(super) struct Authentication {
+    pub(super) client: Client,
+    pub(super) identity: String,
+    pub(super) provider: &'static str,
+    pub(super) time: i64,
+}
+
+/// An authorization request that passed all checks and waits for the person's answer (RFC 6749, section 4.1.1).
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) client: Client,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) code_challenge: Option<String>,
+    pub(super) offline: bool,
+    /// `prompt=login` that has not been followed yet.
+    pub(super) sign_in_again: bool,
+    /// `prompt=none`: no page may be shown.
+    pub(super) silent: bool,
+    pub(super) message: Option<String>,
+    pub(super) needs: SessionNeeds,
+}
+
+/// What the app wants from the session besides a sign-in (the `session_required_…` parameters).
+#[derive(Clone, Default)]
+pub(super) struct SessionNeeds {
+    pub(super) identities: Vec<String>,
+    pub(super) domains: Vec<String>,
+    pub(super) policies: Vec<String>,
+    pub(super) mfa: bool,
+}
+
+/// One login of one person to one app. Its code and all its tokens share it.
+pub(super) struct Grant {
+    pub(super) id: String,
+    pub(super) client: Client,
+    pub(super) person: Arc<Person>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) offline: bool,
+    /// The session as it was at the login; none for client credentials.
+    pub(super) session: Option<BrowserSession>,
+}
+
+/// An authorization code and what it is bound to.
+pub(super) struct Code {
+    pub(super) grant: Arc<Grant>,
+    pub(super) redirect_uri: String,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) code_challenge: Option<String>,
+    pub(super) used: bool,
+}
+
+/// An access token or a refresh token.
+pub(super) struct Token {
+    pub(super) grant: Arc<Grant>,
+    pub(super) resource_server: String,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) issued: i64,
+    pub(super) expires: i64,
+}
+
+impl Token {
+    pub(super) fn has_scope(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope.name == name)
+    }
+
+    /// The `scope` text: names in the server's order, without dependencies.
+    pub(super) fn scope_text(&self) -> String {
+        let names: Vec<&str> = self.scopes.iter().map(|s| s.name.as_str()).collect();
+        names.join(" ")
+    }
+}
+
+/// What a person lets an app do.
+#[derive(Clone)]
+pub(super) struct Consent {
+    /// Random, known to the consent page alone: it also proves that a rescinding form came from that page.
+    pub(super) id: String,
+    pub(super) person: Arc<Person>,
+    pub(super) client: Client,
+    pub(super) scopes: Vec<Scope>,
+}
+
+/// The whole memory of a sandbox.
+pub(super) struct Store {
+    pub(super) sessions: Shelf<BrowserSession>,
+    pub(super) pending: Shelf<Pending>,
+    pub(super) codes: Shelf<Code>,
+    pub(super) access_tokens: Shelf<Token>,
+    pub(super) refresh_tokens: Shelf<Token>,
+    /// At most one for each person and client, so it needs no other bound.
+    consents: Vec<Consent>,
+    last_authentications: HashMap<String, i64>,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        Self {
+            sessions: Shelf::with_room_for(2_000),
+            pending: Shelf::with_room_for(1_000),
+            codes: Shelf::with_room_for(5_000),
+            access_tokens: Shelf::with_room_for(20_000),
+            refresh_tokens: Shelf::with_room_for(20_000),
+            consents: Vec::new(),
+            last_authentications: HashMap::new(),
+        }
+    }
+
+    pub(super) fn note_authentication(&mut self, identity: &str, now: i64) {
+        self.last_authentications.insert(identity.to_owned(), now);
+    }
+
+    /// Null for an identity that never signed in.
+    pub(super) fn last_authentication(&self, identity: &str) -> Option<i64> {
+        self.last_authentications.get(identity).copied()
+    }
+
+    pub(super) fn consents_of(&self, person: &Person) -> Vec<Consent> {
+        let mine = |consent: &&Consent| consent.person.primary.id == person.primary.id;
+        self.consents.iter().filter(mine).cloned().collect()
+    }
+
+    /// Whether the person has allowed the app all of these scopes before.
+    pub(super) fn has_consent(&self, person: &Person, client: Client, asked: &[Scope]) -> bool {
+        self.consent(person, client).is_some_and(|consent| scopes::cover(&consent.scopes, asked))
+    }
+
+    pub(super) fn consent(&self, person: &Person, client: Client) -> Option<&Consent> {
+        self.consents.iter().find(|consent| consent.client == client && consent.person.primary.id == person.primary.id)
+    }
+
+    pub(super) fn add_consent(&mut self, person: &Arc<Person>, client: Client, more: &[Scope]) {
+        let known = self
+            .consents
+            .iter_mut()
+            .find(|consent| consent.client == client && consent.person.primary.id == person.primary.id);
+        if let Some(consent) = known {
+            scopes::merge(&mut consent.scopes, more.iter().cloned());
+            return;
+        }
+        self.consents.push(Consent { id: random::uuid(), person: person.clone(), client, scopes: more.to_vec() });
+    }
+
+    /// Takes a consent back. All codes and tokens of that app for that person die at once.
+    pub(super) fn rescind(&mut self, person: &Person, consent_id: &str) -> bool {
+        let found = self.consents.iter().position(|consent| {
+            consent.person.primary.id == person.primary.id && random::same(&consent.id, consent_id)
+        });
+        let Some(position) = found else {
+            return false;
+        };
+        let client = self.consents.swap_remove(position).client;
+        let other = |grant: &Grant| grant.client != client || grant.person.primary.id != person.primary.id;
+        self.codes.keep_only(|code| other(&code.grant));
+        self.access_tokens.keep_only(|token| other(&token.grant));
+        self.refresh_tokens.keep_only(|token| other(&token.grant));
+        true
+    }
+
+    /// Ends everything that one login gave.
+    pub(super) fn end_grant(&mut self, grant_id: &str) {
+        self.access_tokens.keep_only(|token| token.grant.id != grant_id);
+        self.refresh_tokens.keep_only(|token| token.grant.id != grant_id);
+    }
+}
