@@ -1,0 +1,340 @@
+//! The pages: their words and their looks.
+//!
+//! Plain data goes in, HTML comes out. Nothing here asks Globus, reads a session or decides who may see what: a route
+//! gathers the facts, fills one of these structs and renders it. There is one struct a template, named alike
+//! (`ProfilePage` is `templates/profile.html`), and two frames that the templates extend: `base.html` for everybody,
+//! `signed_in.html` for pages that know their reader.
+//!
+//! Names, descriptions and the like come from Globus, where anybody may have written them. Askama escapes all of it, and
+//! the templates put each such text into an element of its own (`<bdi>`, or `dir="auto"`), so that a mark which turns
+//! the direction of writing cannot reach the words around it.
+//!
+//! The stylesheet and the icon are compiled in. A hash of the content is part of their names, so a browser may keep
+//! them for ever and still has the right ones after an update.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use askama::Template;
+use aws_lc_rs::digest;
+use time::OffsetDateTime;
+
+/// The stylesheet of every page, served as [`stylesheet_name`] with the type `text/css; charset=utf-8`.
+pub const STYLESHEET: &str = include_str!("../templates/static/style.css");
+
+/// The icon of the site, served as [`favicon_name`] with the type `image/svg+xml`.
+pub const FAVICON: &str = include_str!("../templates/static/favicon.svg");
+
+/// The stylesheet's file name under `/static/`.
+pub fn stylesheet_name() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("style", STYLESHEET, "css"));
+    &NAME
+}
+
+/// The icon's file name under `/static/`.
+pub fn favicon_name() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("favicon", FAVICON, "svg"));
+    &NAME
+}
+
+/// `<stem>.<16 hex digits of the content's SHA-256>.<extension>`
+fn hashed_name(stem: &str, content: &str, extension: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, content.as_bytes());
+    let mut name = format!("{stem}.");
+    for byte in &digest.as_ref()[..8] {
+        let _ = write!(name, "{byte:02x}"); // writing to a String cannot fail
+    }
+    name.push('.');
+    name.push_str(extension);
+    name
+}
+
+/// What every page needs to know about the site and the request.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The portal's name, as its operator wrote it.
+    pub app_name: String,
+    /// Where the portal is mounted: empty, or a path such as `/portal`. It stands before every path of our own.
+    pub root: String,
+    /// The front page of the sandbox, if the portal runs against one. Then every page says so.
+    pub sandbox: Option<String>,
+}
+
+impl Site {
+    /// The path of the stylesheet.
+    pub fn stylesheet(&self) -> String {
+        self.static_path(stylesheet_name())
+    }
+
+    /// The path of the icon.
+    pub fn favicon(&self) -> String {
+        self.static_path(favicon_name())
+    }
+
+    fn static_path(&self, name: &str) -> String {
+        format!("{}/static/{name}", self.root)
+    }
+}
+
+/// The person who is signed in.
+#[derive(Clone, Debug)]
+pub struct UserView {
+    /// The full name, or the username of somebody who has given no name.
+    pub name: String,
+    /// The username of the identity, `name@domain`.
+    pub username: String,
+    /// The organization that the person belongs to.
+    pub organization: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+}
+
+/// The first page after login: who you are and what you can do.
+#[derive(Template)]
+#[template(path = "index.html")]
+pub struct IndexPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The reader.
+    pub user: &'a UserView,
+}
+
+/// The profile: identities, permissions and session, but never a token.
+#[derive(Template)]
+#[template(path = "profile.html")]
+pub struct ProfilePage<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The reader.
+    pub user: &'a UserView,
+    /// The identities that are linked with each other, the primary one first.
+    pub identities: Vec<IdentityView>,
+    /// How long the reader stays signed in.
+    pub session: SessionView,
+    /// What the portal may do at each service.
+    pub tokens: Vec<TokenView>,
+}
+
+/// One of a person's identities.
+#[derive(Clone, Debug)]
+pub struct IdentityView {
+    /// The username, `name@domain`.
+    pub username: String,
+    /// The full name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The organization.
+    pub organization: Option<String>,
+    /// The identity provider's name for people.
+    pub provider: Option<String>,
+    /// The identity's id, a UUID.
+    pub id: String,
+    /// Whether this is the identity that the others are linked to.
+    pub primary: bool,
+    /// When the person last proved to be this identity, if Globus has told.
+    pub last_authentication: Option<OffsetDateTime>,
+}
+
+/// How long the reader stays signed in.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// When the session began.
+    pub began: OffsetDateTime,
+    /// When it ends, however busy it is.
+    pub ends: OffsetDateTime,
+    /// After how many minutes without a request it ends earlier.
+    pub idle_minutes: u64,
+}
+
+impl SessionView {
+    /// The idle time in words: "8 hours", "1 hour 30 minutes".
+    fn idle_words(&self) -> String {
+        let count = |n: u64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
+        match (self.idle_minutes / 60, self.idle_minutes % 60) {
+            (0, minutes) => count(minutes, "minute"),
+            (hours, 0) => count(hours, "hour"),
+            (hours, minutes) => format!("{} {}", count(hours, "hour"), count(minutes, "minute")),
+        }
+    }
+}
+
+/// What the portal may do at one service, and until when. The token itself stays out of here.
+#[derive(Clone, Debug)]
+pub struct TokenView {
+    /// The service's id, such as `transfer.api.globus.org`.
+    pub resource_server: String,
+    /// The service's name for people, such as "Globus Transfer".
+    pub title: String,
+    /// The scopes that were granted.
+    pub scopes: Vec<String>,
+    /// When the access token expires.
+    pub expires: OffsetDateTime,
+    /// Whether it has expired.
+    pub expired: bool,
+    /// Whether the portal holds a refresh token and renews it by itself.
+    pub renewable: bool,
+}
+
+impl TokenView {
+    /// Whether only another login can renew the permission.
+    fn needs_login(&self) -> bool {
+        self.expired && !self.renewable
+    }
+}
+
+/// The reader's own endpoints, a page at a time.
+#[derive(Template)]
+#[template(path = "endpoints.html")]
+pub struct EndpointsPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The reader.
+    pub user: &'a UserView,
+    /// The endpoints of this page.
+    pub endpoints: Vec<EndpointView>,
+    /// The number of the first row, counted from 1 over all pages.
+    pub first: usize,
+    /// Link to the page before, if there is one; `site.root` included.
+    pub previous: Option<String>,
+    /// Link to the page after, if there is one; `site.root` included.
+    pub next: Option<String>,
+}
+
+impl EndpointsPage<'_> {
+    /// The numbers of the rows shown: "26–50", or "26" for a single one.
+    fn range(&self) -> String {
+        match self.endpoints.len() {
+            0 | 1 => self.first.to_string(),
+            rows => format!("{}–{}", self.first, self.first + rows - 1),
+        }
+    }
+}
+
+/// One endpoint or collection.
+#[derive(Clone, Debug)]
+pub struct EndpointView {
+    /// Its id, a UUID.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Who owns it.
+    pub owner: String,
+    /// What it is, in plain words: "Guest collection".
+    pub kind: String,
+    /// What its owner says about it.
+    pub description: Option<String>,
+    /// The organization that it belongs to.
+    pub organization: Option<String>,
+}
+
+impl EndpointView {
+    /// A description up to this many characters is shown whole, a longer one folded.
+    const SHORT: usize = 240;
+
+    /// The description without blank ends; empty if there is none.
+    fn description(&self) -> &str {
+        self.description.as_deref().unwrap_or_default().trim()
+    }
+
+    /// How a long description begins, to a whole word if it has words; `None` if the description is short.
+    fn beginning(&self) -> Option<&str> {
+        let (end, _) = self.description().char_indices().nth(Self::SHORT)?;
+        let head = &self.description()[..end];
+        let words = head.rfind(char::is_whitespace).filter(|&space| space > end / 2);
+        Some(head[..words.unwrap_or(end)].trim_end_matches([' ', '\n', '\t', ',', ';', '.', ':']))
+    }
+}
+
+/// Where Globus's logout page sends people back to. It claims that they are signed out: show it to nobody with a session.
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOutPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+}
+
+/// The question before a logout that another site has asked for.
+#[derive(Template)]
+#[template(path = "confirm_logout.html")]
+pub struct ConfirmLogoutPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+}
+
+/// Something went wrong: what, what to do next, and the number under which the log has the rest.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// What happened, in a few plain words of our own.
+    pub title: &'a str,
+    /// What it means for the reader.
+    pub message: &'a str,
+    /// The next step; without one the page offers the start page.
+    pub action: Option<Action>,
+    /// The id that the log has for this request.
+    pub request_id: &'a str,
+}
+
+impl ErrorPage<'_> {
+    /// Whether the portal or Globus failed, rather than the request.
+    fn is_our_fault(&self) -> bool {
+        self.status >= 500
+    }
+}
+
+/// A link that looks like a button.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What the button says.
+    pub label: String,
+    /// Where it leads; `site.root` included, for a page of our own.
+    pub href: String,
+}
+
+/// What the templates can do to a value.
+#[expect(unreachable_pub, reason = "askama's macro makes public items of the filters")]
+mod filters {
+    use askama::filters::Safe;
+    use askama::{Error, Result, Values};
+    use time::format_description::BorrowedFormatItem;
+    use time::format_description::well_known::Rfc3339;
+    use time::macros::format_description;
+    use time::{OffsetDateTime, UtcOffset};
+
+    const LONG: &[BorrowedFormatItem<'_>] =
+        format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+
+    /// A moment for people and for machines: `21 Nov 2026, 14:05 UTC` in a `<time>` element.
+    #[askama::filter_fn]
+    pub fn moment(moment: &OffsetDateTime, _: &dyn Values) -> Result<Safe<String>> {
+        let utc = moment.to_offset(UtcOffset::UTC);
+        let machine = utc.format(&Rfc3339).map_err(Error::custom)?;
+        let people = utc.format(LONG).map_err(Error::custom)?;
+        Ok(Safe(format!("<time datetime=\"{machine}\">{people}</time>")))
+    }
+
+    /// A scope in plain words. The template shows the scope itself beside them, so an unknown one needs no guess.
+    #[askama::filter_fn]
+    pub fn plain_scope(scope: &str, _: &dyn Values) -> Result<&'static str> {
+        const GLOBUS: &str = "urn:globus:auth:scope:";
+        Ok(match scope.strip_prefix(GLOBUS).unwrap_or(scope) {
+            "openid" => "Know which Globus account is yours",
+            "profile" => "See your name and organization",
+            "email" => "See your email address",
+            "transfer.api.globus.org:all" => "See your endpoints, and manage transfers for you",
+            "auth.globus.org:view_identities" => "Look up identities",
+            "auth.globus.org:view_identity_set" => "See which identities you have linked",
+            "groups.api.globus.org:view_my_groups_and_memberships" => "See which groups you are in",
+            "groups.api.globus.org:all" => "See and manage your groups",
+            other if other.ends_with("/data_access") => "Reach the data of a collection",
+            other if other.ends_with("/https") => "Read and write files of a collection over HTTPS",
+            other if other.ends_with("/manage_collections") => "Manage the collections of an endpoint",
+            _ => "Use this service for you",
+        })
+    }
+}
