@@ -1,0 +1,262 @@
+//! The commands.
+//!
+//! Exit status: 0 after a clean stop, 1 for a failed check or a failure at run time, 2 for wrong usage or settings.
+
+mod check;
+
+use std::{
+    error::Error,
+    fmt,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use axum::Router;
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+use crate::{
+    clock::Clock,
+    sandbox::{self, Sandbox},
+    secret::random_text,
+    server::Server,
+    settings::{Problems, SandboxClient, Settings, Sources},
+    state::{AppState, BuildError},
+    telemetry,
+};
+
+const DEFAULT_CONFIG: &str = "example_app.conf";
+/// Where the sandbox inside a portal listens when the port is free.
+const SANDBOX_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5001);
+
+/// A web portal that logs people in with Globus.
+#[derive(Debug, Parser)]
+#[command(name = "globus-portal", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the portal (the same as no command)
+    Serve(Serve),
+    /// Run the stand-in for Globus alone, for any app in any language
+    Sandbox(SandboxArgs),
+    /// Read the settings, try Globus and the session store, and say what is wrong
+    Check(Config),
+    /// Print a fresh SECRET_KEY
+    GenerateKey,
+}
+
+#[derive(Args, Debug)]
+struct Config {
+    /// The settings file [default: example_app.conf]
+    #[arg(long, value_name = "FILE", env = "GLOBUS_PORTAL_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    #[command(flatten)]
+    config: Config,
+    /// Log in against a stand-in for Globus inside this process: no registration, no network
+    #[arg(long)]
+    sandbox: bool,
+}
+
+#[derive(Args, Debug)]
+struct SandboxArgs {
+    /// A loopback address
+    #[arg(long, value_name = "ADDRESS", default_value_t = SANDBOX_ADDRESS)]
+    listen: SocketAddr,
+    /// A redirect URI to register besides all loopback ones; may be given several times
+    #[arg(long, value_name = "URL")]
+    redirect_uri: Vec<String>,
+}
+
+impl Config {
+    fn sources(self, sandbox: Option<SandboxClient>) -> Sources {
+        let required = self.config.is_some();
+        Sources::of_process(self.config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG)), required, sandbox)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+enum Failure {
+    Settings(Problems),
+    Build(BuildError),
+    Bind(SocketAddr, io::Error),
+    Io(io::Error),
+    /// What is wrong has been printed.
+    Check,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(problems) => problems.fmt(f),
+            Self::Build(_) => f.write_str("cannot start"),
+            Self::Bind(address, _) => write!(f, "cannot listen on {address}"),
+            Self::Io(_) => f.write_str("stopped by a failure"),
+            Self::Check => f.write_str("not everything is well"),
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Build(error) => Some(error),
+            Self::Bind(_, error) | Self::Io(error) => Some(error),
+            Self::Settings(_) | Self::Check => None,
+        }
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Runs the command of this process's command line.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Io)
+        .and_then(|runtime| runtime.block_on(execute(command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure);
+            ExitCode::from(if matches!(failure, Failure::Settings(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn report(failure: &Failure) {
+    let mut text = format!("globus-portal: {failure}");
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints to standard output; that it may be closed is no reason to stop.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+async fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve_portal(serve).await,
+        Command::Sandbox(sandbox) => serve_sandbox(sandbox).await,
+        Command::Check(config) => {
+            let well = check::check(config.sources(None)).await;
+            if well { Ok(()) } else { Err(Failure::Check) }
+        }
+        Command::GenerateKey => {
+            say(&random_text::<48>());
+            Ok(())
+        }
+    }
+}
+
+const SANDBOX_CLIENT: SandboxClient =
+    SandboxClient { client_id: sandbox::CLIENT_ID, client_secret: sandbox::CLIENT_SECRET };
+
+async fn serve_portal(serve: Serve) -> Result<(), Failure> {
+    let sources = serve.config.sources(serve.sandbox.then_some(SANDBOX_CLIENT));
+    let mut settings = Settings::load(&sources).map_err(Failure::Settings)?;
+    telemetry::start(settings.log_format);
+    if serve.sandbox {
+        let base = start_sandbox(&settings).await?;
+        tracing::warn!(sandbox = %base, "this portal runs on the sandbox, a stand-in for Globus: nothing here is real");
+        settings = settings.on_sandbox(&base);
+    }
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let listen = settings.listen;
+    let app = AppState::build(settings, Clock::system()).await?;
+    let server = Server::bind(app.clone(), Router::new()).await.map_err(|error| Failure::Bind(listen, error))?;
+    say(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
+    if let Some(sandbox) = &app.settings.sandbox {
+        say(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));
+    }
+    server.serve(stop_signal()?).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Starts the sandbox beside the portal, on its usual port or, where that is taken, on any.
+async fn start_sandbox(settings: &Settings) -> Result<Url, Failure> {
+    let options = |listen| sandbox::Options {
+        listen,
+        redirect_uris: vec![settings.public_url("/login")],
+        client_name: settings.app_name.clone(),
+    };
+    let any = SocketAddr::new(SANDBOX_ADDRESS.ip(), 0);
+    let sandbox = match Sandbox::bind(options(SANDBOX_ADDRESS)).await {
+        Ok(sandbox) => sandbox,
+        Err(_) => Sandbox::bind(options(any)).await.map_err(|error| Failure::Bind(any, error))?,
+    };
+    let base = Url::parse(&format!("{}/", sandbox.base_url())).map_err(|error| io::Error::other(error.to_string()))?;
+    tokio::spawn(async move {
+        if let Err(error) = sandbox.serve(std::future::pending()).await {
+            tracing::error!(error = %error, "the sandbox stopped");
+        }
+    });
+    Ok(base)
+}
+
+async fn serve_sandbox(args: SandboxArgs) -> Result<(), Failure> {
+    telemetry::start(crate::settings::LogFormat::Pretty);
+    let options = sandbox::Options {
+        listen: args.listen,
+        redirect_uris: args.redirect_uri,
+        client_name: "Sandbox App".to_owned(),
+    };
+    let sandbox = Sandbox::bind(options).await.map_err(|error| Failure::Bind(args.listen, error))?;
+    let base = sandbox.base_url();
+    say(&format!("Sandbox of Globus on {base}/ (a stand-in: nothing here is real)"));
+    say(&format!("  client id      {}", sandbox::CLIENT_ID));
+    say(&format!("  client secret  {}", sandbox::CLIENT_SECRET));
+    for service in ["AUTH", "TRANSFER", "GROUPS"] {
+        say(&format!("  export GLOBUS_SDK_SERVICE_URL_{service}={base}/"));
+    }
+    sandbox.serve(stop_signal()?).await?;
+    Ok(())
+}
+
+/// Ready when the process is asked to stop: SIGINT or SIGTERM.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

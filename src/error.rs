@@ -1,0 +1,253 @@
+//! What goes wrong while a request is answered. Two audiences, two texts: the visitor reads what to do next, the log
+//! gets the causes.
+
+use std::{borrow::Cow, sync::Arc};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+
+use crate::{
+    globus::{
+        auth::TokenError,
+        error::{CallError, Fault},
+        id_token::IdTokenError,
+        provider::ProviderError,
+    },
+    session::{return_path::ReturnPath, seal::SealError, store::StoreError, tokens::TokenUnavailable},
+};
+
+/// How long a visitor should wait before trying again, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+
+/// A failed request, by what the visitor can do.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Nobody is logged in, and the page needs somebody: off to this login page.
+    #[error("not logged in")]
+    LogIn(String),
+    /// Nobody is logged in, and a redirect would serve nobody: whoever asks is no person at a browser's address bar.
+    #[error("not logged in, and no navigation")]
+    Unauthorized,
+    /// A login cannot go on: start again (400).
+    #[error("{cause}")]
+    StartAgain {
+        /// For the visitor.
+        message: Cow<'static, str>,
+        /// For the log.
+        cause: Cow<'static, str>,
+        /// Where a new login leads.
+        next: Option<ReturnPath>,
+    },
+    /// It was refused (403).
+    #[error("{cause}")]
+    Refused {
+        /// The heading.
+        title: Cow<'static, str>,
+        /// For the visitor.
+        message: Cow<'static, str>,
+        /// For the log.
+        cause: Cow<'static, str>,
+        /// Where a new login leads.
+        next: Option<ReturnPath>,
+    },
+    /// Globus does not answer, or not as it should (502, 504).
+    #[error(transparent)]
+    Globus(#[from] GlobusError),
+    /// The session store does not answer: nothing is known, so nothing is decided (503).
+    #[error(transparent)]
+    Busy(#[from] StoreError),
+    /// There is no such page (404).
+    #[error("not found")]
+    NotFound,
+    /// The page does not take this method (405).
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// Our own failure (500).
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Any failed dealing with Globus.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant wraps the error it names")]
+pub enum GlobusError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    IdToken(#[from] IdTokenError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error("the token response has no id_token")]
+    NoIdToken,
+}
+
+impl GlobusError {
+    fn timed_out(&self) -> bool {
+        match self {
+            Self::Call(CallError::Timeout) | Self::Token(TokenError::Call(CallError::Timeout)) => true,
+            Self::Provider(ProviderError::Call { cause, .. })
+            | Self::IdToken(IdTokenError::Provider(ProviderError::Call { cause, .. })) => {
+                matches!(**cause, CallError::Timeout)
+            }
+            _ => false,
+        }
+    }
+
+    fn message(&self) -> &'static str {
+        match self {
+            Self::Token(TokenError::InvalidGrant(_)) => {
+                "Globus did not accept the answer of your sign-in. It may have been used already, or taken too long. Please sign in again."
+            }
+            Self::Token(TokenError::ClientRefused(_)) => {
+                "Globus does not accept this site's own credentials. The people who run it have to mend that."
+            }
+            Self::IdToken(_) | Self::NoIdToken => {
+                "What Globus said about who you are could not be verified, so you are not signed in."
+            }
+            Self::Call(error) if error.fault() == Fault::Permission => "Globus does not let you do this.",
+            Self::Call(error) if error.fault() == Fault::SignIn => {
+                "Globus does not accept this session's permission any longer. Please sign in again."
+            }
+            _ => "Globus did not answer as it should. Please try again in a moment.",
+        }
+    }
+}
+
+impl From<TokenUnavailable> for AppError {
+    fn from(error: TokenUnavailable) -> Self {
+        match error {
+            TokenUnavailable::Store(error) => Self::Busy(error),
+            TokenUnavailable::Globus(error) => Self::Globus(error.into()),
+            TokenUnavailable::SignIn(_) => Self::Unauthorized,
+            TokenUnavailable::Seal(_) | TokenUnavailable::BrokenOff => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<tower_sessions::session::Error> for AppError {
+    fn from(error: tower_sessions::session::Error) -> Self {
+        match error {
+            tower_sessions::session::Error::Store(error) => Self::Busy(StoreError(error.to_string())),
+            // serde's message may quote the record.
+            tower_sessions::session::Error::SerdeJson(_) => {
+                Self::Internal("a session record of another form".to_owned())
+            }
+        }
+    }
+}
+
+impl From<SealError> for AppError {
+    fn from(error: SealError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<askama::Error> for AppError {
+    fn from(error: askama::Error) -> Self {
+        Self::Internal(format!("a page cannot be rendered: {error}"))
+    }
+}
+
+/// What the page of an error says. A middleware renders it, because only there the request's number is known.
+#[derive(Clone, Debug)]
+pub struct ErrorText {
+    /// The heading.
+    pub title: Cow<'static, str>,
+    /// What happened, for the visitor.
+    pub message: Cow<'static, str>,
+    /// Where a new login leads, when one helps.
+    pub sign_in: Option<SignIn>,
+    /// What happened, for the log; nothing where the status says it all.
+    pub cause: Option<Arc<str>>,
+}
+
+/// A new login, as the next step of an error page.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// Where it leads.
+    pub next: Option<ReturnPath>,
+}
+
+impl AppError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::LogIn(_) => StatusCode::SEE_OTHER,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::StartAgain { .. } => StatusCode::BAD_REQUEST,
+            Self::Refused { .. } => StatusCode::FORBIDDEN,
+            Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
+            Self::Globus(_) => StatusCode::BAD_GATEWAY,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn text(self, status: StatusCode) -> ErrorText {
+        let cause = Some(Arc::from(self.to_string()));
+        match self {
+            Self::StartAgain { message, next, .. } => {
+                ErrorText { title: "Please sign in again".into(), message, sign_in: Some(SignIn { next }), cause }
+            }
+            Self::Refused { title, message, next, .. } => {
+                ErrorText { title, message, sign_in: Some(SignIn { next }), cause }
+            }
+            Self::Globus(error) => ErrorText {
+                message: error.message().into(),
+                sign_in: Some(SignIn { next: None }),
+                cause,
+                ..ErrorText::of(status)
+            },
+            Self::Busy(_) | Self::Internal(_) => ErrorText { cause, ..ErrorText::of(status) },
+            _ => ErrorText::of(status),
+        }
+    }
+}
+
+impl ErrorText {
+    /// The text for a status that says it all.
+    #[must_use]
+    pub fn of(status: StatusCode) -> Self {
+        let (title, message) = match status {
+            StatusCode::UNAUTHORIZED => ("Please sign in", "This needs somebody who is signed in."),
+            StatusCode::NOT_FOUND => {
+                ("There is no such page", "The address may have been mistyped, or the page has moved.")
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("This does not work that way", "This address does not take that kind of request.")
+            }
+            StatusCode::SERVICE_UNAVAILABLE => (
+                "Just a moment, please",
+                "This site cannot look up sessions at the moment. You are still signed in if you were; please try again soon.",
+            ),
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                ("Globus does not answer", "Globus did not answer as it should. Please try again in a moment.")
+            }
+            status if status.is_client_error() => {
+                ("This request cannot be answered", "Something about it is not as it should be.")
+            }
+            _ => ("Something went wrong here", "This was not your doing. Please try again."),
+        };
+        Self { title: title.into(), message: message.into(), sign_in: None, cause: None }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if let Self::LogIn(location) = &self {
+            return Redirect::to(location).into_response();
+        }
+        let mut response = status.into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response.extensions_mut().insert(self.text(status));
+        response
+    }
+}

@@ -1,0 +1,72 @@
+//! Our cookies: read strictly, set with every attribute they need, and removed with the same.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tower_sessions::cookie::Cookie;
+
+use crate::{error::AppError, session::login_attempt::BrowserBinding, settings::Settings, state::AppState};
+
+/// The values that a browser sent for a cookie. More than one means that somebody else has set one of them.
+fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let cookies = lines.flat_map(|line| Cookie::split_parse(line).flatten());
+    cookies.filter(move |cookie| cookie.name() == name).filter_map(|cookie| cookie.value_raw())
+}
+
+fn binding_name(settings: &Settings) -> &'static str {
+    if settings.is_https() { "__Host-login" } else { "login" }
+}
+
+/// The value that ties logins to this browser, when it has one.
+pub(super) fn browser_binding(headers: &HeaderMap, settings: &Settings) -> Option<BrowserBinding> {
+    values(headers, binding_name(settings)).find_map(BrowserBinding::parse)
+}
+
+/// The header that gives a browser its binding.
+pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings) -> Option<HeaderValue> {
+    let secure = if settings.is_https() { "; Secure" } else { "" };
+    let name = binding_name(settings);
+    let text = format!("{name}={}; HttpOnly; SameSite=Lax; Path=/{secure}", binding.expose_secret());
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Refuses a session cookie that came twice, and mends the removal of one that is no longer good: a browser ignores the
+/// removal of a `__Host-` cookie that is not `Secure`, and tower-sessions leaves that out.
+pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let name = &app.settings.session_cookie_name;
+    if values(request.headers(), name).count() > 1 {
+        return AppError::StartAgain {
+            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
+            cause: "the session cookie came twice".into(),
+            next: None,
+        }
+        .into_response();
+    }
+    let mut response = next.run(request).await;
+    mend_removal(response.headers_mut(), &app.settings);
+    response
+}
+
+fn mend_removal(headers: &mut HeaderMap, settings: &Settings) {
+    let name = &settings.session_cookie_name;
+    let removal = format!("{name}=;");
+    let is_removal = |value: &HeaderValue| value.as_bytes().starts_with(removal.as_bytes());
+    if !headers.get_all(header::SET_COOKIE).iter().any(is_removal) {
+        return;
+    }
+    let secure = if settings.is_https() { "; Secure" } else { "" };
+    let expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+    let text = format!("{name}=; HttpOnly; SameSite=Lax; Path=/; {expired}{secure}");
+    let kept: Vec<HeaderValue> =
+        headers.get_all(header::SET_COOKIE).iter().filter(|value| !is_removal(value)).cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for value in kept.into_iter().chain(HeaderValue::from_str(&text)) {
+        headers.append(header::SET_COOKIE, value);
+    }
+}

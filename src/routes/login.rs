@@ -1,0 +1,253 @@
+//! `/login`: sends a browser to Globus, and takes it back. One route for both ways, told apart by the query.
+
+use axum::{
+    extract::{RawQuery, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use tower_sessions::Session;
+use url::form_urlencoded;
+
+use super::cookies;
+use crate::{
+    error::{AppError, GlobusError},
+    globus::{
+        flow::{AuthorizationCodeFlowManager, FlowSecrets},
+        id_token::Expected,
+        tokens::TokenResponse,
+    },
+    secret::AuthorizationCode,
+    session::{
+        login_attempt::{Attempt, AttemptError, BrowserBinding},
+        return_path::ReturnPath,
+        session_key,
+        user::UserSession,
+    },
+    state::AppState,
+};
+
+/// What a visit to `/login` is.
+#[derive(Debug)]
+enum LoginStep {
+    /// A person wants to log in, and to be at `next` afterwards.
+    Start { next: Option<String> },
+    /// Globus sent the browser back with a code.
+    Returned { code: AuthorizationCode, state: String, iss: Option<String> },
+    /// Globus sent the browser back with an error.
+    Refused { error: String, state: String },
+}
+
+impl LoginStep {
+    /// Reads the query. A parameter of the protocol that is there twice is refused (RFC 6749 section 3.1), and so is an
+    /// answer that is both a code and an error.
+    fn parse(query: Option<&str>) -> Result<Self, AppError> {
+        let mut pairs: Vec<_> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+        let mut once = |name: &str| {
+            let mut found: Vec<String> = pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
+            let last = found.pop();
+            if found.is_empty() { Ok(last) } else { Err(start_again("a parameter came twice")) }
+        };
+        let (code, error) = (once("code")?, once("error")?);
+        match (code, error) {
+            (None, None) => Ok(Self::Start { next: once("next").unwrap_or_default() }),
+            (Some(_), Some(_)) => Err(start_again("a code and an error came together")),
+            (Some(code), None) => Ok(Self::Returned {
+                code: AuthorizationCode::new(code),
+                state: once("state")?.unwrap_or_default(),
+                iss: once("iss")?,
+            }),
+            (None, Some(error)) => Ok(Self::Refused { error, state: once("state")?.unwrap_or_default() }),
+        }
+    }
+}
+
+fn start_again(cause: &'static str) -> AppError {
+    AppError::StartAgain {
+        message: "This sign-in cannot be completed, for example because it was begun in another browser or its address was changed on the way. Nothing is lost: just start again.".into(),
+        cause: cause.into(),
+        next: None,
+    }
+}
+
+pub(super) async fn login(
+    State(app): State<AppState>,
+    session: Session,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AppError> {
+    match LoginStep::parse(query.as_deref())? {
+        LoginStep::Start { next } => start(&app, &headers, next.as_deref()),
+        LoginStep::Returned { code, state, iss } => {
+            returned(app, session, &headers, code, &state, iss.as_deref()).await
+        }
+        LoginStep::Refused { error, state } => refused(&app, &headers, &error, &state).await,
+    }
+}
+
+/// Begins a login: everything about it goes into the browser, and nothing is stored.
+fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Response, AppError> {
+    if is_speculative(headers) {
+        return Err(AppError::Refused {
+            title: "Not before you ask for it".into(),
+            message: "Signing in begins when you follow the link.".into(),
+            cause: "a browser tried to begin a login ahead of its person".into(),
+            next: None,
+        });
+    }
+    let settings = &app.settings;
+    let next = next
+        .and_then(|next| ReturnPath::parse(next, &settings.root))
+        .unwrap_or_else(|| ReturnPath::front(&settings.root));
+    let known = cookies::browser_binding(headers, settings);
+    let browser = known.clone().unwrap_or_else(BrowserBinding::random);
+    let secrets = app.login_attempts.begin(&app.vault.keys, &browser, &next, app.clock.now())?;
+    let redirect_uri = redirect_uri(app);
+    let url = flow(app, &redirect_uri, secrets).authorize_url(&[]);
+    let mut response = Redirect::to(url.as_str()).into_response();
+    if known.is_none() {
+        response
+            .headers_mut()
+            .extend(cookies::set_browser_binding(&browser, settings).map(|value| (header::SET_COOKIE, value)));
+    }
+    Ok(response)
+}
+
+/// Whether a browser asks ahead of time, for a page that its person may never open.
+fn is_speculative(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"]
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .any(|value| value.contains("prefetch"))
+}
+
+/// Completes a login: the state first, then everything else. Where the same answer comes a second time, as by a double
+/// click, the browser goes where the first one led.
+async fn returned(
+    app: AppState,
+    session: Session,
+    headers: &HeaderMap,
+    code: AuthorizationCode,
+    state: &str,
+    iss: Option<&str>,
+) -> Result<Response, AppError> {
+    let attempt = open(&app, headers, state)?;
+    check_issuer(&app, iss).await?;
+    let next = attempt.next.clone();
+    if !app.vault.store.spend_state(attempt.state_hash, attempt.expires).await? {
+        return Ok(Redirect::to(next.as_str()).into_response());
+    }
+    // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
+    let completed = tokio::spawn(async move { complete(&app, &session, code, attempt.secrets).await });
+    completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
+    Ok(Redirect::to(next.as_str()).into_response())
+}
+
+fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AppError> {
+    let browser = cookies::browser_binding(headers, &app.settings);
+    let opened = app.login_attempts.open(&app.vault.keys, browser.as_ref(), state, app.clock.now());
+    opened.map_err(|error| match error {
+        AttemptError::Foreign => start_again("the state is not one that this browser was given"),
+        AttemptError::Expired { next } => AppError::StartAgain {
+            message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
+            cause: "the login was begun too long ago".into(),
+            next: Some(next),
+        },
+    })
+}
+
+/// The answer must come from the Globus Auth we asked (RFC 9207 section 2.4).
+async fn check_issuer(app: &AppState, iss: Option<&str>) -> Result<(), AppError> {
+    let discovery = app.provider.discovery().await.map_err(GlobusError::from)?;
+    match iss {
+        Some(iss) if iss != discovery.issuer => Err(start_again("the answer is from another issuer")),
+        None if discovery.authorization_response_iss_parameter_supported => {
+            Err(start_again("the answer names no issuer"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Exchanges the code, verifies who it is, and begins the session. Tokens of a login that fails half way are revoked.
+async fn complete(
+    app: &AppState,
+    session: &Session,
+    code: AuthorizationCode,
+    secrets: FlowSecrets,
+) -> Result<(), AppError> {
+    let nonce = secrets.nonce.clone();
+    let redirect_uri = redirect_uri(app);
+    let response = flow(app, &redirect_uri, secrets).exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
+    let begun = match verify(app, &response, &nonce).await {
+        Ok(user) => begin_session(app, session, user, &response).await,
+        Err(error) => Err(error.into()),
+    };
+    if begun.is_err() {
+        let app = app.clone();
+        tokio::spawn(async move { app.tokens.revoke_response(&response).await });
+    }
+    begun
+}
+
+async fn verify(app: &AppState, response: &TokenResponse, nonce: &str) -> Result<UserSession, GlobusError> {
+    let id_token = response.id_token().ok_or(GlobusError::NoIdToken)?;
+    // at_hash is about the token at the top of the response (OpenID Connect Core section 3.1.3.6).
+    let top = response.tokens().first().ok_or(GlobusError::NoIdToken)?;
+    let now = app.clock.now();
+    let expected = Expected { nonce, access_token: &top.access_token, now };
+    let claims = app.id_tokens.verify(id_token, &expected).await?;
+    Ok(UserSession { claims, began: now })
+}
+
+/// Begins a session under a new id. Whatever session this browser had before, of the same person or of another, ends
+/// with its tokens.
+async fn begin_session(
+    app: &AppState,
+    session: &Session,
+    user: UserSession,
+    response: &TokenResponse,
+) -> Result<(), AppError> {
+    let subject = user.claims.sub.clone();
+    if let Some(before) = session.id() {
+        session.flush().await?;
+        super::logout::revoke_in_background(app, session_key(before));
+    }
+    user.begin(session).await?;
+    let id = session.id().ok_or_else(|| AppError::Internal("the session has no id".to_owned()))?;
+    if let Err(error) = app.tokens.keep(session_key(id), response).await {
+        session.flush().await?;
+        return Err(error.into());
+    }
+    tracing::info!(sub = subject, "logged in");
+    Ok(())
+}
+
+/// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
+async fn refused(app: &AppState, headers: &HeaderMap, error: &str, state: &str) -> Result<Response, AppError> {
+    let attempt = open(app, headers, state)?;
+    app.vault.store.spend_state(attempt.state_hash, attempt.expires).await?;
+    let message = match error {
+        "access_denied" => {
+            "You did not allow this site to use your Globus account, so you are not signed in. If that was a mistake, sign in again and choose Allow."
+        }
+        "temporarily_unavailable" | "server_error" => {
+            "Globus could not sign you in at the moment. Please try again soon."
+        }
+        _ => "Globus did not sign you in. Please try again; if it happens again, tell the people who run this site.",
+    };
+    let error: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
+    Err(AppError::Refused {
+        title: "You are not signed in".into(),
+        message: message.into(),
+        cause: format!("Globus refused the login: {error}").into(),
+        next: Some(attempt.next),
+    })
+}
+
+fn redirect_uri(app: &AppState) -> String {
+    app.settings.public_url("/login")
+}
+
+fn flow<'a>(app: &'a AppState, redirect_uri: &'a str, secrets: FlowSecrets) -> AuthorizationCodeFlowManager<'a> {
+    let settings = &app.settings;
+    AuthorizationCodeFlowManager::new(&app.auth, redirect_uri, &settings.scopes, settings.refresh_tokens, secrets)
+}

@@ -1,0 +1,79 @@
+//! `/profile`: the identity, its linked identities, and facts about session and tokens; never a token.
+
+use askama::Template as _;
+use axum::{extract::State, response::Html};
+use time::OffsetDateTime;
+
+use super::logged_in::LoggedIn;
+use crate::{
+    error::AppError,
+    globus::{
+        id_token::{IdTokenClaims, LinkedIdentity},
+        scopes,
+    },
+    pages::{IdentityView, ProfilePage, SessionView, TokenView},
+    session::tokens::TokenFacts,
+    state::AppState,
+};
+
+pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Result<Html<String>, AppError> {
+    let now = app.clock.now();
+    let tokens = app.tokens.facts(user.key()).await?;
+    let lifetimes = app.vault.lifetimes;
+    let began = user.user.began;
+    let page = ProfilePage {
+        site: &app.site,
+        user: &user.view(),
+        identities: identities(&user.user.claims),
+        session: SessionView {
+            began,
+            ends: began + lifetimes.absolute,
+            idle_minutes: lifetimes.idle.whole_minutes().unsigned_abs(),
+        },
+        tokens: tokens.into_iter().map(|facts| token_view(facts, now)).collect(),
+    };
+    Ok(Html(page.render()?))
+}
+
+/// The linked identities, the one that is logged in first.
+fn identities(claims: &IdTokenClaims) -> Vec<IdentityView> {
+    let (primary, others): (Vec<_>, Vec<_>) = claims
+        .identity_set
+        .iter()
+        .map(|identity| identity_view(identity, claims))
+        .partition(|identity| identity.primary);
+    primary.into_iter().chain(others).collect()
+}
+
+fn identity_view(identity: &LinkedIdentity, claims: &IdTokenClaims) -> IdentityView {
+    let LinkedIdentity { sub, username, name, organization, identity_provider_display_name, email, .. } =
+        identity.clone();
+    let last = identity.last_authentication.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    IdentityView {
+        username: username.unwrap_or_else(|| sub.clone()),
+        primary: sub == claims.sub,
+        id: sub,
+        provider: identity_provider_display_name,
+        last_authentication: last,
+        name,
+        email,
+        organization,
+    }
+}
+
+fn token_view(facts: TokenFacts, now: OffsetDateTime) -> TokenView {
+    let title = match facts.resource_server.as_str() {
+        scopes::auth::RESOURCE_SERVER => "Globus Auth",
+        scopes::transfer::RESOURCE_SERVER => "Globus Transfer",
+        scopes::groups::RESOURCE_SERVER => "Globus Groups",
+        other => other,
+    };
+    TokenView {
+        title: title.to_owned(),
+        expired: facts.expires_at <= now,
+        expires: facts.expires_at,
+        renewable: facts.renewable,
+        scopes: facts.scopes,
+        resource_server: facts.resource_server,
+    }
+}

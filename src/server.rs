@@ -1,0 +1,89 @@
+//! A portal that listens: bind, serve, sweep, and stop without breaking off what is under way.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::{routes, state::AppState};
+
+/// How often ended sessions are swept and revocations tried again.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How many sessions one sweep ends at most.
+const SWEEP_LIMIT: u32 = 1000;
+/// How long requests under way may take after the signal to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// A portal that is bound to its address.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: AppState,
+    router: Router,
+}
+
+impl Server {
+    /// Binds to the address of the settings. `more` holds pages of your own; `Router::new()` for none.
+    ///
+    /// # Errors
+    /// When the address is in use or not this machine's.
+    pub async fn bind(app: AppState, more: Router<AppState>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(app.settings.listen).await?;
+        let address = listener.local_addr()?;
+        let router = routes::router(&app, more);
+        Ok(Self { listener, address, app, router })
+    }
+
+    /// The address it is bound to: with its port, where the settings asked for any.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready; then lets requests under way finish, for at most 20 seconds.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+        let sweeping = tokio::spawn(sweep(self.app.clone()));
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let graceful = axum::serve(self.listener, service).with_graceful_shutdown(async move {
+            stop.await;
+            // The receiver is gone only when nobody waits any more.
+            let _ = stopping.send(true);
+        });
+        let deadline = async move {
+            if stopped.wait_for(|stopping| *stopping).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(STOP_WITHIN).await;
+        };
+        let result = tokio::select! {
+            result = async { graceful.await } => result,
+            () = deadline => Ok(()),
+        };
+        sweeping.abort();
+        result
+    }
+}
+
+/// Ends sessions by age and tries revocations again, once a minute.
+async fn sweep(app: AppState) {
+    let mut interval = tokio::time::interval(SWEEP_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        match app.vault.sweep(SWEEP_LIMIT).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended sessions by age"),
+            Err(error) => tracing::error!(error = %error, "cannot sweep"),
+        }
+        match app.tokens.revoke_due(None).await {
+            Ok((0, 0)) => {}
+            Ok((revoked, failed)) => tracing::info!(revoked, failed, "revoked tokens of ended sessions"),
+            Err(error) => tracing::error!(error = %error, "cannot revoke"),
+        }
+    }
+}

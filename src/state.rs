@@ -1,0 +1,143 @@
+//! What every handler can reach: built once from the settings.
+
+use std::{ops::Deref, sync::Arc};
+
+use crate::{
+    clock::Clock,
+    globus::{
+        auth::AuthClient,
+        http::{HttpClient, Limits},
+        id_token::IdTokenVerifier,
+        provider::Provider,
+    },
+    pages::Site,
+    session::{
+        Lifetimes, Vault,
+        login_attempt::LoginAttempts,
+        seal::KeyRing,
+        store::{MemoryStore, SqliteStore, Store, StoreError},
+        tokens::Tokens,
+    },
+    settings::{Settings, StoreKind},
+};
+
+/// The parts of a portal, wired up.
+#[derive(Debug)]
+pub struct App {
+    /// The settings it was built from.
+    pub settings: Settings,
+    /// What judges age.
+    pub clock: Clock,
+    /// The HTTP client for calls to Globus.
+    pub http: HttpClient,
+    /// The client of Globus Auth.
+    pub auth: AuthClient,
+    /// Discovery document and key set of Globus Auth.
+    pub provider: Arc<Provider>,
+    /// Verifies id_tokens.
+    pub id_tokens: IdTokenVerifier,
+    /// Logins under way.
+    pub login_attempts: LoginAttempts,
+    /// Sessions: store, keys and lifetimes.
+    pub vault: Vault,
+    /// Tokens of sessions.
+    pub tokens: Tokens,
+    /// What every page shows.
+    pub site: Site,
+}
+
+/// Why a portal cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No HTTP client can be made.
+    #[error("cannot make an HTTP client: are the certificates of authorities installed (Debian: ca-certificates)?")]
+    Http(#[from] reqwest::Error),
+    /// The session store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A handle on the [`App`]. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<App>);
+
+impl Deref for AppState {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Builds a portal. It opens the session store, and calls Globus only when a login needs it.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub async fn build(settings: Settings, clock: Clock) -> Result<Self, BuildError> {
+        let store = open_store(&settings.session_store).await?;
+        Self::with_store(settings, clock, store)
+    }
+
+    /// Builds a portal on a store that is open.
+    ///
+    /// # Errors
+    /// [`BuildError::Http`].
+    pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
+        let http = http_client(&settings)?;
+        let auth = AuthClient::new(
+            settings.environment.auth.clone(),
+            http.clone(),
+            clock.clone(),
+            settings.client_id.clone(),
+            settings.client_secret.clone(),
+        );
+        let provider = Arc::new(Provider::new(auth.clone(), clock.clone()));
+        let vault = Vault {
+            store,
+            keys: Arc::new(KeyRing::new(&settings.secret_key, &settings.secret_key_fallbacks)),
+            clock: clock.clone(),
+            lifetimes: Lifetimes { idle: settings.session_idle, absolute: settings.session_lifetime },
+        };
+        Ok(Self(Arc::new(App {
+            id_tokens: IdTokenVerifier::new(provider.clone(), settings.client_id.clone()),
+            login_attempts: LoginAttempts::new(settings.root.clone()),
+            tokens: Tokens::new(vault.clone(), auth.clone()),
+            site: site(&settings),
+            settings,
+            clock,
+            http,
+            auth,
+            provider,
+            vault,
+        })))
+    }
+}
+
+/// The HTTP client that the settings ask for: a Globus on loopback is never behind a proxy.
+///
+/// # Errors
+/// When the machine has no certificates of authorities.
+pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
+    let direct = settings.environment.auth.scheme() == "http";
+    HttpClient::new(Limits::default(), direct)
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn open_store(kind: &StoreKind) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match kind {
+        StoreKind::Memory => Arc::new(MemoryStore::default()),
+        StoreKind::Sqlite(path) => Arc::new(SqliteStore::open(path).await?),
+    })
+}
+
+fn site(settings: &Settings) -> Site {
+    Site {
+        app_name: settings.app_name.clone(),
+        root: settings.root.clone(),
+        sandbox: settings.sandbox.as_ref().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,205 @@
+//! A portal that runs in this process, on ports of its own.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use axum::Router;
+use globus_portal::{
+    clock::Clock,
+    sandbox::{self, Sandbox},
+    server::Server,
+    session::store::Store,
+    settings::{Settings, Sources},
+    state::AppState,
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+use url::Url;
+
+use super::{
+    Answer, Browser,
+    browser::parameter,
+    free_port,
+    provider::{CLIENT_ID, CLIENT_SECRET, Provider},
+};
+
+/// A running portal, and the Globus it uses.
+#[derive(Debug)]
+pub struct Portal {
+    pub app: AppState,
+    /// `http://localhost:PORT`, with no slash at its end.
+    pub base: String,
+    /// Where Globus is for it: the sandbox, or a provider of the test's own. No slash at its end.
+    pub globus: String,
+    tasks: Vec<JoinHandle<()>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// A portal to be: settings by their keys.
+#[derive(Default)]
+pub struct PortalBuilder {
+    settings: BTreeMap<String, String>,
+    clock: Option<Clock>,
+    store: Option<Arc<dyn Store>>,
+    globus: Option<String>,
+    more: Router<AppState>,
+}
+
+impl PortalBuilder {
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.insert(format!("GLOBUS_PORTAL_{key}"), value.to_owned());
+        self
+    }
+
+    pub fn clock(mut self, clock: &Clock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Uses a provider of the test's own instead of the sandbox.
+    pub fn provider(mut self, provider: &Provider) -> Self {
+        self.settings.insert("GLOBUS_PORTAL_APP_CLIENT_ID".to_owned(), CLIENT_ID.to_owned());
+        self.settings.entry("GLOBUS_PORTAL_APP_CLIENT_SECRET".to_owned()).or_insert_with(|| CLIENT_SECRET.to_owned());
+        self.globus = Some(provider.base.clone());
+        self
+    }
+
+    /// Uses whatever is, or is not, at an address.
+    pub fn globus_at(mut self, base: &str) -> Self {
+        self.globus = Some(base.to_owned());
+        self
+    }
+
+    /// Adds pages of the test's own.
+    pub fn pages(mut self, more: Router<AppState>) -> Self {
+        self.more = more;
+        self
+    }
+
+    pub async fn start(mut self) -> Portal {
+        let mut tasks = Vec::new();
+        let globus = match self.globus.take() {
+            Some(globus) => globus,
+            None => start_sandbox(&mut tasks).await,
+        };
+        let port = free_port();
+        let defaults = [
+            ("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{port}")),
+            ("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}")),
+            ("GLOBUS_PORTAL_SESSION_STORE", "memory".to_owned()),
+            ("GLOBUS_PORTAL_SECRET_KEY", "a secret key of the tests, long enough to be one".to_owned()),
+            ("GLOBUS_PORTAL_APP_CLIENT_ID", sandbox::CLIENT_ID.to_owned()),
+            ("GLOBUS_PORTAL_APP_CLIENT_SECRET", sandbox::CLIENT_SECRET.to_owned()),
+        ];
+        for (key, value) in defaults {
+            self.settings.entry(key.to_owned()).or_insert(value);
+        }
+        for service in ["AUTH", "TRANSFER", "GROUPS"] {
+            self.settings.insert(format!("GLOBUS_SDK_SERVICE_URL_{service}"), format!("{globus}/"));
+        }
+        let sources = Sources {
+            file: PathBuf::from("no such file"),
+            file_required: false,
+            environment: self.settings,
+            sandbox: None,
+        };
+        let settings = Settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+        let clock = self.clock.unwrap_or_else(Clock::system);
+        let base = format!("http://localhost:{}{}", settings.listen.port(), settings.root);
+        let app = match self.store {
+            Some(store) => AppState::with_store(settings, clock, store).unwrap(),
+            None => AppState::build(settings, clock).await.unwrap(),
+        };
+        let server = Server::bind(app.clone(), self.more).await.unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        tasks.push(tokio::spawn(async move {
+            server.serve(async { drop(stopped.await) }).await.unwrap();
+        }));
+        Portal { app, base, globus, tasks, stop: Some(stop) }
+    }
+}
+
+async fn start_sandbox(tasks: &mut Vec<JoinHandle<()>>) -> String {
+    let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
+    let base = sandbox.base_url();
+    tasks.push(tokio::spawn(async move { sandbox.serve(std::future::pending()).await.unwrap() }));
+    base
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Portal {
+    /// A portal on a sandbox of its own, sessions in memory.
+    pub async fn start() -> Self {
+        Self::with().start().await
+    }
+
+    /// The same, with something changed.
+    pub fn with() -> PortalBuilder {
+        PortalBuilder::default()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Stops it as SIGTERM does, and waits until it has.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.tasks.pop() {
+            server.await.unwrap();
+        }
+    }
+
+    /// Goes to `/login?…` and gives the authorize URL that the browser is sent to.
+    pub async fn begin_login(&self, browser: &Browser, query: &str) -> Url {
+        let answer = browser.get(&self.url(&format!("/login{query}"))).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        answer.location()
+    }
+
+    /// Chooses a person of the sandbox and decides; gives the URL that the browser is sent back to.
+    pub async fn decide(&self, browser: &Browser, authorize: &Url, person: &str, decision: &str) -> Url {
+        let page = browser.get(authorize.as_str()).await;
+        if page.status == 302 {
+            return page.location(); // Signed in there, and consent was given before.
+        }
+        let request = page.hidden("request");
+        if page.body.contains("/v2/web/choose") {
+            let form = [("request", request.as_str()), ("identity", person)];
+            let chosen = browser.submit(&format!("{}/v2/web/choose", self.globus), &form).await;
+            assert_eq!(chosen.status, 303, "{}", chosen.body);
+        }
+        let form = [("request", request.as_str()), ("decision", decision)];
+        let decided = browser.submit(&format!("{}/v2/web/consent", self.globus), &form).await;
+        assert_eq!(decided.status, 303, "{}", decided.body);
+        decided.location()
+    }
+
+    /// A whole login as a person of the sandbox; gives the page the browser ends on.
+    pub async fn log_in(&self, browser: &Browser, person: &str) -> Answer {
+        let authorize = self.begin_login(browser, "").await;
+        let back = self.decide(browser, &authorize, person, "allow").await;
+        browser.follow(back.as_str()).await
+    }
+
+    /// The callback that a provider of the test's own would send the browser to, for a login that has begun.
+    pub fn callback(&self, authorize: &Url, code: &str) -> String {
+        let state = parameter(authorize, "state").unwrap();
+        self.url(&format!("/login?code={code}&state={state}"))
+    }
+
+    /// The session cookie that a browser has for this portal.
+    pub fn session_cookie(&self, browser: &Browser) -> Option<String> {
+        browser.cookie("localhost", &self.app.settings.session_cookie_name)
+    }
+}
