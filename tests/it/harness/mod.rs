@@ -3,13 +3,13 @@
 mod browser;
 mod portal;
 mod programs;
-mod provider;
+pub mod provider;
 
 pub use self::{
-    browser::{Answer, Browser},
+    browser::{Answer, Browser, parameter},
     portal::{Portal, PortalBuilder},
     programs::{Running, fixture, free_port, needs, skip_without},
-    provider::{CLIENT_ID, CLIENT_SECRET, Call, Provider},
+    provider::Provider,
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break
