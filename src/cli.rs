@@ -131,16 +131,16 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Runs the command of this process's command line.
+/// Runs the command of this process's command line. `more` holds pages of your own; `Router::new()` for none.
 #[must_use]
-pub fn run() -> ExitCode {
+pub fn run(more: Router<AppState>) -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::Io)
-        .and_then(|runtime| runtime.block_on(execute(command)));
+        .and_then(|runtime| runtime.block_on(execute(command, more)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -166,9 +166,9 @@ fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-async fn execute(command: Command) -> Result<(), Failure> {
+async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => serve_portal(serve).await,
+        Command::Serve(serve) => serve_portal(serve, more).await,
         Command::Sandbox(sandbox) => serve_sandbox(sandbox).await,
         Command::Check(config) => {
             let well = check::check(config.sources(None)).await;
@@ -184,7 +184,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
 const SANDBOX_CLIENT: SandboxClient =
     SandboxClient { client_id: sandbox::CLIENT_ID, client_secret: sandbox::CLIENT_SECRET };
 
-async fn serve_portal(serve: Serve) -> Result<(), Failure> {
+async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failure> {
     let sources = serve.config.sources(serve.sandbox.then_some(SANDBOX_CLIENT));
     let mut settings = Settings::load(&sources).map_err(Failure::Settings)?;
     telemetry::start(settings.log_format);
@@ -198,7 +198,7 @@ async fn serve_portal(serve: Serve) -> Result<(), Failure> {
     }
     let listen = settings.listen;
     let app = AppState::build(settings, Clock::system()).await?;
-    let server = Server::bind(app.clone(), Router::new()).await.map_err(|error| Failure::Bind(listen, error))?;
+    let server = Server::bind(app.clone(), more).await.map_err(|error| Failure::Bind(listen, error))?;
     say(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
     if let Some(sandbox) = &app.settings.sandbox {
         say(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));

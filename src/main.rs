@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    globus_portal::cli::run()
+    globus_portal::cli::run(axum::Router::new())
 }

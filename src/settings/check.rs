@@ -99,7 +99,7 @@ impl Reader {
 pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
     let mut reader = Reader { values, problems, warnings: Vec::new() };
     let address = PublicAddress::read(&mut reader, sources.sandbox.is_some());
-    let secret_key = secret_key(&mut reader, &address);
+    let secret_key = secret_key(&mut reader, &address, sources.sandbox.is_some());
     let (client_id, client_secret) = credentials(&mut reader, sources, &address);
     let https = address.scheme == "https";
     let settings = Settings {
@@ -200,9 +200,12 @@ fn listen(reader: &mut Reader) -> SocketAddr {
     parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
 }
 
-fn secret_key(reader: &mut Reader, address: &PublicAddress) -> SecretKey {
+/// On the sandbox nothing is worth a good key, so nobody is bothered about it.
+fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: bool) -> SecretKey {
     let Some((key, origin)) = reader.text("SECRET_KEY") else {
-        if address.loopback {
+        if sandbox {
+            // Every start has its own.
+        } else if address.loopback {
             reader.warnings.push(format!("SECRET_KEY is not set: using one that ends with this process; {GENERATE}"));
         } else {
             reader.problem("SECRET_KEY", None, format!("missing: {GENERATE}"));
@@ -217,6 +220,7 @@ fn secret_key(reader: &mut Reader, address: &PublicAddress) -> SecretKey {
         None
     };
     match problem {
+        Some(_) if sandbox => {}
         Some(problem) if address.loopback => reader.warnings.push(format!("SECRET_KEY {problem}; {GENERATE}")),
         Some(problem) => reader.problem("SECRET_KEY", Some(origin), format!("{problem}; {GENERATE}")),
         None => {}

@@ -5,6 +5,7 @@
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
 mod harness;
+mod own_page;
 mod pages;
 mod sandbox;
 mod walk;
