@@ -6,6 +6,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use percent_encoding::percent_decode_str;
 use tower_sessions::cookie::Cookie;
 
 use crate::{error::AppError, session::login_attempt::BrowserBinding, settings::Settings, state::AppState};
@@ -15,6 +16,14 @@ fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let cookies = lines.flat_map(|line| Cookie::split_parse(line).flatten());
     cookies.filter(move |cookie| cookie.name() == name).filter_map(|cookie| cookie.value_raw())
+}
+
+/// The names, as a browser knows them, of all cookies that tower-sessions would take for the session's: it decodes names,
+/// so that `%73ession` passes for `session`, and goes round what a browser promises about `__Host-`.
+fn names_of_session<'a>(headers: &'a HeaderMap, name: &'a str) -> Vec<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let names = lines.flat_map(|line| line.split(';')).filter_map(|cookie| Some(cookie.split_once('=')?.0.trim()));
+    names.filter(|raw| percent_decode_str(raw).eq(name.bytes())).collect()
 }
 
 fn binding_name(settings: &Settings) -> &'static str {
@@ -36,14 +45,15 @@ pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings)
     Some(value)
 }
 
-/// Refuses a session cookie that came twice, and mends the removal of one that is no longer good: a browser ignores the
+/// Refuses a session cookie that came twice or in disguise, and mends the removal of one that is no longer good: a browser ignores the
 /// removal of a `__Host-` cookie that is not `Secure`, and tower-sessions leaves that out.
 pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let name = &app.settings.session_cookie_name;
-    if values(request.headers(), name).count() > 1 {
+    let names = names_of_session(request.headers(), name);
+    if names.len() > 1 || names.iter().any(|raw| raw != name) {
         return AppError::StartAgain {
-            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
-            cause: "the session cookie came twice".into(),
+            message: "Your browser sent a session cookie that somebody else may have set, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
+            cause: "the session cookie came twice, or under an encoded name".into(),
             next: None,
         }
         .into_response();
