@@ -1,7 +1,7 @@
 //! The extractor [`LoggedIn`]: a page that takes it needs a person who is logged in.
 
 use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
+    extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
     http::{HeaderMap, Method, header, request::Parts},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -45,7 +45,9 @@ struct LogIn {
 
 impl LogIn {
     fn of(parts: &Parts, root: &str) -> Self {
-        let here = parts.uri.path_and_query().and_then(|here| ReturnPath::parse(here.as_str(), root));
+        // Below a root the router has taken the root off the URI.
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let here = uri.path_and_query().and_then(|here| ReturnPath::parse(here.as_str(), root));
         let location = login_path(root, here.as_ref());
         Self { navigation: is_navigation(&parts.method, &parts.headers), location }
     }
