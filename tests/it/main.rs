@@ -5,6 +5,7 @@
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
 mod harness;
+mod login_start;
 mod pages;
 mod sandbox;
 mod walk;
