@@ -8,5 +8,6 @@ mod callback;
 mod harness;
 mod login_start;
 mod pages;
+mod return_path;
 mod sandbox;
 mod walk;
