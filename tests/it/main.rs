@@ -7,6 +7,7 @@
 mod callback;
 mod harness;
 mod login_start;
+mod logout;
 mod pages;
 mod return_path;
 mod sandbox;
