@@ -6,6 +6,7 @@
 
 mod callback;
 mod harness;
+mod headers;
 mod login_start;
 mod logout;
 mod pages;
