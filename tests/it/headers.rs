@@ -264,6 +264,24 @@ async fn a_cookie_that_is_no_session_is_nobodys() {
 
 /// Row E2.
 #[tokio::test]
+async fn a_foreign_cookie_in_another_alphabet_keeps_nobody_out() {
+    let (provider, portal, browser, _) = visit(&[]).await;
+    let foreign = ["été", "\u{1f600}=\u{1f600}", "a=ü; b=\u{feff}"];
+    for (turn, cookie) in foreign.into_iter().enumerate() {
+        browser.set_cookie("localhost", &format!("a{turn}"), cookie);
+        browser.set_cookie("localhost", &format!("z{turn}"), cookie);
+    }
+    assert_logged_in(&portal, &browser).await;
+    log_in_at(&portal, &provider, &browser, "person-2").await;
+    assert_logged_in(&portal, &browser).await;
+    let name = portal.session_cookie(&browser).unwrap();
+    let twice = format!("session={name}; a=é; session={name}");
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nCookie: {twice}\r\nConnection: close\r\n\r\n");
+    assert!(raw(&portal, &request).await.starts_with("HTTP/1.1 400 "), "and hides nothing");
+}
+
+/// Row E2.
+#[tokio::test]
 async fn a_session_cookie_that_comes_twice_or_in_disguise_is_refused() {
     for (settings, name) in [(&[][..], "session"), (&HTTPS, "__Host-session")] {
         let (_, portal, browser, _) = visit(settings).await;
@@ -281,6 +299,11 @@ async fn a_session_cookie_that_comes_twice_or_in_disguise_is_refused() {
             format!("{encoded}={good}; {name}={good}"),
             format!("{name}=%ff; {encoded}={good}"),
             format!("a=b;{encoded} ={good}"),
+            format!("\u{2000}{name}={good}"),
+            format!("{name}\u{a0}={good}"),
+            format!("\u{3000}{encoded}={good}"),
+            format!("a=é; {name}=x; {name}={good}"),
+            format!("{encoded}={good}; a=é"),
         ];
         for line in lines {
             for path in ["/", "/profile", "/login", "/logout"] {
@@ -296,6 +319,29 @@ async fn a_session_cookie_that_comes_twice_or_in_disguise_is_refused() {
         near.set_cookie("localhost", &name.to_uppercase(), &good);
         assert_anonymous(&portal, &near).await;
     }
+}
+
+/// Rows B2 and E2.
+#[tokio::test]
+async fn a_login_cookie_in_disguise_finishes_no_login() {
+    let (provider, portal, browser, _) = visit(&HTTPS).await;
+    let authorize = portal.begin_login(&browser, "").await;
+    let response = let_in(&portal, &provider, &authorize, "attacker");
+    provider.on_token(move |_| Json(response.clone()).into_response());
+    let planted = browser.cookie("localhost", "__Host-login").unwrap();
+    let calls = provider.token_calls().len();
+    let callback = portal.callback(&authorize, "code-of-the-attacker");
+    let path = callback.strip_prefix(&portal.base).unwrap();
+    for name in
+        ["login", "%5f_Host-login", "__host-login", "\u{2000}__Host-login", "__Host-login\u{a0}", "a=__Host-login"]
+    {
+        let line = format!("a=é; {name}={planted}");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {line}\r\nConnection: close\r\n\r\n");
+        let answer = raw(&portal, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{line}: {answer}");
+        assert_eq!(provider.token_calls().len(), calls);
+    }
+    assert_eq!(browser.get(&callback).await.status, 303, "under its own name it does");
 }
 
 /// Row K5.
