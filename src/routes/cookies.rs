@@ -6,15 +6,23 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tower_sessions::cookie::Cookie;
+use percent_encoding::percent_decode_str;
 
 use crate::{error::AppError, session::login_attempt::BrowserBinding, settings::Settings, state::AppState};
 
-/// The values that a browser sent for a cookie. More than one means that somebody else has set one of them.
-fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let cookies = lines.flat_map(|line| Cookie::split_parse(line).flatten());
-    cookies.filter(move |cookie| cookie.name() == name).filter_map(|cookie| cookie.value_raw())
+/// The cookies of a request, as the browser knows them: name and value, with nothing decoded, and no more taken off their
+/// ends than what may stand between cookies.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.split_once('='));
+    pairs.map(|(name, value)| (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t'])))
+}
+
+/// The names of all cookies that tower-sessions would take for the session's. It decodes names and takes spaces of every
+/// alphabet off them, so `%73ession` passes for `session`, and goes round what a browser promises about `__Host-`.
+fn names_of_session<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let names = cookies(headers).map(|(name, _)| name);
+    names.filter(|raw| percent_decode_str(raw.trim()).eq(name.bytes())).collect()
 }
 
 fn binding_name(settings: &Settings) -> &'static str {
@@ -23,7 +31,8 @@ fn binding_name(settings: &Settings) -> &'static str {
 
 /// The value that ties logins to this browser, when it has one.
 pub(super) fn browser_binding(headers: &HeaderMap, settings: &Settings) -> Option<BrowserBinding> {
-    values(headers, binding_name(settings)).find_map(BrowserBinding::parse)
+    let name = binding_name(settings);
+    cookies(headers).filter(|(known, _)| *known == name).find_map(|(_, value)| BrowserBinding::parse(value))
 }
 
 /// The header that gives a browser its binding.
@@ -36,14 +45,15 @@ pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings)
     Some(value)
 }
 
-/// Refuses a session cookie that came twice, and mends the removal of one that is no longer good: a browser ignores the
-/// removal of a `__Host-` cookie that is not `Secure`, and tower-sessions leaves that out.
+/// Refuses a session cookie that came twice or in disguise, and mends the removal of one that is no longer good: a
+/// browser ignores the removal of a `__Host-` cookie that is not `Secure`, and tower-sessions leaves that out.
 pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let name = &app.settings.session_cookie_name;
-    if values(request.headers(), name).count() > 1 {
+    let names = names_of_session(request.headers(), name);
+    if names.len() > 1 || names.iter().any(|raw| raw != name) {
         return AppError::StartAgain {
-            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
-            cause: "the session cookie came twice".into(),
+            message: "Your browser sent a session cookie that somebody else may have set, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
+            cause: "the session cookie came twice, or under an encoded name".into(),
             next: None,
         }
         .into_response();

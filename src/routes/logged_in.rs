@@ -161,6 +161,14 @@ pub fn login_path(root: &str, next: Option<&ReturnPath>) -> String {
     }
 }
 
+/// Whether a browser asks ahead of time, for a page that its person may never open.
+pub(super) fn is_speculative(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"]
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .any(|value| value.contains("prefetch"))
+}
+
 /// Whether a request is a person's own move to another page, in a window of its own. Scripts, frames, images and
 /// programs get a plain 401 instead of a login that would lead them nowhere.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {

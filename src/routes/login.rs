@@ -8,7 +8,7 @@ use axum::{
 use tower_sessions::Session;
 use url::form_urlencoded;
 
-use super::cookies;
+use super::{cookies, logged_in::is_speculative};
 use crate::{
     error::{AppError, GlobusError},
     globus::{
@@ -110,14 +110,6 @@ fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Resp
             .extend(cookies::set_browser_binding(&browser, settings).map(|value| (header::SET_COOKIE, value)));
     }
     Ok(response)
-}
-
-/// Whether a browser asks ahead of time, for a page that its person may never open.
-fn is_speculative(headers: &HeaderMap) -> bool {
-    ["sec-purpose", "purpose"]
-        .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .any(|value| value.contains("prefetch"))
 }
 
 /// Completes a login: the state first, then everything else. Where the same answer comes a second time, as by a double

@@ -12,7 +12,7 @@ use axum::{
 use tokio::task::JoinHandle;
 use tower_sessions::Session;
 
-use super::logged_in::LoggedIn;
+use super::logged_in::{LoggedIn, is_speculative};
 use crate::{
     error::AppError,
     pages::{ConfirmLogoutPage, SignedOutPage},
@@ -30,7 +30,7 @@ enum Asker {
     Person,
     /// A page of another site, which led the person here.
     OtherSite,
-    /// Something that is not a page: an image, a frame, a script.
+    /// Something that is not a page: an image, a frame, a script, or a browser ahead of its person.
     Subresource,
 }
 
@@ -39,7 +39,8 @@ impl Asker {
     fn of(method: &Method, headers: &HeaderMap, public_origin: &str) -> Self {
         let is =
             |name: &str, accepted: &[&[u8]]| headers.get(name).is_none_or(|value| accepted.contains(&value.as_bytes()));
-        if !is("sec-fetch-mode", &[b"navigate"]) || !is("sec-fetch-dest", &[b"document"]) {
+        let is_page = is("sec-fetch-mode", &[b"navigate"]) && is("sec-fetch-dest", &[b"document"]);
+        if !is_page || is_speculative(headers) {
             return Self::Subresource;
         }
         // A form of ours is sent with the origin "null", because our pages send no referrer.

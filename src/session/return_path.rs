@@ -58,8 +58,10 @@ fn is_canonical(path: &str) -> bool {
         && separators(&decoded) == path.bytes().filter(|b| matches!(b, b'/' | b'.')).count()
 }
 
+/// Judged on the decoded path: a proxy in front may decode it before it reaches our routes.
 fn leads_in_circles(path: &str, root: &str) -> bool {
-    let own = path.strip_prefix(root).unwrap_or(path);
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let own = path.strip_prefix(root).unwrap_or(&path);
     let first = own.split('/').nth(1).unwrap_or_default();
     matches!(first, "login" | "logout" | "signed-out" | "oauth2")
 }

@@ -165,7 +165,7 @@ fn request<'a>(scope: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a
 
 fn hidden(page: &str, name: &str) -> String {
     let start = format!("name=\"{name}\" value=\"");
-    let rest = page.split_once(&start).expect("the field is there").1;
+    let rest = page.split_once(&start).unwrap().1;
     rest.split_once('"').unwrap().0.to_owned()
 }
 

@@ -143,14 +143,16 @@ impl Store for MemoryStore {
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
         let mut tables = self.tables();
-        let due = tables.revocations.values_mut().filter(|revocation| {
+        let is_due = |revocation: &&mut Revocation| {
             revocation.due <= now && session.is_none_or(|session| session == revocation.row.session)
-        });
+        };
+        let mut due: Vec<_> = tables.revocations.values_mut().filter(is_due).collect();
+        due.sort_by_key(|revocation| revocation.due);
         let claim = |revocation: &mut Revocation| {
             revocation.due = again;
             revocation.row.clone()
         };
-        Ok(due.take(limit as usize).map(claim).collect())
+        Ok(due.into_iter().take(limit as usize).map(claim).collect())
     }
 
     async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {

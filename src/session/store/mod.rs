@@ -119,8 +119,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Puts tokens on the list of those to revoke, due at `now`.
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Takes up to `limit` of the tokens that are due to be revoked, of one session or of any, and makes them due again
-    /// at `again`, so that nobody else takes them meanwhile.
+    /// Takes up to `limit` of the tokens that are due to be revoked, of one session or of any, those that have been due
+    /// for longest first, and makes them due again at `again`: nobody else takes them meanwhile, and those that cannot be
+    /// revoked do not keep others waiting.
     async fn claim_revocations(
         &self,
         session: Option<SessionKey>,

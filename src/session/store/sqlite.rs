@@ -191,7 +191,7 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
         let sql = "UPDATE revocations SET due = ? WHERE id IN (\
-                   SELECT id FROM revocations WHERE due <= ? AND session = coalesce(?, session) ORDER BY id LIMIT ?) \
+                   SELECT id FROM revocations WHERE due <= ? AND session = coalesce(?, session) ORDER BY due, id LIMIT ?) \
                    RETURNING id, session, resource_server, sealed";
         let query = sqlx::query(sql).bind(again.unix_timestamp()).bind(now.unix_timestamp());
         let query = query.bind(session.map(|session| session.0.to_vec())).bind(limit);

@@ -1,12 +1,15 @@
 //! What the tests share: a portal that runs, a browser that visits it, and a provider that misbehaves on demand.
 
 mod browser;
+mod failing_store;
 mod portal;
 mod programs;
 pub mod provider;
+pub mod steps;
 
 pub use self::{
     browser::{Answer, Browser, parameter},
+    failing_store::FailingStore,
     portal::{Portal, PortalBuilder},
     programs::{Running, fixture, free_port, needs, skip_without},
     provider::Provider,

@@ -1,0 +1,103 @@
+//! A store that can be made to fail, and to work again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use globus_portal::session::store::{MemoryStore, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow};
+use time::OffsetDateTime;
+
+/// Sessions in memory, behind a switch.
+#[derive(Debug, Default)]
+pub struct FailingStore {
+    inner: MemoryStore,
+    down: AtomicBool,
+}
+
+impl FailingStore {
+    pub fn fail(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    fn inner(&self) -> Result<&MemoryStore, StoreError> {
+        let down = self.down.load(Ordering::SeqCst);
+        if down { Err(StoreError("SENTINEL-store-error: no such host db.internal".into())) } else { Ok(&self.inner) }
+    }
+}
+
+#[async_trait]
+impl Store for FailingStore {
+    async fn create_session(&self, key: SessionKey, row: &SessionRow) -> Result<bool, StoreError> {
+        self.inner()?.create_session(key, row).await
+    }
+
+    async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
+        self.inner()?.session(key).await
+    }
+
+    async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
+        self.inner()?.update_record(key, record).await
+    }
+
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.inner()?.touch_session(key, now).await
+    }
+
+    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        self.inner()?.end_session(key, now).await
+    }
+
+    async fn aged_sessions(
+        &self,
+        now: OffsetDateTime,
+        idle_since: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<SessionKey>, StoreError> {
+        self.inner()?.aged_sessions(now, idle_since, limit).await
+    }
+
+    async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+        self.inner()?.insert_token(key, row).await
+    }
+
+    async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
+        self.inner()?.token(key, resource_server).await
+    }
+
+    async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
+        self.inner()?.tokens(key).await
+    }
+
+    async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+        self.inner()?.replace_token(key, row).await
+    }
+
+    async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.inner()?.add_revocation(key, row, now).await
+    }
+
+    async fn claim_revocations(
+        &self,
+        session: Option<SessionKey>,
+        now: OffsetDateTime,
+        again: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<RevocationRow>, StoreError> {
+        self.inner()?.claim_revocations(session, now, again, limit).await
+    }
+
+    async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {
+        self.inner()?.finish_revocation(id).await
+    }
+
+    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
+        self.inner()?.spend_state(state, until).await
+    }
+
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.inner()?.sweep(now).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.inner()?.probe().await
+    }
+}
