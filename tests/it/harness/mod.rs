@@ -2,12 +2,14 @@
 
 mod browser;
 mod portal;
+mod process;
 mod programs;
 pub mod provider;
 
 pub use self::{
     browser::{Answer, Browser, parameter},
-    portal::{Portal, PortalBuilder},
+    portal::{Portal, PortalBuilder, decide},
+    process::{Process, globus_portal, portal_at, start_sandbox, until},
     programs::{Running, fixture, free_port, needs, skip_without},
     provider::Provider,
 };
