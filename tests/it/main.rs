@@ -6,6 +6,7 @@
 
 mod commands;
 mod harness;
+mod nginx;
 mod pages;
 mod sandbox;
 mod walk;
