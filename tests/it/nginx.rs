@@ -13,8 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
-    Answer, Browser, MIRA, Process, Running, decide, free_port, parameter, portal_at, skip_without, start_sandbox,
-    until,
+    Answer, Browser, MIRA, Process, Running, decide, find_program, free_port, parameter, portal_at, skip_without,
+    start_sandbox, until,
 };
 
 const CONFIGURATION: &str = include_str!("../../deploy/nginx.conf");
@@ -136,9 +136,8 @@ async fn start_nginx(folder: &Path, site: &str, port: u16) -> Running {
     );
     fs::write(folder.join("nginx.conf"), main).unwrap();
     let nginx = || {
-        let mut command = Command::new("nginx");
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stdin(Stdio::null());
+        let mut command = Command::new(find_program("nginx").unwrap());
+        command.stdin(Stdio::null());
         command.arg("-p").arg(folder).arg("-e").arg(folder.join("error.log")).arg("-c").arg(folder.join("nginx.conf"));
         command
     };

@@ -10,7 +10,7 @@ pub use self::{
     browser::{Answer, Browser, parameter},
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, start_sandbox, until},
-    programs::{Running, fixture, free_port, needs, skip_without},
+    programs::{Running, find_program, fixture, free_port, needs, skip_without},
     provider::Provider,
 };
 

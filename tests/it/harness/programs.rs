@@ -11,16 +11,17 @@ fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-fn on_path(program: &str) -> bool {
+/// Where a program is; Debian keeps servers in folders that the path of most users lacks.
+pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")];
-    std::env::split_paths(&path).chain(sbin).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path).chain(sbin).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Whether a test must be skipped because a program is missing; says so, and what to install. Under `CI=true` a missing
 /// program is a failure.
 pub fn skip_without(test: &str, programs: &[(&str, &str)]) -> bool {
-    let missing = programs.iter().find(|(program, _)| !on_path(program));
+    let missing = programs.iter().find(|(program, _)| find_program(program).is_none());
     if let Some((program, package)) = missing {
         let text = format!("skipped: {test}: {program} is not here; install {package}");
         assert!(!in_ci(), "{text}");
