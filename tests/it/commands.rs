@@ -238,6 +238,20 @@ async fn the_sandbox_alone_tells_an_app_all_it_needs_and_keeps_to_loopback() {
 }
 
 #[tokio::test]
+async fn a_log_that_goes_to_a_file_has_no_colours_in_it() {
+    for format in ["pretty", "json"] {
+        let folder = TempDir::new().unwrap();
+        let (mut command, base) = portal_at(folder.path(), &format!("http://127.0.0.1:{}", free_port()));
+        command.env("GLOBUS_PORTAL_LOG_FORMAT", format);
+        let mut process = Process::start(&mut command, &folder.path().join("printed"));
+        process.says("Listening on").await;
+        Browser::new().get(&format!("{base}/healthz")).await;
+        let line = process.says("/healthz").await;
+        assert!(!line.contains('\u{1b}'), "{line:?}");
+    }
+}
+
+#[tokio::test]
 async fn it_starts_while_globus_is_down_and_says_what_is_missing() {
     let folder = TempDir::new().unwrap();
     let globus = format!("http://127.0.0.1:{}", free_port());
