@@ -10,4 +10,5 @@ mod harness;
 mod nginx;
 mod pages;
 mod sandbox;
+mod sdk;
 mod walk;
