@@ -7,6 +7,7 @@
 mod chromium;
 mod commands;
 mod harness;
+mod leaks;
 mod nginx;
 mod pages;
 mod sandbox;
