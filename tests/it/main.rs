@@ -8,6 +8,7 @@ mod chromium;
 mod commands;
 mod harness;
 mod leaks;
+mod load;
 mod nginx;
 mod pages;
 mod sandbox;
