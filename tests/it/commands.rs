@@ -157,6 +157,20 @@ fn a_settings_file_that_was_named_has_to_be_there() {
     }
 }
 
+#[test]
+fn a_settings_file_that_cannot_be_read_is_the_one_problem_told() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("portal.conf");
+    fs::write(&file, "APP_CLIENT_ID = 'one'\nAPP_CLIENT_SECRET = 'SENTINEL\n").unwrap();
+    for path in [file.as_path(), folder.path()] {
+        let path = path.to_str().unwrap();
+        let Ended { status, stderr, .. } = run(folder.path(), &["--config", path], &[]);
+        assert_eq!(status, Some(2));
+        assert_says(&stderr, &["1 problem in the settings", path]);
+        assert!(!stderr.contains("missing") && !stderr.contains("SENTINEL"), "{stderr}");
+    }
+}
+
 /// A portal on its own sandbox.
 async fn portal_on_sandbox(folder: &Path, printed: &Path) -> (Process, String) {
     let port = free_port();
