@@ -133,7 +133,7 @@ impl Settings {
     /// # Errors
     /// [`Problems`]: every problem there is.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
-        let (values, problems) = sources.read();
+        let (values, problems) = sources.read()?;
         check::check(values, problems, sources)
     }
 

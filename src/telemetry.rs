@@ -4,6 +4,7 @@
 //! header, a body or a cookie is never logged: that is where codes, states and tokens are.
 
 use std::{
+    io::IsTerminal as _,
     net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
     time::Instant,
@@ -27,8 +28,13 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Starts the log, on standard error. `RUST_LOG` chooses the level; `info` is the default.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
+    // Colours are for a terminal, and only where nobody has asked for none (https://no-color.org).
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_span_events(FmtSpan::NONE);
     // A second start, as in tests, keeps the first.
     let _ = match format {
         LogFormat::Pretty => builder.try_init(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{KEYS, Kind, Problem, SandboxClient};
+use super::{KEYS, Kind, Problem, Problems, SandboxClient};
 
 const PREFIX: &str = "GLOBUS_PORTAL_";
 /// Names the file itself, so it is no setting.
@@ -46,27 +46,22 @@ impl Sources {
         Self { file, file_required, environment: std::env::vars_os().filter_map(text).collect(), sandbox }
     }
 
-    pub(super) fn read(&self) -> (Values, Vec<Problem>) {
-        let (mut values, mut problems) = self.layered();
+    /// A file that cannot be read is the only problem told: whatever is in it would seem to be missing.
+    pub(super) fn read(&self) -> Result<(Values, Vec<Problem>), Problems> {
+        let mut values = self.layered().map_err(|error| Problems(vec![self.file_problem(&error)]))?;
+        let mut problems = Vec::new();
         refuse_unknown(&mut values, &mut problems);
         read_secret_files(&mut values, &mut problems);
         values.retain(|_, found| !is_empty(&found.value));
-        (values, problems)
+        Ok((values, problems))
     }
 
-    fn layered(&self) -> (Values, Vec<Problem>) {
-        let mut problems = Vec::new();
-        let mut map = Map::new();
-        if self.file_required || self.file.exists() {
-            match self.file_values() {
-                Ok(values) => map = values,
-                Err(error) => problems.push(self.file_problem(&error)),
-            }
-        }
+    fn layered(&self) -> Result<Values, ConfigError> {
+        let mut map = if self.file_required || self.file.exists() { self.file_values()? } else { Map::new() };
         map.extend(self.environment_values());
         let origin = |value: &Value| value.origin().unwrap_or_default().to_owned();
         let values = map.into_iter().map(|(key, value)| (key, Found { origin: origin(&value), value }));
-        (values.collect(), problems)
+        Ok(values.collect())
     }
 
     fn file_values(&self) -> Result<Map<String, Value>, ConfigError> {

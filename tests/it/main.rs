@@ -4,12 +4,18 @@
 #![expect(unreachable_pub, reason = "one binary: nothing here is public")]
 
 mod callback;
+mod chromium;
+mod commands;
 mod harness;
 mod headers;
+mod leaks;
+mod load;
 mod login_start;
 mod logout;
+mod nginx;
 mod own_page;
 mod pages;
 mod return_path;
 mod sandbox;
+mod sdk;
 mod walk;

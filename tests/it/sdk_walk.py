@@ -120,7 +120,10 @@ def check_transfer(tokens):
         sizes.append(len(page["DATA"]))
         offset, more = offset + 25, page["has_next_page"]
     assert sizes == [25, 25, 7]
-    # The paginator always asks for pages of 100.
+    paginator = transfer.paginated.endpoint_search(filter_scope="my-endpoints")
+    paginator.limit = 20
+    assert [len(page["DATA"]) for page in paginator] == [20, 20, 17]
+    # Left alone, it asks for pages of 100.
     every = list(transfer.paginated.endpoint_search(filter_scope="my-endpoints").items())
     assert len({endpoint["id"] for endpoint in every}) == 57
     one = transfer.get_endpoint(every[0]["id"])

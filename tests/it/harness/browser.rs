@@ -3,11 +3,12 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Mutex, MutexGuard},
 };
 
 use reqwest::{
-    Client, Method, StatusCode,
+    Certificate, Client, ClientBuilder, Method, StatusCode,
     header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE},
     redirect::Policy,
 };
@@ -68,7 +69,17 @@ pub fn parameter(url: &Url, name: &str) -> Option<String> {
 
 impl Browser {
     pub fn new() -> Self {
-        let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
+        Self::on(Client::builder())
+    }
+
+    /// A browser that trusts this one certificate (PEM), on a machine with this address.
+    pub fn trusting(certificate: &str, address: IpAddr) -> Self {
+        let certificate = Certificate::from_pem(certificate.as_bytes()).unwrap();
+        Self::on(Client::builder().tls_certs_only([certificate]).local_address(address))
+    }
+
+    fn on(builder: ClientBuilder) -> Self {
+        let client = builder.redirect(Policy::none()).no_proxy().build().unwrap();
         Self { client, cookies: Mutex::default() }
     }
 

@@ -3,6 +3,7 @@
 mod browser;
 mod failing_store;
 mod portal;
+mod process;
 mod programs;
 pub mod provider;
 pub mod steps;
@@ -10,8 +11,9 @@ pub mod steps;
 pub use self::{
     browser::{Answer, Browser, parameter},
     failing_store::FailingStore,
-    portal::{Portal, PortalBuilder},
-    programs::{Running, fixture, free_port, needs, skip_without},
+    portal::{Portal, PortalBuilder, decide},
+    process::{Process, globus_portal, portal_at, start_sandbox, until},
+    programs::{Running, find_program, fixture, free_port, needs, skip_without},
     provider::Provider,
 };
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use axum::Router;
 use globus_portal::{
     clock::Clock,
-    sandbox::{self, Sandbox},
+    sandbox,
     server::Server,
     session::store::Store,
     settings::{Settings, Sources},
@@ -18,6 +18,7 @@ use super::{
     Answer, Browser,
     browser::parameter,
     free_port,
+    process::start_sandbox,
     provider::{CLIENT_ID, CLIENT_SECRET, Provider},
 };
 
@@ -83,7 +84,7 @@ impl PortalBuilder {
         let mut tasks = Vec::new();
         let globus = match self.globus.take() {
             Some(globus) => globus,
-            None => start_sandbox(&mut tasks).await,
+            None => start_sandbox().await,
         };
         let port = free_port();
         let defaults = [
@@ -122,11 +123,22 @@ impl PortalBuilder {
     }
 }
 
-async fn start_sandbox(tasks: &mut Vec<JoinHandle<()>>) -> String {
-    let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
-    let base = sandbox.base_url();
-    tasks.push(tokio::spawn(async move { sandbox.serve(std::future::pending()).await.unwrap() }));
-    base
+/// Chooses a person of the sandbox and decides; gives the URL that the browser is sent back to.
+pub async fn decide(globus: &str, browser: &Browser, authorize: &Url, person: &str, decision: &str) -> Url {
+    let page = browser.get(authorize.as_str()).await;
+    if page.status == 302 {
+        return page.location(); // Signed in there, and consent was given before.
+    }
+    let request = page.hidden("request");
+    if page.body.contains("/v2/web/choose") {
+        let form = [("request", request.as_str()), ("identity", person)];
+        let chosen = browser.submit(&format!("{globus}/v2/web/choose"), &form).await;
+        assert_eq!(chosen.status, 303, "{}", chosen.body);
+    }
+    let form = [("request", request.as_str()), ("decision", decision)];
+    let decided = browser.submit(&format!("{globus}/v2/web/consent"), &form).await;
+    assert_eq!(decided.status, 303, "{}", decided.body);
+    decided.location()
 }
 
 impl Drop for Portal {
@@ -169,20 +181,7 @@ impl Portal {
 
     /// Chooses a person of the sandbox and decides; gives the URL that the browser is sent back to.
     pub async fn decide(&self, browser: &Browser, authorize: &Url, person: &str, decision: &str) -> Url {
-        let page = browser.get(authorize.as_str()).await;
-        if page.status == 302 {
-            return page.location(); // Signed in there, and consent was given before.
-        }
-        let request = page.hidden("request");
-        if page.body.contains("/v2/web/choose") {
-            let form = [("request", request.as_str()), ("identity", person)];
-            let chosen = browser.submit(&format!("{}/v2/web/choose", self.globus), &form).await;
-            assert_eq!(chosen.status, 303, "{}", chosen.body);
-        }
-        let form = [("request", request.as_str()), ("decision", decision)];
-        let decided = browser.submit(&format!("{}/v2/web/consent", self.globus), &form).await;
-        assert_eq!(decided.status, 303, "{}", decided.body);
-        decided.location()
+        decide(&self.globus, browser, authorize, person, decision).await
     }
 
     /// A whole login as a person of the sandbox; gives the page the browser ends on.

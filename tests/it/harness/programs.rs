@@ -4,22 +4,24 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-fn on_path(program: &str) -> bool {
+/// Where a program is; Debian keeps servers in folders that the path of most users lacks.
+pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")];
-    std::env::split_paths(&path).chain(sbin).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path).chain(sbin).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Whether a test must be skipped because a program is missing; says so, and what to install. Under `CI=true` a missing
 /// program is a failure.
 pub fn skip_without(test: &str, programs: &[(&str, &str)]) -> bool {
-    let missing = programs.iter().find(|(program, _)| !on_path(program));
+    let missing = programs.iter().find(|(program, _)| find_program(program).is_none());
     if let Some((program, package)) = missing {
         let text = format!("skipped: {test}: {program} is not here; install {package}");
         assert!(!in_ci(), "{text}");
@@ -55,9 +57,22 @@ pub fn fixture(test: &str, name: &str) -> Option<String> {
         .then(|| std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
-/// A port of loopback that nobody listens on.
+/// A port of loopback that nobody listens on, and that is not given out a second time here. It is below those that the
+/// system hands out by itself: one of those could be the near end of somebody's connection by the time it is wanted.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 20_000;
+    const HOW_MANY: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test processes that run at the same time begin at different places.
+    let begin = std::process::id().wrapping_mul(131);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(step < HOW_MANY, "no port is free");
+        let port = u16::try_from(FIRST + begin.wrapping_add(step) % HOW_MANY).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A program that runs until the test ends.

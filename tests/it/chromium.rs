@@ -1,0 +1,313 @@
+//! A person at a real browser: headless Chromium, driven through WebDriver.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource as _, KeyAction, KeyActions},
+    key::Key,
+    wd::Capabilities,
+};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::harness::{
+    AMARA, JONAS, MIRA, Process, QUIRK, Running, find_program, free_port, globus_portal, skip_without, until,
+};
+
+const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Chromium asks nobody but loopback for anything.
+const NO_NAMES: &str = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1";
+
+/// chromedriver, and with it every Chromium it has started.
+struct Driver {
+    running: Running,
+    port: u16,
+}
+
+impl Driver {
+    async fn start() -> Self {
+        let port = free_port();
+        let mut command = Command::new(find_program("chromedriver").unwrap());
+        command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let driver = Self { running: Running::start(&mut command), port };
+        until("chromedriver to listen", || TcpStream::connect(("127.0.0.1", port)).ok()).await;
+        driver
+    }
+}
+
+impl Drop for Driver {
+    /// Chromium outlives a driver that is killed, so the driver is asked to end.
+    fn drop(&mut self) {
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let request =
+                format!("GET /shutdown HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", self.port);
+            let _ = stream.set_read_timeout(Some(PATIENCE));
+            let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_end(&mut Vec::new()));
+        }
+        for _ in 0..100 {
+            if !matches!(self.running.0.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// A window of Chromium, and a portal on its sandbox for it to visit.
+struct Window {
+    client: Client,
+    /// The session's address at the driver.
+    session: String,
+    http: reqwest::Client,
+    base: String,
+    // Dropped in this order.
+    _driver: Driver,
+    _portal: Process,
+    _folder: TempDir,
+}
+
+impl Window {
+    async fn open() -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = free_port();
+        let mut command = globus_portal(folder.path(), ["--sandbox"]);
+        command
+            .env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"))
+            .env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{port}"));
+        let mut portal = Process::start(&mut command, &folder.path().join("portal.log"));
+        portal.says("Sandbox, not Globus").await;
+
+        let driver = Driver::start().await;
+        let address = format!("http://127.0.0.1:{}", driver.port);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&folder.path().join("profile")))
+            .connect(&address)
+            .await
+            .unwrap();
+        let session = format!("{address}/session/{}", client.session_id().await.unwrap().unwrap());
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let base = format!("http://localhost:{port}");
+        Self { client, session, http, base, _driver: driver, _portal: portal, _folder: folder }
+    }
+
+    /// A command of chromedriver's own, beyond the standard.
+    async fn command(&self, path: &str, body: &Value) -> Value {
+        let answer = self.http.post(format!("{}/{path}", self.session)).json(body).send().await.unwrap();
+        let mut document: Value = answer.json().await.unwrap();
+        assert!(document["value"]["error"].is_null(), "{path}: {document}");
+        document["value"].take()
+    }
+
+    /// A command of Chromium's developer tools.
+    async fn tools(&self, command: &str, parameters: Value) {
+        self.command("goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await;
+    }
+
+    /// What Chromium has written to its console since the last look.
+    async fn console(&self) -> Vec<String> {
+        let entries = self.command("se/log", &json!({"type": "browser"})).await;
+        entries.as_array().unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    async fn assert_clean_console(&self) {
+        let console = self.console().await;
+        assert!(console.is_empty(), "{console:#?}");
+    }
+
+    async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.base)).await.unwrap();
+    }
+
+    async fn path(&self) -> String {
+        let url = self.client.current_url().await.unwrap();
+        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    }
+
+    /// Waits until the page shows a text. While a page changes for another, looking may fail.
+    async fn sees(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let body = match self.client.find(Locator::Css("body")).await {
+                Ok(body) => body.text().await.unwrap_or_default(),
+                Err(error) => error.to_string(),
+            };
+            if body.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {text:?} at {}:\n{body}", self.path().await);
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Follows the link or presses the button that has this text, and waits for what the next page shows.
+    async fn click(&self, text: &str, then: &str) {
+        let path = format!("//*[self::a or self::button][contains(normalize-space(.), \"{text}\")]");
+        let found = self.client.find(Locator::XPath(&path)).await;
+        let element = found.unwrap_or_else(|error| panic!("nothing to click says {text:?}: {error}"));
+        element.click().await.unwrap();
+        self.sees(then).await;
+    }
+
+    async fn press(&self, key: Key) {
+        let value = char::from(key);
+        let keys = KeyActions::new("keyboard".to_owned()).then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        self.client.perform_actions(keys).await.unwrap();
+    }
+
+    async fn execute(&self, script: &str) -> Value {
+        self.client.execute(script, vec![]).await.unwrap()
+    }
+
+    /// Logs in as somebody, from the page that asks who it is.
+    async fn choose(&self, person: &str) {
+        self.click(person, "would like to:").await;
+        self.click("Allow", "You are successfully logged in!").await;
+    }
+
+    /// Keeps a picture of the page among the build's files.
+    async fn picture(&self, name: &str) -> Vec<u8> {
+        let picture = self.client.screenshot().await.unwrap();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{name}.png")), &picture).unwrap();
+        picture
+    }
+}
+
+fn capabilities(profile: &Path) -> Capabilities {
+    let arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--window-size=1200,900",
+        NO_NAMES,
+        &format!("--user-data-dir={}", profile.display()),
+    ];
+    let options = json!({"binary": find_program("chromium").unwrap(), "args": arguments});
+    let logs = json!({"browser": "ALL"});
+    [("goog:chromeOptions".to_owned(), options), ("goog:loggingPrefs".to_owned(), logs)].into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_logs_in_looks_around_logs_out_and_is_somebody_else() {
+    if skip_without("the walk in Chromium", PROGRAMS) {
+        return;
+    }
+    let window = Window::open().await;
+
+    window.go("/").await;
+    window.sees("Who are you?").await;
+    window.choose(JONAS).await;
+    assert_eq!(window.path().await, "/");
+
+    window.click("See your endpoints", "Showing 1").await;
+    window.click("Next", "Showing 26").await;
+    assert_eq!(window.path().await, "/endpoints?page=2");
+    window.click("Next", "Showing 51").await;
+    assert!(window.client.find(Locator::LinkText("Next")).await.is_err());
+    window.click("Previous", "Showing 26").await;
+    window.click("Profile", "Linked identities").await;
+
+    window.click("Sign out", "Logged out of").await;
+    assert!(window.client.current_url().await.unwrap().path().ends_with("/v2/web/logout"));
+    window.click("Continue to", "You are signed out").await;
+    window.assert_clean_console().await;
+
+    window.click("Sign in again", "Who are you?").await;
+    window.click(AMARA, "would like to:").await;
+    window.click("Deny", "You are not signed in").await;
+    window.sees("If you ask for help, give this number").await;
+    // Chromium notes the status of an error page; there is nothing else to note.
+    let console = window.console().await;
+    assert!(console.len() == 1 && console[0].contains("status of 403"), "{console:#?}");
+
+    window.click("Sign in again", "would like to:").await;
+    window.click("Use another identity", "Who are you?").await;
+    window.choose(MIRA).await;
+    window.sees(MIRA).await;
+    window.go("/profile").await;
+    window.click("Sign out now", "Logged out of").await;
+    window.assert_clean_console().await;
+
+    window.go("/endpoints").await;
+    window.click(QUIRK, "would like to:").await;
+    window.click("Allow", "Your endpoints").await;
+    assert_eq!(window.path().await, "/endpoints");
+    window.assert_clean_console().await;
+
+    // The console does tell when a page breaks its own policy.
+    window.execute("document.body.setAttribute('style', 'color: red')").await;
+    let console = window.console().await;
+    assert!(console.iter().any(|entry| entry.contains("Content Security Policy")), "{console:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_reaches_the_content_first_and_a_phone_shows_it_whole() {
+    if skip_without("keyboard and phone in Chromium", PROGRAMS) {
+        return;
+    }
+    let window = Window::open().await;
+    window.go("/").await;
+    window.sees("Who are you?").await;
+    window.picture("who-are-you").await;
+    window.click(MIRA, "would like to:").await;
+    window.picture("consent").await;
+    window.click("Allow", "You are successfully logged in!").await;
+    window.picture("index").await;
+
+    window.press(Key::Tab).await;
+    let focused = window.execute("return document.activeElement.textContent").await;
+    assert_eq!(focused, "Skip to the content");
+    let top = window.execute("return document.activeElement.getBoundingClientRect().top").await;
+    assert!(top.as_f64().unwrap() >= 0.0, "the focused link is out of sight");
+    window.press(Key::Enter).await;
+    assert_eq!(window.execute("return document.activeElement.id").await, "main");
+
+    window.go("/endpoints").await;
+    window.sees("Showing 1").await;
+    let picture = window.picture("endpoints").await;
+    if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        fs::create_dir_all(&docs).unwrap();
+        fs::write(docs.join("screenshot.png"), picture).unwrap();
+    }
+    window.go("/endpoints?page=1000").await;
+    window.sees("Error 404").await;
+    window.picture("error").await;
+
+    let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
+    window.tools("Emulation.setEmulatedMedia", dark).await;
+    for path in ["/", "/endpoints", "/profile"] {
+        window.go(path).await;
+        window.picture(&format!("dark{}", path.replace('/', "-"))).await;
+    }
+    window.tools("Emulation.setEmulatedMedia", json!({"features": []})).await;
+
+    let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true});
+    window.tools("Emulation.setDeviceMetricsOverride", phone).await;
+    for path in ["/", "/endpoints", "/profile", "/signed-out-or-nowhere"] {
+        window.go(path).await;
+        window.picture(&format!("phone{}", path.replace('/', "-"))).await;
+        let root = "document.documentElement";
+        let widths = window.execute(&format!("return [{root}.clientWidth, {root}.scrollWidth]")).await;
+        assert_eq!(widths, json!([360, 360]), "{path} is wider than a phone");
+    }
+}

@@ -1,0 +1,118 @@
+//! The real binary, as a process of its own.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use globus_portal::sandbox::{self, Sandbox};
+use tokio::time::{Instant, sleep};
+
+use super::{Running, free_port};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// Waits until there is something, and fails when that takes too long.
+pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited too long for: {what}");
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// A command line of the portal, in a folder, with nothing from this process's environment.
+pub fn globus_portal<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_globus-portal"));
+    command.args(arguments).env_clear().current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// The same for a portal that serves: on a port of its own, with the sandbox's app, and Globus wherever a test says.
+pub fn portal_at(folder: &Path, globus: &str) -> (Command, String) {
+    let port = free_port();
+    let mut command = globus_portal(folder, ["serve"]);
+    command
+        .env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"))
+        .env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{port}"))
+        .env("GLOBUS_PORTAL_SECRET_KEY", "a secret key of the tests, long enough to be one")
+        .env("GLOBUS_PORTAL_SESSION_STORE", "memory")
+        .env("GLOBUS_PORTAL_APP_CLIENT_ID", sandbox::CLIENT_ID)
+        .env("GLOBUS_PORTAL_APP_CLIENT_SECRET", sandbox::CLIENT_SECRET);
+    for service in ["AUTH", "TRANSFER", "GROUPS"] {
+        command.env(format!("GLOBUS_SDK_SERVICE_URL_{service}"), format!("{globus}/"));
+    }
+    (command, format!("http://localhost:{port}"))
+}
+
+/// A sandbox in this process, until the test's runtime ends. Gives its address, with no slash at its end.
+pub async fn start_sandbox() -> String {
+    let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
+    let base = sandbox.base_url();
+    tokio::spawn(async move { sandbox.serve(std::future::pending()).await.unwrap() });
+    base
+}
+
+/// A process that serves. Everything it prints goes into one file.
+#[derive(Debug)]
+pub struct Process {
+    running: Running,
+    printed: PathBuf,
+}
+
+impl Process {
+    /// Starts it; what it prints goes to a file of this name in its folder.
+    pub fn start(command: &mut Command, printed: &Path) -> Self {
+        let file = File::create(printed).unwrap();
+        command.stdout(file.try_clone().unwrap()).stderr(file);
+        Self { running: Running::start(command), printed: printed.to_owned() }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.running.0.id()
+    }
+
+    /// Everything it has printed.
+    pub fn printed(&self) -> String {
+        fs::read_to_string(&self.printed).unwrap()
+    }
+
+    /// Waits until it has printed a line with this text, and gives the line.
+    pub async fn says(&mut self, text: &str) -> String {
+        let printed = self.printed.clone();
+        let child = &mut self.running.0;
+        until(text, || {
+            // In this order: what it printed last must not be missed.
+            let ended = child.try_wait().unwrap();
+            let all = fs::read_to_string(&printed).unwrap();
+            let line = all.lines().find(|line| line.contains(text)).map(ToOwned::to_owned);
+            assert!(line.is_some() || ended.is_none(), "it ended with {ended:?} before it said {text:?}:\n{all}");
+            line
+        })
+        .await
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        // The shell has `kill` built in, so no package is needed for it.
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.running.0;
+        let status = until("the end of the process", || child.try_wait().unwrap()).await;
+        assert_eq!(status.signal(), None, "it was killed:\n{}", self.printed());
+        status
+    }
+}
