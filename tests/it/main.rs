@@ -5,6 +5,10 @@
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
 mod harness;
+mod id_token;
+mod keys;
 mod pages;
 mod sandbox;
+mod store_contract;
+mod tokens;
 mod walk;
