@@ -18,7 +18,9 @@ use time::{Duration, OffsetDateTime};
 
 use crate::harness::{
     Answer, Browser, Portal, Provider, parameter,
-    provider::{CLIENT_ID, CLIENT_SECRET, at_hash, id_token, jwk, public_key_pem, sign, sign_text, sign_with, token_response},
+    provider::{
+        CLIENT_ID, CLIENT_SECRET, at_hash, id_token, jwk, public_key_pem, sign, sign_text, sign_with, token_response,
+    },
 };
 
 const ACCESS_TOKEN: &str = "SENTINEL-auth-access-token";
@@ -156,8 +158,12 @@ async fn only_rs512_is_believed_whatever_the_header_says() {
         stage.refuses(&format!("alg {case}"), |nonce| sign(0, &header(&odd), &stage.claims(nonce))).await;
     }
     stage.refuses("no alg", |nonce| sign(0, &json!({"typ": "JWT", "kid": "0"}), &stage.claims(nonce))).await;
-    let methods =
-        [("RS256", &RSA_PKCS1_SHA256), ("RS384", &RSA_PKCS1_SHA384), ("PS512", &RSA_PSS_SHA512), ("RS256", &RSA_PSS_SHA512)];
+    let methods = [
+        ("RS256", &RSA_PKCS1_SHA256),
+        ("RS384", &RSA_PKCS1_SHA384),
+        ("PS512", &RSA_PSS_SHA512),
+        ("RS256", &RSA_PSS_SHA512),
+    ];
     for (alg, method) in methods {
         stage.refuses(alg, |nonce| sign_with(method, 0, &header(&alg.into()), &stage.claims(nonce))).await;
     }
@@ -182,7 +188,8 @@ async fn no_text_that_others_know_serves_as_an_hmac_key() {
         ("nothing", Vec::new()),
     ];
     for (case, key) in &keys {
-        for (alg, method) in [("HS256", hmac::HMAC_SHA256), ("HS512", hmac::HMAC_SHA512), ("RS512", hmac::HMAC_SHA512)] {
+        for (alg, method) in [("HS256", hmac::HMAC_SHA256), ("HS512", hmac::HMAC_SHA512), ("RS512", hmac::HMAC_SHA512)]
+        {
             let case = format!("alg {alg}, HMAC keyed with {case}");
             stage.refuses(&case, |nonce| hmac_token(method, key, alg, &stage.claims(nonce))).await;
         }
@@ -197,7 +204,8 @@ async fn one_changed_bit_of_the_signature_or_another_kid_is_refused() {
     stage.refuses("first bit", |nonce| flip(&id_token(&stage.claims(nonce)), 0)).await;
     stage.refuses("last bit", |nonce| flip(&id_token(&stage.claims(nonce)), 256 * 8 - 1)).await;
     let with_kid = |kid: Value| json!({"typ": "JWT", "alg": "RS512", "kid": kid});
-    for (case, kid) in [("another", json!("1")), ("empty", json!("")), ("a number", json!(0)), ("longer", json!("00"))] {
+    for (case, kid) in [("another", json!("1")), ("empty", json!("")), ("a number", json!(0)), ("longer", json!("00"))]
+    {
         stage.refuses(&format!("kid {case}"), |nonce| sign(0, &with_kid(kid), &stage.claims(nonce))).await;
     }
     stage.refuses("another key's signature", |nonce| sign(1, &with_kid(json!("0")), &stage.claims(nonce))).await;
@@ -451,10 +459,25 @@ async fn a_token_or_a_key_without_a_kid_is_judged_by_the_signature_alone() {
         ("odd keys beside a good one", odd_keys.to_vec(), Box::new(of(0, &zero)), true),
         ("odd keys alone", odd_keys[..8].to_vec(), Box::new(of(0, &zero)), false),
         ("no keys", vec![], Box::new(of(0, &zero)), false),
-        ("a key for encryption", vec![changed(jwk(0, Some("0")), "use", Some(json!("enc")))], Box::new(of(0, &zero)), false),
-        ("a key for RS256", vec![changed(jwk(0, Some("0")), "alg", Some(json!("RS256")))], Box::new(of(0, &zero)), false),
+        (
+            "a key for encryption",
+            vec![changed(jwk(0, Some("0")), "use", Some(json!("enc")))],
+            Box::new(of(0, &zero)),
+            false,
+        ),
+        (
+            "a key for RS256",
+            vec![changed(jwk(0, Some("0")), "alg", Some(json!("RS256")))],
+            Box::new(of(0, &zero)),
+            false,
+        ),
         ("a key that names no alg", vec![changed(jwk(0, Some("0")), "alg", None)], Box::new(of(0, &zero)), true),
-        ("a key that is no RSA key", vec![changed(jwk(0, Some("0")), "kty", Some(json!("oct")))], Box::new(of(0, &zero)), false),
+        (
+            "a key that is no RSA key",
+            vec![changed(jwk(0, Some("0")), "kty", Some(json!("oct")))],
+            Box::new(of(0, &zero)),
+            false,
+        ),
     ];
     for (case, keys, make, good) in cases {
         let stage = Stage::with_keys(&keys).await;
@@ -605,10 +628,11 @@ async fn whatever_is_no_plain_signed_token_is_refused() {
     }
     stage.refuses("four parts", |nonce| format!("{}.AAAA", id_token(&stage.claims(nonce)))).await;
     stage.refuses("a space in front", |nonce| format!(" {}", id_token(&stage.claims(nonce)))).await;
-    stage.refuses("a good signature over 1 MiB", |nonce| {
-        id_token(&changed(stage.claims(nonce), "more", Some(json!("m".repeat(1 << 20)))))
-    })
-    .await;
+    stage
+        .refuses("a good signature over 1 MiB", |nonce| {
+            id_token(&changed(stage.claims(nonce), "more", Some(json!("m".repeat(1 << 20)))))
+        })
+        .await;
     let fits = json!("m".repeat(MAX_LENGTH / 2));
     stage.accepts_changes_of("more", &[("of 32 KiB", Some(fits))]).await;
 }

@@ -344,7 +344,8 @@ async fn the_file_holds_no_token_no_name_and_no_cookie() {
     house.log_in(&portal, &browser).await;
     browser.get(&portal.url("/endpoints")).await;
     let mut secrets = browser.cookie_values();
-    secrets.extend(["SENTINEL", "transfer-access", "transfer-refresh", "person-1", "Person One"].map(ToOwned::to_owned));
+    secrets
+        .extend(["SENTINEL", "transfer-access", "transfer-refresh", "person-1", "Person One"].map(ToOwned::to_owned));
     let id = Id::from_str(&portal.session_cookie(&browser).unwrap()).unwrap();
     for entry in std::fs::read_dir(house.folder.path()).unwrap() {
         let path = entry.unwrap().path();
@@ -355,7 +356,6 @@ async fn the_file_holds_no_token_no_name_and_no_cookie() {
         assert!(!holds(&bytes, &id.0.to_be_bytes()) && !holds(&bytes, &id.0.to_le_bytes()), "{}", path.display());
     }
     assert!(is_database(&house.file()));
-
 }
 
 fn holds(bytes: &[u8], wanted: &[u8]) -> bool {

@@ -9,6 +9,7 @@ mod id_token;
 mod keys;
 mod pages;
 mod sandbox;
+mod settings;
 mod store_contract;
 mod tokens;
 mod walk;

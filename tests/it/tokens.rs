@@ -96,7 +96,11 @@ impl Stage {
 
     /// The `Authorization` headers of all calls that are neither of logins nor of revocations.
     fn bearers(&self) -> Vec<String> {
-        self.provider.other_calls().iter().map(|call| call.headers["authorization"].to_str().unwrap().to_owned()).collect()
+        self.provider
+            .other_calls()
+            .iter()
+            .map(|call| call.headers["authorization"].to_str().unwrap().to_owned())
+            .collect()
     }
 
     fn refreshes(&self) -> Vec<Call> {
@@ -144,8 +148,10 @@ fn invalid_grant(_: &Call) -> Response {
 async fn each_api_gets_its_own_token_however_many_there_are() {
     for count in [0, 1, 20] {
         let stage = Stage::new().await;
-        let names: Vec<String> = (0..count).map(|i| if i == 0 { TRANSFER.to_owned() } else { format!("api-{i}") }).collect();
-        let others: Vec<Value> = names.iter().enumerate().map(|(i, name)| document(name, &format!("token-{i}"))).collect();
+        let names: Vec<String> =
+            (0..count).map(|i| if i == 0 { TRANSFER.to_owned() } else { format!("api-{i}") }).collect();
+        let others: Vec<Value> =
+            names.iter().enumerate().map(|(i, name)| document(name, &format!("token-{i}"))).collect();
         let (browser, answer) = stage.log_in(|response| response["other_tokens"] = json!(others)).await;
         assert_eq!(answer.status, 303, "{count}: {}", answer.body);
         let key = stage.key(&browser);
@@ -185,7 +191,8 @@ async fn token_responses_of_every_allowed_form_are_taken() {
         response["other_tokens"] = json!([transfer("t")]);
         response["other_tokens"][0]["refresh_token"] = Value::Null;
     };
-    let twice = |response: &mut Value| response["other_tokens"] = json!([transfer("old"), document("api", "a"), transfer("t")]);
+    let twice =
+        |response: &mut Value| response["other_tokens"] = json!([transfer("old"), document("api", "a"), transfer("t")]);
     let own_twice = |response: &mut Value| {
         response["other_tokens"] = json!([transfer("t"), document("auth.globus.org", "second-auth")]);
     };
@@ -399,10 +406,15 @@ async fn a_globus_that_cannot_refresh_now_costs_neither_token_nor_session() {
     let browser = stage.log_in_with_transfer().await;
     let cookie = stage.portal.session_cookie(&browser);
     stage.clock.advance(Duration::seconds(LIFE));
-    let auth_error = |status: u16, body: Value| move |_: &Call| (StatusCode::from_u16(status).unwrap(), Json(body.clone())).into_response();
+    let auth_error = |status: u16, body: Value| {
+        move |_: &Call| (StatusCode::from_u16(status).unwrap(), Json(body.clone())).into_response()
+    };
     let failures: [(&str, Box<dyn Fn(&Call) -> Response + Send + Sync>); 7] = [
         ("500", Box::new(auth_error(500, json!({"error": "server_error"})))),
-        ("503 with HTML", Box::new(|_| (StatusCode::SERVICE_UNAVAILABLE, axum::response::Html("<p>down</p>")).into_response())),
+        (
+            "503 with HTML",
+            Box::new(|_| (StatusCode::SERVICE_UNAVAILABLE, axum::response::Html("<p>down</p>")).into_response()),
+        ),
         ("429", Box::new(auth_error(429, json!({"error": "slow_down"})))),
         ("invalid_client", Box::new(auth_error(401, json!({"error": "invalid_client"})))),
         ("success without JSON", Box::new(|_| "<p>fine</p>".into_response())),
@@ -548,9 +560,8 @@ async fn a_session_ends_when_it_is_unused_and_each_use_puts_that_off() {
 /// Row E3.
 #[tokio::test]
 async fn no_use_puts_off_the_absolute_end() {
-    let change = |builder: PortalBuilder| {
-        builder.set("SESSION_IDLE_SECONDS", "600").set("PERMANENT_SESSION_LIFETIME", "3600")
-    };
+    let change =
+        |builder: PortalBuilder| builder.set("SESSION_IDLE_SECONDS", "600").set("PERMANENT_SESSION_LIFETIME", "3600");
     let stage = Stage::with(change).await;
     let browser = stage.log_in_with_transfer().await;
     let cookie = stage.portal.session_cookie(&browser).unwrap();

@@ -305,13 +305,7 @@ async fn revoke(
     answer(&call)
 }
 
-async fn other(
-    State(inner): State<Arc<Inner>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn other(State(inner): State<Arc<Inner>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let form = form_urlencoded::parse(&body).into_owned().collect();
     let call = Call { method, uri, headers, form };
     inner.other_calls.lock().unwrap().push(call.clone());
