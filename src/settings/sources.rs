@@ -66,9 +66,7 @@ impl Sources {
         if self.file_required || self.file.exists() {
             let origin = self.file.display().to_string();
             match self.file_values() {
-                Ok(map) => {
-                    values = map.into_iter().map(|(key, value)| (key, Found::new(value.kind, &origin))).collect()
-                }
+                Ok(map) => values.extend(map.into_iter().map(|(key, value)| (key, Found::new(value.kind, &origin)))),
                 Err(error) => problems.push(self.file_problem(&error)),
             }
         }
