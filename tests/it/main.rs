@@ -4,9 +4,11 @@
 #![expect(missing_docs, unreachable_pub, reason = "one binary: nothing here is public")]
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
+mod globus_fixtures;
 mod harness;
 mod id_token;
 mod keys;
+mod layers;
 mod pages;
 mod sandbox;
 mod settings;

@@ -89,7 +89,7 @@ impl Given {
     }
 
     fn bad(&self) -> Problems {
-        let problems = self.load().expect_err("these settings are wrong");
+        let problems = self.load().unwrap_err();
         assert!(!problems.to_string().contains("SENTINEL"), "{problems}");
         problems
     }

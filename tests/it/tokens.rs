@@ -37,6 +37,11 @@ const NOW: i64 = 1_800_000_000;
 /// How long the tokens of these tests last.
 const LIFE: i64 = 3600;
 
+/// Changes a token response.
+type Change<'a> = &'a dyn Fn(&mut Value);
+/// Answers a refresh.
+type Failure = Box<dyn Fn(&Call) -> Response + Send + Sync>;
+
 /// A portal whose clock stands still, and the provider it uses.
 struct Stage {
     provider: Provider,
@@ -210,7 +215,7 @@ async fn token_responses_of_every_allowed_form_are_taken() {
         response["scope"] = json!("");
         response["other_tokens"] = json!([transfer("t")]);
     };
-    let cases: [(&str, &dyn Fn(&mut Value)); 7] = [
+    let cases: [(&str, Change<'_>); 7] = [
         ("an entry without a refresh token", &without_refresh_token),
         ("an entry whose refresh token is null", &null_refresh_token),
         ("a resource server twice", &twice),
@@ -409,7 +414,7 @@ async fn a_globus_that_cannot_refresh_now_costs_neither_token_nor_session() {
     let auth_error = |status: u16, body: Value| {
         move |_: &Call| (StatusCode::from_u16(status).unwrap(), Json(body.clone())).into_response()
     };
-    let failures: [(&str, Box<dyn Fn(&Call) -> Response + Send + Sync>); 7] = [
+    let failures: [(&str, Failure); 7] = [
         ("500", Box::new(auth_error(500, json!({"error": "server_error"})))),
         (
             "503 with HTML",
