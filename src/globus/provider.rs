@@ -99,8 +99,10 @@ impl<T> Kept<T> {
         self.asked.is_none_or(|at| now - at >= MIN_INTERVAL)
     }
 
-    /// Keeps what a call gave. A call that failed leaves the document of before in use.
+    /// Keeps what a call gave. A call that failed leaves the document of before in use. The interval to the next call
+    /// counts from here: those who waited for one that took long must not each make another.
     fn settle(&mut self, now: OffsetDateTime, result: Result<T, ProviderError>) -> Result<Arc<T>, ProviderError> {
+        self.asked = Some(now);
         match (result, self.any()) {
             (Ok(document), _) => {
                 let document = Arc::new(document);
@@ -138,7 +140,7 @@ impl Provider {
         }
         kept.asked = Some(now);
         let result = self.ask_discovery().await;
-        kept.settle(now, result)
+        kept.settle(self.clock.now(), result)
     }
 
     async fn ask_discovery(&self) -> Result<Discovery, ProviderError> {
@@ -171,6 +173,6 @@ impl Provider {
         kept.asked = Some(now);
         let asked = self.client.jwk_set(jwks_uri).await;
         let result = asked.map_err(|cause| ProviderError::Call { document: "key set", cause: Arc::new(cause) });
-        kept.settle(now, result)
+        kept.settle(self.clock.now(), result)
     }
 }

@@ -24,6 +24,7 @@ pub struct Token {
 /// What the token endpoint answers to a grant (Globus Auth developer guide, "token response"; RFC 6749 section 5.1).
 #[derive(Clone, Debug)]
 pub struct TokenResponse {
+    access_token: AccessToken,
     tokens: Vec<Token>,
     id_token: Option<IdToken>,
 }
@@ -50,6 +51,7 @@ struct TokenDocument {
 
 impl TokenResponse {
     pub(crate) fn new(document: Document, now: OffsetDateTime) -> Result<Self, CallError> {
+        let access_token = document.top.access_token.clone();
         let mut tokens: Vec<Token> = Vec::with_capacity(1 + document.other_tokens.len());
         for document in std::iter::once(document.top).chain(document.other_tokens) {
             let token = Token::new(document, now)?;
@@ -58,7 +60,14 @@ impl TokenResponse {
                 None => tokens.push(token),
             }
         }
-        Ok(Self { tokens, id_token: document.id_token })
+        Ok(Self { access_token, tokens, id_token: document.id_token })
+    }
+
+    /// The access token at the top of the response: the one that `at_hash` of the id_token is about (OpenID Connect
+    /// Core section 3.1.3.6), whatever other tokens there are.
+    #[must_use]
+    pub fn access_token(&self) -> &AccessToken {
+        &self.access_token
     }
 
     /// The tokens in Globus's order: each resource server once. Where a response names one twice, the later

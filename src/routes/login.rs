@@ -182,10 +182,8 @@ async fn complete(
 
 async fn verify(app: &AppState, response: &TokenResponse, nonce: &str) -> Result<UserSession, GlobusError> {
     let id_token = response.id_token().ok_or(GlobusError::NoIdToken)?;
-    // at_hash is about the token at the top of the response (OpenID Connect Core section 3.1.3.6).
-    let top = response.tokens().first().ok_or(GlobusError::NoIdToken)?;
     let now = app.clock.now();
-    let expected = Expected { nonce, access_token: &top.access_token, now };
+    let expected = Expected { nonce, access_token: response.access_token(), now };
     let claims = app.id_tokens.verify(id_token, &expected).await?;
     Ok(UserSession { claims, began: now })
 }

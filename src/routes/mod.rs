@@ -78,7 +78,7 @@ async fn not_allowed() -> AppError {
 /// The session cookie. It ends with the browser; how long the session behind it lasts is judged by the store and our
 /// clock.
 fn sessions(app: &AppState) -> SessionManagerLayer<Records> {
-    SessionManagerLayer::new(Records::new(app.vault.clone()))
+    SessionManagerLayer::new(Records::new(app.vault.clone(), app.tokens.clone()))
         .with_name(app.settings.session_cookie_name.clone())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)

@@ -12,7 +12,8 @@ use super::{
     Vault,
     seal::{Purpose, hash},
     session_key,
-    store::{SessionKey, SessionRow, StoreError},
+    store::{SessionKey, SessionRow},
+    tokens::Tokens,
     user::person_of,
 };
 
@@ -21,23 +22,27 @@ const TOUCH_EVERY: Duration = Duration::minutes(1);
 
 /// Our store as tower-sessions wants it.
 #[derive(Clone, Debug)]
-pub struct Records(Vault);
+pub struct Records {
+    vault: Vault,
+    tokens: Tokens,
+}
 
 impl Records {
-    /// Keeps records in this vault.
+    /// Keeps records in this vault; `tokens` are those of the same sessions.
     #[must_use]
-    pub fn new(vault: Vault) -> Self {
-        Self(vault)
+    pub fn new(vault: Vault, tokens: Tokens) -> Self {
+        Self { vault, tokens }
     }
 
     fn seal(&self, key: SessionKey, record: &Record) -> session_store::Result<Vec<u8>> {
         let plain =
             serde_json::to_vec(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let sealed = self.0.keys.seal(Purpose::Session, &key.0, &plain);
+        let sealed = self.vault.keys.seal(Purpose::Session, &key.0, &plain);
         sealed.map_err(|error| session_store::Error::Encode(error.to_string()))
     }
 
-    /// Notes the use of a session, and seals it anew if a key of before sealed it.
+    /// Notes the use of a session. If a key of before sealed it, seals it anew: its tokens first, so that the record
+    /// tells whether that is done.
     async fn keep_up(
         &self,
         key: SessionKey,
@@ -45,12 +50,12 @@ impl Records {
         record: &Record,
         stale: bool,
     ) -> session_store::Result<()> {
-        let now = self.0.clock.now();
+        let now = self.vault.clock.now();
         if now - row.last_seen >= TOUCH_EVERY {
-            self.0.store.touch_session(key, now).await.map_err(backend)?;
+            self.vault.store.touch_session(key, now).await.map_err(|error| backend(&error))?;
         }
-        if stale {
-            self.0.store.update_record(key, &self.seal(key, record)?).await.map_err(backend)?;
+        if stale && self.tokens.seal_anew(key).await.map_err(|error| backend(&error))? {
+            self.vault.store.update_record(key, &self.seal(key, record)?).await.map_err(|error| backend(&error))?;
         }
         Ok(())
     }
@@ -59,7 +64,7 @@ impl Records {
 #[async_trait]
 impl SessionStore for Records {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let now = self.0.clock.now();
+        let now = self.vault.clock.now();
         loop {
             // Always a new id: tower-sessions would go on with the id of a session that it has just deleted, and so with
             // one that somebody else may know.
@@ -69,9 +74,9 @@ impl SessionStore for Records {
                 record: self.seal(key, record)?,
                 person: hash(&[b"person", person_of(&record.data).as_bytes()]),
                 last_seen: now,
-                ends: now + self.0.lifetimes.absolute,
+                ends: now + self.vault.lifetimes.absolute,
             };
-            if self.0.store.create_session(key, &row).await.map_err(backend)? {
+            if self.vault.store.create_session(key, &row).await.map_err(|error| backend(&error))? {
                 return Ok(());
             }
         }
@@ -81,20 +86,20 @@ impl SessionStore for Records {
     /// ended.
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let key = session_key(record.id);
-        self.0.store.update_record(key, &self.seal(key, record)?).await.map_err(backend)?;
+        self.vault.store.update_record(key, &self.seal(key, record)?).await.map_err(|error| backend(&error))?;
         Ok(())
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let key = session_key(*id);
-        let Some(row) = self.0.store.session(key).await.map_err(backend)? else { return Ok(None) };
-        let now = self.0.clock.now();
-        if row.ends <= now || row.last_seen + self.0.lifetimes.idle <= now {
-            self.0.end(key).await.map_err(backend)?;
+        let Some(row) = self.vault.store.session(key).await.map_err(|error| backend(&error))? else { return Ok(None) };
+        let now = self.vault.clock.now();
+        if row.ends <= now || row.last_seen + self.vault.lifetimes.idle <= now {
+            self.vault.end(key).await.map_err(|error| backend(&error))?;
             return Ok(None);
         }
         // A record that no key opens is none: its key has been taken away.
-        let Some(opened) = self.0.keys.open(Purpose::Session, &key.0, &row.record) else { return Ok(None) };
+        let Some(opened) = self.vault.keys.open(Purpose::Session, &key.0, &row.record) else { return Ok(None) };
         let data = serde_json::from_slice(&opened.plain).map_err(|_| decode())?;
         let record = Record { id: *id, data, expiry_date: row.ends };
         self.keep_up(key, &row, &record, opened.is_stale()).await?;
@@ -102,13 +107,12 @@ impl SessionStore for Records {
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        self.0.end(session_key(*id)).await.map_err(backend)?;
+        self.vault.end(session_key(*id)).await.map_err(|error| backend(&error))?;
         Ok(())
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
-fn backend(error: StoreError) -> session_store::Error {
+fn backend(error: &dyn std::error::Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 

@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Vault,
-    seal::{Purpose, SealError},
+    seal::{Opened, Purpose, SealError},
     store::{RevocationRow, SessionKey, StoreError, TokenRow},
 };
 use crate::{
@@ -183,6 +183,29 @@ impl Tokens {
         // The session has ended while Globus answered: what came home too late is revoked as well.
         self.vault.store.add_revocation(key, &renewed, self.vault.clock.now()).await?;
         Err(sign_in())
+    }
+
+    /// Seals the tokens of a session with the key of today, where a key of before sealed them. Whether that is done for
+    /// all: a token that is just being renewed is left alone, for two writers would be in each other's way.
+    ///
+    /// # Errors
+    /// [`TokenUnavailable::Store`] or [`TokenUnavailable::Seal`].
+    pub async fn seal_anew(&self, key: SessionKey) -> Result<bool, TokenUnavailable> {
+        let mut all = true;
+        for row in self.vault.store.tokens(key).await? {
+            let turn = self.turn(key, &row.resource_server);
+            let Ok(_mine) = turn.try_lock() else {
+                all = false;
+                continue;
+            };
+            let place = place(key, &row.resource_server);
+            let opened = self.vault.keys.open(Purpose::Token, &place, &row.sealed);
+            if let Some(opened) = opened.filter(Opened::is_stale) {
+                let sealed = self.vault.keys.seal(Purpose::Token, &place, &opened.plain)?;
+                all &= self.vault.store.replace_token(key, &TokenRow { sealed, ..row }).await?;
+            }
+        }
+        Ok(all)
     }
 
     fn turn(&self, key: SessionKey, resource_server: &str) -> Arc<Turn> {

@@ -72,18 +72,15 @@ impl Reader {
     /// A list, or a text with spaces or commas between its items.
     fn list(&mut self, key: &str, separators: &[char]) -> Option<(Vec<String>, String)> {
         let Found { value, origin } = self.values.remove(key)?;
-        let items = match value.kind {
+        let items: Option<Vec<String>> = match value.kind {
             ValueKind::Array(items) => items.into_iter().map(|item| item.into_string().ok()).collect(),
             ValueKind::Table(_) => None,
-            _ => value
-                .into_string()
-                .ok()
-                .map(|text| text.split(separators).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()),
+            _ => value.into_string().ok().map(|text| text.split(separators).map(ToOwned::to_owned).collect()),
         };
         if items.is_none() {
             self.problem(key, Some(origin.clone()), "expected a list of texts, as in ['one', 'two']");
         }
-        Some((items?, origin))
+        Some((items?.into_iter().filter(|item| !item.trim().is_empty()).collect(), origin))
     }
 
     fn seconds(&mut self, key: &str, default: i64) -> Duration {

@@ -1,4 +1,4 @@
-//! Where values come from: a file and the environment, layered by the `config` crate, which remembers the origin.
+//! Where values come from: a file and the environment, the file read by the `config` crate.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -33,6 +33,12 @@ pub(super) struct Found {
     pub origin: String,
 }
 
+impl Found {
+    fn new(value: impl Into<ValueKind>, origin: &str) -> Self {
+        Self { value: Value::new(None, value), origin: origin.to_owned() }
+    }
+}
+
 /// All values by their key.
 pub(super) type Values = BTreeMap<String, Found>;
 
@@ -57,11 +63,14 @@ impl Sources {
     }
 
     fn layered(&self) -> Result<Values, ConfigError> {
-        let mut map = if self.file_required || self.file.exists() { self.file_values()? } else { Map::new() };
-        map.extend(self.environment_values());
-        let origin = |value: &Value| value.origin().unwrap_or_default().to_owned();
-        let values = map.into_iter().map(|(key, value)| (key, Found { origin: origin(&value), value }));
-        Ok(values.collect())
+        let mut values = Values::new();
+        if self.file_required || self.file.exists() {
+            let origin = self.file.display().to_string();
+            let map = self.file_values()?;
+            values.extend(map.into_iter().map(|(key, value)| (key, Found::new(value.kind, &origin))));
+        }
+        values.extend(self.environment_values());
+        Ok(values)
     }
 
     fn file_values(&self) -> Result<Map<String, Value>, ConfigError> {
@@ -81,7 +90,7 @@ impl Sources {
         Problem { key: self.file.display().to_string(), origin: None, text }
     }
 
-    fn environment_values(&self) -> Map<String, Value> {
+    fn environment_values(&self) -> Values {
         let sdk_names = KEYS.iter().filter(|(_, kind)| *kind == Kind::Sdk).map(|(name, _)| (*name, *name));
         let plain = sdk_names.filter_map(|(key, name)| Some((key.to_owned(), name, self.environment.get(name)?)));
         let prefixed =
@@ -93,7 +102,7 @@ impl Sources {
         given
             .map(|(key, name, value)| {
                 let origin = format!("{FROM_ENVIRONMENT}{name}");
-                (key, Value::new(Some(&origin), ValueKind::String(value.clone())))
+                (key, Found::new(ValueKind::String(value.clone()), &origin))
             })
             .collect()
     }
@@ -152,6 +161,5 @@ fn read_secret(named: &Found) -> Result<Found, String> {
     }
     let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
     let origin = format!("the file {path}");
-    let value = Value::new(Some(&origin), ValueKind::String(text.trim_end_matches(['\r', '\n']).to_owned()));
-    Ok(Found { value, origin })
+    Ok(Found::new(text.trim_end_matches(['\r', '\n']), &origin))
 }

@@ -1,7 +1,7 @@
 //! Sessions in memory: they end with the process.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -161,7 +161,13 @@ impl Store for MemoryStore {
     }
 
     async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
-        Ok(self.tables().spent_states.insert(state, until).is_none())
+        match self.tables().spent_states.entry(state) {
+            Entry::Occupied(_) => Ok(false),
+            Entry::Vacant(entry) => {
+                entry.insert(until);
+                Ok(true)
+            }
+        }
     }
 
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {

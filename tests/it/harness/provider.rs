@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, LazyLock, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use aws_lc_rs::{
@@ -10,10 +10,11 @@ use aws_lc_rs::{
     encoding::AsDer as _,
     rand::SystemRandom,
     rsa::{KeyPair, KeySize},
-    signature::{KeyPair as _, RSA_PKCS1_SHA512},
+    signature::{KeyPair as _, RSA_PKCS1_SHA512, RsaSignatureEncoding},
 };
 use axum::{
     Form, Json, Router,
+    body::Bytes,
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
@@ -21,7 +22,8 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
+use url::form_urlencoded;
 
 pub const CLIENT_ID: &str = "11111111-2222-4333-8444-555555555555";
 pub const CLIENT_SECRET: &str = "SENTINEL-client-secret";
@@ -47,19 +49,56 @@ impl Call {
 /// What it answers, and when.
 type TokenAnswer = Arc<dyn Fn(&Call) -> Response + Send + Sync>;
 
+/// Something to do.
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// Holds calls back until the test lets them go on.
+#[derive(Debug)]
+pub struct Gate {
+    arrived: Semaphore,
+    open: Semaphore,
+}
+
+impl Gate {
+    /// Ready when a call has come in and waits.
+    pub async fn arrival(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets this and every later call go on.
+    pub fn open(&self) {
+        self.open.close();
+    }
+
+    async fn pass(&self) {
+        self.arrived.add_permits(1);
+        // A closed gate has a semaphore that is open, and gives no permit.
+        drop(self.open.acquire().await);
+    }
+}
+
 /// What the provider knows and has seen.
 pub struct Inner {
-    base: String,
     /// Calls of the token endpoint.
     pub token_calls: Mutex<Vec<Call>>,
+    /// Calls of any other path.
+    pub other_calls: Mutex<Vec<Call>>,
     /// Calls of the revocation endpoint.
     pub revoke_calls: Mutex<Vec<Call>>,
     /// How often the key set was asked for.
     pub key_calls: AtomicUsize,
+    /// Whether the key set is answered with status 500.
+    pub keys_down: AtomicBool,
+    /// Called whenever the key set is asked for, before it is answered.
+    pub on_keys: Mutex<Option<Hook>>,
     /// Answers the token endpoint.
     pub token_answer: Mutex<TokenAnswer>,
+    /// While there is one, calls of the token endpoint wait here before they are answered.
+    pub token_gate: Mutex<Option<Arc<Gate>>>,
     /// Answers the revocation endpoint.
     pub revoke_answer: Mutex<TokenAnswer>,
+    /// Answers any other path.
+    pub other_answer: Mutex<TokenAnswer>,
     /// The discovery document.
     pub discovery: Mutex<Value>,
     /// The key set.
@@ -85,12 +124,16 @@ impl Provider {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let inner = Arc::new(Inner {
-            base: base.clone(),
             token_calls: Mutex::default(),
             revoke_calls: Mutex::default(),
+            other_calls: Mutex::default(),
             key_calls: AtomicUsize::new(0),
+            keys_down: AtomicBool::new(false),
+            on_keys: Mutex::default(),
+            token_gate: Mutex::default(),
             token_answer: Mutex::new(Arc::new(|_| StatusCode::NOT_IMPLEMENTED.into_response())),
             revoke_answer: Mutex::new(Arc::new(|_| Json(json!({"active": false})).into_response())),
+            other_answer: Mutex::new(Arc::new(|_| StatusCode::NOT_FOUND.into_response())),
             discovery: Mutex::new(json!({"issuer": base, "jwks_uri": format!("{base}/jwk.json")})),
             key_set: Mutex::new(json!({"keys": [jwk(0, Some("0"))]})),
         });
@@ -99,6 +142,7 @@ impl Provider {
             .route("/jwk.json", get(key_set))
             .route("/v2/oauth2/token", post(token))
             .route("/v2/oauth2/token/revoke", post(revoke))
+            .fallback(other)
             .with_state(inner.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { base, inner, server }
@@ -113,6 +157,18 @@ impl Provider {
         *self.inner.revoke_answer.lock().unwrap() = Arc::new(answer);
     }
 
+    /// Sets what every path answers that has no answer of its own.
+    pub fn on_other(&self, answer: impl Fn(&Call) -> Response + Send + Sync + 'static) {
+        *self.inner.other_answer.lock().unwrap() = Arc::new(answer);
+    }
+
+    /// Holds back the answers of the token endpoint from now on.
+    pub fn hold_tokens(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate { arrived: Semaphore::new(0), open: Semaphore::new(0) });
+        *self.inner.token_gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
     /// Lets the token endpoint answer with one token and this id_token.
     pub fn answer_with(&self, id_token: String) {
         self.on_token(move |_| Json(token_response(&id_token)).into_response());
@@ -124,6 +180,14 @@ impl Provider {
 
     pub fn revoke_calls(&self) -> Vec<Call> {
         self.inner.revoke_calls.lock().unwrap().clone()
+    }
+
+    pub fn other_calls(&self) -> Vec<Call> {
+        self.inner.other_calls.lock().unwrap().clone()
+    }
+
+    pub fn key_calls(&self) -> usize {
+        self.inner.key_calls.load(Ordering::SeqCst)
     }
 
     /// The claims that a login must have to succeed, for an access token `SENTINEL-auth-access-token`.
@@ -167,10 +231,19 @@ pub fn public_key_pem(key: usize) -> String {
 
 /// Signs header and claims with RS512, whatever the header says.
 pub fn sign(key: usize, header: &Value, claims: &Value) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let message = format!("{}.{}", part(header), part(claims));
+    sign_with(&RSA_PKCS1_SHA512, key, header, claims)
+}
+
+/// Signs header and claims, by any RSA method.
+pub fn sign_with(method: &'static RsaSignatureEncoding, key: usize, header: &Value, claims: &Value) -> String {
+    sign_text(method, key, header, &claims.to_string())
+}
+
+/// Signs a header and a text in the place of the claims.
+pub fn sign_text(method: &'static RsaSignatureEncoding, key: usize, header: &Value, claims: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
     let mut signature = vec![0; KEYS[key].public_modulus_len()];
-    KEYS[key].sign(&RSA_PKCS1_SHA512, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+    KEYS[key].sign(method, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -188,9 +261,16 @@ async fn discovery(State(inner): State<Arc<Inner>>) -> Json<Value> {
     Json(inner.discovery.lock().unwrap().clone())
 }
 
-async fn key_set(State(inner): State<Arc<Inner>>) -> Json<Value> {
+async fn key_set(State(inner): State<Arc<Inner>>) -> Response {
     inner.key_calls.fetch_add(1, Ordering::SeqCst);
-    Json(inner.key_set.lock().unwrap().clone())
+    let hook = inner.on_keys.lock().unwrap().clone();
+    if let Some(hook) = hook {
+        hook();
+    }
+    if inner.keys_down.load(Ordering::SeqCst) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    Json(inner.key_set.lock().unwrap().clone()).into_response()
 }
 
 async fn token(
@@ -202,6 +282,10 @@ async fn token(
 ) -> Response {
     let call = Call { method, uri, headers, form };
     inner.token_calls.lock().unwrap().push(call.clone());
+    let gate = inner.token_gate.lock().unwrap().clone();
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
     let answer = inner.token_answer.lock().unwrap().clone();
     answer(&call)
 }
@@ -216,5 +300,13 @@ async fn revoke(
     let call = Call { method, uri, headers, form };
     inner.revoke_calls.lock().unwrap().push(call.clone());
     let answer = inner.revoke_answer.lock().unwrap().clone();
+    answer(&call)
+}
+
+async fn other(State(inner): State<Arc<Inner>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let form = form_urlencoded::parse(&body).into_owned().collect();
+    let call = Call { method, uri, headers, form };
+    inner.other_calls.lock().unwrap().push(call.clone());
+    let answer = inner.other_answer.lock().unwrap().clone();
     answer(&call)
 }

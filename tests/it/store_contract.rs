@@ -1,0 +1,515 @@
+//! The contract of a session store, held against every store.
+
+use std::{path::Path, sync::Arc};
+
+use globus_portal::session::store::{MemoryStore, RevocationRow, SessionKey, SessionRow, SqliteStore, Store, TokenRow};
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+
+/// A store, and the folder it is in, if it is in one.
+type Opened = (Arc<dyn Store>, Option<TempDir>);
+
+async fn memory() -> Opened {
+    (Arc::new(MemoryStore::default()), None)
+}
+
+async fn sqlite() -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap();
+    (Arc::new(store), Some(folder))
+}
+
+/// Runs each part of the contract against each store.
+macro_rules! contract {
+    ($($part:ident)*) => {
+        mod in_memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $part() {
+                let (store, _folder) = super::memory().await;
+                super::$part(store).await;
+            })*
+        }
+
+        mod in_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $part() {
+                let (store, _folder) = super::sqlite().await;
+                super::$part(store).await;
+            })*
+        }
+    };
+}
+
+contract! {
+    a_session_is_made_once_and_comes_back_as_it_was
+    nothing_but_create_makes_a_session
+    nothing_revives_an_ended_session
+    an_ended_session_stays_ended_against_writers_that_run_beside
+    ending_moves_the_tokens_to_the_revocations_in_one_go
+    a_token_belongs_to_its_session_and_resource_server
+    of_those_who_replace_the_same_version_one_wins
+    of_those_who_insert_the_same_token_one_wins
+    a_state_is_spent_once_however_many_ask
+    a_spent_state_is_remembered_until_its_time
+    revocations_go_to_one_of_those_who_claim_at_the_same_time
+    revocations_come_back_until_they_are_finished
+    revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_are_due
+    aged_sessions_are_those_that_are_idle_or_over
+    the_probe_leaves_nothing_behind
+}
+
+/// A time, in seconds after an hour zero.
+fn at(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000 + seconds).unwrap()
+}
+
+fn key(number: u8) -> SessionKey {
+    SessionKey([number; 32])
+}
+
+fn session(record: &str) -> SessionRow {
+    SessionRow { record: record.as_bytes().to_vec(), person: [7; 32], last_seen: at(0), ends: at(1000) }
+}
+
+fn token(resource_server: &str, sealed: &str, version: i64) -> TokenRow {
+    TokenRow {
+        resource_server: resource_server.to_owned(),
+        sealed: sealed.as_bytes().to_vec(),
+        version,
+        revoke_until: at(5000),
+    }
+}
+
+/// Runs `count` of the same at the same time, and tells how many said yes.
+async fn winners<F>(count: usize, ask: impl Fn(usize) -> F) -> usize
+where
+    F: Future<Output = bool> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..count).map(|i| tokio::spawn(ask(i))).collect();
+    let mut yes = 0;
+    for task in tasks {
+        yes += usize::from(task.await.unwrap());
+    }
+    yes
+}
+
+async fn claim_all(store: &dyn Store, now: OffsetDateTime) -> Vec<RevocationRow> {
+    let mut rows = store.claim_revocations(None, now, now + Duration::seconds(60), 1000).await.unwrap();
+    rows.sort_by_key(|row| row.id);
+    rows
+}
+
+/// What a list of revocations is about, sorted.
+fn about(rows: &[RevocationRow]) -> Vec<(u8, String, String)> {
+    let mut list: Vec<_> = rows
+        .iter()
+        .map(|row| (row.session.0[0], row.resource_server.clone(), String::from_utf8(row.sealed.clone()).unwrap()))
+        .collect();
+    list.sort();
+    list
+}
+
+fn entry(session: u8, resource_server: &str, sealed: &str) -> (u8, String, String) {
+    (session, resource_server.to_owned(), sealed.to_owned())
+}
+
+async fn a_session_is_made_once_and_comes_back_as_it_was(store: Arc<dyn Store>) {
+    assert_eq!(store.session(key(1)).await.unwrap(), None);
+    assert!(store.create_session(key(1), &session("first")).await.unwrap());
+    assert!(!store.create_session(key(1), &session("second")).await.unwrap());
+    assert_eq!(store.session(key(1)).await.unwrap(), Some(session("first")));
+    assert_eq!(store.session(key(2)).await.unwrap(), None);
+
+    assert!(store.update_record(key(1), b"changed").await.unwrap());
+    store.touch_session(key(1), at(60)).await.unwrap();
+    let expected = SessionRow { last_seen: at(60), ..session("changed") };
+    assert_eq!(store.session(key(1)).await.unwrap(), Some(expected));
+
+    // Bytes are bytes: empty ones and those that are no text too.
+    assert!(store.update_record(key(1), b"").await.unwrap());
+    assert!(store.session(key(1)).await.unwrap().unwrap().record.is_empty());
+    let all: Vec<u8> = (0..=255).collect();
+    assert!(store.update_record(key(1), &all).await.unwrap());
+    assert_eq!(store.session(key(1)).await.unwrap().unwrap().record, all);
+
+    let copy = store.clone();
+    let made = winners(64, move |_| {
+        let store = copy.clone();
+        async move { store.create_session(key(3), &session("one of 64")).await.unwrap() }
+    });
+    assert_eq!(made.await, 1);
+}
+
+async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
+    assert!(!store.update_record(key(1), b"record").await.unwrap());
+    store.touch_session(key(1), at(1)).await.unwrap();
+    assert!(!store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap());
+    assert!(!store.replace_token(key(1), &token("api", "sealed", 1)).await.unwrap());
+    assert!(!store.end_session(key(1), at(1)).await.unwrap());
+    assert_eq!(store.session(key(1)).await.unwrap(), None);
+    assert_eq!(store.tokens(key(1)).await.unwrap(), []);
+    assert_eq!(store.token(key(1), "api").await.unwrap(), None);
+    assert_eq!(claim_all(&*store, at(100)).await, []);
+}
+
+async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record")).await.unwrap();
+    store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+    assert!(store.end_session(key(1), at(1)).await.unwrap());
+    assert_eq!(store.session(key(1)).await.unwrap(), None);
+    nothing_is_written(&*store).await;
+    assert!(!store.end_session(key(1), at(2)).await.unwrap());
+    let due = claim_all(&*store, at(100)).await;
+    assert_eq!(about(&due), [entry(1, "api", "sealed")]);
+
+    // A new session under the same key has nothing of the old one.
+    assert!(store.create_session(key(1), &session("new")).await.unwrap());
+    assert_eq!(store.tokens(key(1)).await.unwrap(), []);
+}
+
+async fn nothing_is_written(store: &dyn Store) {
+    assert!(!store.update_record(key(1), b"late").await.unwrap());
+    store.touch_session(key(1), at(50)).await.unwrap();
+    assert!(!store.insert_token(key(1), &token("api", "late", 1)).await.unwrap());
+    assert!(!store.insert_token(key(1), &token("another", "late", 1)).await.unwrap());
+    assert!(!store.replace_token(key(1), &token("api", "late", 1)).await.unwrap());
+    assert_eq!(store.session(key(1)).await.unwrap(), None);
+    assert_eq!(store.tokens(key(1)).await.unwrap(), []);
+    assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), []);
+}
+
+async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc<dyn Store>) {
+    for round in 0..8_u8 {
+        let key = key(round);
+        store.create_session(key, &session("record")).await.unwrap();
+        store.insert_token(key, &token("api", "sealed", 1)).await.unwrap();
+        let writers: Vec<_> = (0..16_u8)
+            .map(|i| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    match i {
+                        8 => drop(store.end_session(key, at(1)).await.unwrap()),
+                        _ if i % 4 == 0 => drop(store.update_record(key, b"written").await.unwrap()),
+                        _ if i % 4 == 1 => store.touch_session(key, at(2)).await.unwrap(),
+                        _ if i % 4 == 2 => {
+                            let row = token(&format!("api-{i}"), "added", 1);
+                            if !store.insert_token(key, &row).await.unwrap() {
+                                store.add_revocation(key, &row, at(1)).await.unwrap();
+                            }
+                        }
+                        _ => drop(store.replace_token(key, &token("api", "replaced", 1)).await.unwrap()),
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        assert_eq!(store.session(key).await.unwrap(), None);
+        assert_eq!(store.tokens(key).await.unwrap(), []);
+        // The token of before and the four that were added: none is forgotten, none is there twice.
+        let due = store.claim_revocations(Some(key), at(1), at(9999), 100).await.unwrap();
+        let mut names: Vec<_> = due.iter().map(|row| row.resource_server.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["api", "api-10", "api-14", "api-2", "api-6"]);
+    }
+}
+
+async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Store>) {
+    for number in [1, 2] {
+        store.create_session(key(number), &session("record")).await.unwrap();
+        for name in ["a", "b", "c"] {
+            assert!(store.insert_token(key(number), &token(name, &format!("{name}{number}"), 1)).await.unwrap());
+        }
+    }
+    store.replace_token(key(1), &token("b", "b1 renewed", 1)).await.unwrap();
+    assert_eq!(claim_all(&*store, at(100)).await, []);
+    // Of 64 who end it at once one does, and the tokens are moved once.
+    let copy = store.clone();
+    let ended = winners(64, move |_| {
+        let store = copy.clone();
+        async move { store.end_session(key(1), at(10)).await.unwrap() }
+    });
+    assert_eq!(ended.await, 1);
+    let due = claim_all(&*store, at(10)).await;
+    assert_eq!(about(&due), [entry(1, "a", "a1"), entry(1, "b", "b1 renewed"), entry(1, "c", "c1")]);
+    assert_eq!(store.tokens(key(2)).await.unwrap().len(), 3);
+}
+
+async fn a_token_belongs_to_its_session_and_resource_server(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(2), &session("record")).await.unwrap();
+    // Whatever version the caller says, it begins with 1.
+    assert!(store.insert_token(key(1), &token("b", "one", 5)).await.unwrap());
+    assert!(store.insert_token(key(1), &token("a", "two", 1)).await.unwrap());
+    assert!(store.insert_token(key(2), &token("b", "three", 1)).await.unwrap());
+    assert!(!store.insert_token(key(1), &token("b", "again", 1)).await.unwrap());
+    assert_eq!(store.token(key(1), "b").await.unwrap(), Some(token("b", "one", 1)));
+    assert_eq!(store.token(key(1), "c").await.unwrap(), None);
+    assert_eq!(store.token(key(1), "B").await.unwrap(), None);
+    assert_eq!(store.tokens(key(1)).await.unwrap(), [token("a", "two", 1), token("b", "one", 1)]);
+
+    let renewed = TokenRow { revoke_until: at(6000), ..token("b", "renewed", 1) };
+    assert!(store.replace_token(key(1), &renewed).await.unwrap());
+    assert_eq!(store.token(key(1), "b").await.unwrap(), Some(TokenRow { version: 2, ..renewed }));
+    assert!(!store.replace_token(key(1), &token("b", "stale", 1)).await.unwrap());
+    assert!(!store.replace_token(key(1), &token("b", "from the future", 3)).await.unwrap());
+    assert!(!store.replace_token(key(1), &token("c", "never there", 1)).await.unwrap());
+    assert_eq!(store.token(key(1), "b").await.unwrap().unwrap().sealed, b"renewed");
+    assert_eq!(store.token(key(2), "b").await.unwrap(), Some(token("b", "three", 1)));
+}
+
+async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record")).await.unwrap();
+    store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+    for version in 1..=3 {
+        let copy = store.clone();
+        let replaced = winners(64, move |i| {
+            let store = copy.clone();
+            async move { store.replace_token(key(1), &token("api", &format!("writer {i}"), version)).await.unwrap() }
+        });
+        assert_eq!(replaced.await, 1);
+        assert_eq!(store.token(key(1), "api").await.unwrap().unwrap().version, version + 1);
+    }
+}
+
+async fn of_those_who_insert_the_same_token_one_wins(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record")).await.unwrap();
+    let copy = store.clone();
+    let inserted = winners(64, move |i| {
+        let store = copy.clone();
+        async move { store.insert_token(key(1), &token("api", &format!("writer {i}"), 1)).await.unwrap() }
+    });
+    assert_eq!(inserted.await, 1);
+    assert_eq!(store.tokens(key(1)).await.unwrap().len(), 1);
+}
+
+async fn a_state_is_spent_once_however_many_ask(store: Arc<dyn Store>) {
+    for round in 0..4 {
+        let copy = store.clone();
+        let spent = winners(64, move |_| {
+            let store = copy.clone();
+            async move { store.spend_state([round; 32], at(100)).await.unwrap() }
+        });
+        assert_eq!(spent.await, 1);
+    }
+    assert!(!store.spend_state([0; 32], at(100)).await.unwrap());
+    assert!(store.spend_state([9; 32], at(100)).await.unwrap());
+}
+
+async fn a_spent_state_is_remembered_until_its_time(store: Arc<dyn Store>) {
+    assert!(store.spend_state([1; 32], at(100)).await.unwrap());
+    // Asking again does not change the time.
+    assert!(!store.spend_state([1; 32], at(10)).await.unwrap());
+    store.sweep(at(99)).await.unwrap();
+    assert!(!store.spend_state([1; 32], at(100)).await.unwrap());
+    store.sweep(at(100)).await.unwrap();
+    assert!(store.spend_state([1; 32], at(200)).await.unwrap());
+}
+
+async fn revocations_go_to_one_of_those_who_claim_at_the_same_time(store: Arc<dyn Store>) {
+    for i in 0..40 {
+        store.add_revocation(key(1), &token(&format!("api-{i}"), "sealed", 1), at(0)).await.unwrap();
+    }
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.claim_revocations(None, at(0), at(60), 5).await.unwrap() })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for task in tasks {
+        let claimed = task.await.unwrap();
+        assert!(claimed.len() <= 5);
+        ids.extend(claimed.iter().map(|row| row.id));
+    }
+    assert_eq!(ids.len(), 40);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 40);
+}
+
+async fn revocations_come_back_until_they_are_finished(store: Arc<dyn Store>) {
+    store.add_revocation(key(1), &token("done", "sealed", 1), at(0)).await.unwrap();
+    store.add_revocation(key(1), &token("failing", "sealed", 1), at(0)).await.unwrap();
+    let claimed = claim_all(&*store, at(0)).await;
+    assert_eq!(about(&claimed), [entry(1, "done", "sealed"), entry(1, "failing", "sealed")]);
+    store.finish_revocation(claimed[0].id).await.unwrap();
+    assert_eq!(claim_all(&*store, at(59)).await, []);
+    let again = claim_all(&*store, at(60)).await;
+    assert_eq!(again, [claimed[1].clone()]);
+    store.finish_revocation(again[0].id).await.unwrap();
+    store.finish_revocation(again[0].id).await.unwrap();
+    assert_eq!(claim_all(&*store, at(9999)).await, []);
+    // The number of a finished row is not given to another, which a late finish would then take off the list.
+    store.add_revocation(key(1), &token("new", "sealed", 1), at(0)).await.unwrap();
+    assert!(claim_all(&*store, at(9999)).await[0].id > again[0].id);
+}
+
+async fn revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_are_due(store: Arc<dyn Store>) {
+    store.add_revocation(key(1), &token("a", "one", 1), at(10)).await.unwrap();
+    store.add_revocation(key(2), &token("a", "two", 1), at(10)).await.unwrap();
+    store.add_revocation(key(2), &token("b", "three", 1), at(10)).await.unwrap();
+    store.add_revocation(key(2), &token("c", "four", 1), at(20)).await.unwrap();
+    assert_eq!(store.claim_revocations(None, at(9), at(100), 10).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(Some(key(3)), at(10), at(100), 10).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(None, at(10), at(100), 0).await.unwrap(), []);
+    let of_two = store.claim_revocations(Some(key(2)), at(10), at(100), 10).await.unwrap();
+    assert_eq!(about(&of_two), [entry(2, "a", "two"), entry(2, "b", "three")]);
+    let rest = store.claim_revocations(None, at(20), at(100), 1).await.unwrap();
+    assert_eq!(about(&rest), [entry(1, "a", "one")]);
+
+    // What there is no sense in revoking any longer is forgotten; what is claimed and not finished is not.
+    store.sweep(at(4999)).await.unwrap();
+    assert_eq!(store.claim_revocations(None, at(4999), at(5100), 10).await.unwrap().len(), 4);
+    store.sweep(at(5000)).await.unwrap();
+    assert_eq!(store.claim_revocations(None, at(9999), at(9999), 10).await.unwrap(), []);
+}
+
+async fn aged_sessions_are_those_that_are_idle_or_over(store: Arc<dyn Store>) {
+    let rows = [(1, 100, 1000), (2, 200, 1000), (3, 300, 350), (4, 300, 1000)];
+    for (number, last_seen, ends) in rows {
+        let row = SessionRow { last_seen: at(last_seen), ends: at(ends), ..session("record") };
+        store.create_session(key(number), &row).await.unwrap();
+    }
+    let aged = async |now: i64, idle_since: i64, limit: u32| {
+        let mut keys = store.aged_sessions(at(now), at(idle_since), limit).await.unwrap();
+        keys.sort_by_key(|key| key.0);
+        keys
+    };
+    assert_eq!(aged(349, 99, 10).await, []);
+    assert_eq!(aged(349, 100, 10).await, [key(1)]);
+    assert_eq!(aged(350, 99, 10).await, [key(3)]);
+    assert_eq!(aged(350, 200, 10).await, [key(1), key(2), key(3)]);
+    assert_eq!(aged(350, 200, 2).await.len(), 2);
+    // A session is found whatever its age, and a use makes it young again; its end stays.
+    assert!(store.session(key(3)).await.unwrap().is_some());
+    store.touch_session(key(1), at(340)).await.unwrap();
+    store.touch_session(key(3), at(340)).await.unwrap();
+    assert_eq!(aged(350, 200, 10).await, [key(2), key(3)]);
+    // The sweep of the store ends no session: that is for its caller, who has the tokens revoked.
+    store.sweep(at(9999)).await.unwrap();
+    assert!(store.session(key(1)).await.unwrap().is_some());
+}
+
+async fn the_probe_leaves_nothing_behind(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record")).await.unwrap();
+    for _ in 0..100 {
+        store.probe().await.unwrap();
+    }
+    assert_eq!(store.session(key(1)).await.unwrap(), Some(session("record")));
+    assert_eq!(claim_all(&*store, at(9999)).await, []);
+}
+
+/// Row E8.
+#[tokio::test]
+async fn an_sqlite_file_holds_everything_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    {
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.create_session(key(1), &session("record")).await.unwrap();
+        store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+        store.replace_token(key(1), &token("api", "renewed", 1)).await.unwrap();
+        store.create_session(key(2), &session("ended")).await.unwrap();
+        store.insert_token(key(2), &token("api", "to revoke", 1)).await.unwrap();
+        store.end_session(key(2), at(1)).await.unwrap();
+        store.spend_state([1; 32], at(100)).await.unwrap();
+        store.probe().await.unwrap();
+    }
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(store.session(key(1)).await.unwrap(), Some(session("record")));
+    assert_eq!(store.tokens(key(1)).await.unwrap(), [token("api", "renewed", 2)]);
+    assert_eq!(store.session(key(2)).await.unwrap(), None);
+    assert_eq!(about(&claim_all(&store, at(1)).await), [entry(2, "api", "to revoke")]);
+    assert!(!store.spend_state([1; 32], at(100)).await.unwrap());
+    assert_eq!(count(&path, "spent_states").await, 1);
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap()
+}
+
+async fn count(path: &Path, table: &'static str) -> i64 {
+    let sql = match table {
+        "spent_states" => "SELECT count(*) FROM spent_states",
+        _ => "SELECT count(*) FROM tokens",
+    };
+    sqlx::query_scalar(sql).fetch_one(&mut connect(path).await).await.unwrap()
+}
+
+#[tokio::test]
+async fn two_stores_on_one_sqlite_file_keep_the_contract_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let stores = [SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()].map(Arc::new);
+    let spent = winners(64, |i| {
+        let store = stores[i % 2].clone();
+        async move { store.spend_state([1; 32], at(100)).await.unwrap() }
+    });
+    assert_eq!(spent.await, 1);
+    stores[0].create_session(key(1), &session("record")).await.unwrap();
+    stores[0].insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+    let replaced = winners(64, |i| {
+        let store = stores[i % 2].clone();
+        async move { store.replace_token(key(1), &token("api", &format!("writer {i}"), 1)).await.unwrap() }
+    });
+    assert_eq!(replaced.await, 1);
+    stores[1].end_session(key(1), at(1)).await.unwrap();
+    assert!(!stores[0].update_record(key(1), b"late").await.unwrap());
+    assert_eq!(count(&path, "tokens").await, 0);
+}
+
+#[tokio::test]
+async fn the_files_of_sqlite_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create_session(key(1), &session("record")).await.unwrap();
+    for name in ["sessions.db", "sessions.db-wal", "sessions.db-shm"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}: {mode:o}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_or_is_no_database_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    drop(SqliteStore::open(&path).await.unwrap());
+    let mut connection = connect(&path).await;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    // A write version that SQLite does not know makes a file read-only for everybody, root too (SQLite file format,
+    // section 1.3.3).
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[18] = 3;
+    let read_only = folder.path().join("read-only.db");
+    std::fs::write(&read_only, &bytes).unwrap();
+    let store = SqliteStore::open(&read_only).await.unwrap();
+    assert!(store.probe().await.is_err());
+    assert!(store.create_session(key(1), &session("record")).await.is_err());
+    assert_eq!(store.session(key(1)).await.unwrap(), None);
+
+    let no_database = folder.path().join("text.db");
+    std::fs::write(&no_database, "this is a text and no database, and it is longer than the header of one is").unwrap();
+    assert!(SqliteStore::open(&no_database).await.is_err());
+    assert!(SqliteStore::open(folder.path()).await.is_err());
+    assert!(SqliteStore::open(&folder.path().join("no such folder/sessions.db")).await.is_err());
+}
+
+/// Row E6.
+#[tokio::test]
+async fn a_probe_fails_while_the_table_it_writes_is_gone_and_works_again_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut connection = connect(&path).await;
+    sqlx::query("ALTER TABLE spent_states RENAME TO elsewhere").execute(&mut connection).await.unwrap();
+    assert!(store.probe().await.is_err());
+    sqlx::query("ALTER TABLE elsewhere RENAME TO spent_states").execute(&mut connection).await.unwrap();
+    store.probe().await.unwrap();
+}
