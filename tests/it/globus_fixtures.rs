@@ -37,7 +37,7 @@ const IN_2021: i64 = 1_621_481_020;
 /// A fixture document, or the end of the test where there are none.
 macro_rules! document {
     ($name:expr) => {
-        match fixture(module_path!(), $name) {
+        match fixture(std::thread::current().name().unwrap_or(module_path!()), $name) {
             Some(text) => text,
             None => return,
         }
