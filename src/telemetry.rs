@@ -25,6 +25,9 @@ use crate::{error::ErrorText, secret::random_bytes, settings::LogFormat, state::
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// The longest path that a line shows, in characters.
+const MAX_PATH: usize = 200;
+
 /// Starts the log, on standard error. `RUST_LOG` chooses the level; `info` is the default.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -67,7 +70,7 @@ pub async fn log_request(
     };
     request.extensions_mut().insert(facts.clone());
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path: String = request.uri().path().chars().take(MAX_PATH).collect();
     let span = tracing::info_span!("request", request_id = %facts.id);
     async move {
         let begun = Instant::now();

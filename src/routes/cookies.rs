@@ -18,11 +18,11 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     pairs.map(|(name, value)| (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t'])))
 }
 
-/// The names of all cookies that tower-sessions would take for the session's. It decodes names and takes spaces of every
-/// alphabet off them, so `%73ession` passes for `session`, and goes round what a browser promises about `__Host-`.
-fn names_of_session<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    let names = cookies(headers).map(|(name, _)| name);
-    names.filter(|raw| percent_decode_str(raw.trim()).eq(name.bytes())).collect()
+/// Whether tower-sessions would take a cookie of this name for the session's though a browser does not know it by that
+/// name. It decodes names and takes spaces of every alphabet off them, so `%73ession` passes for `session`, and goes round
+/// what a browser promises about `__Host-`.
+fn is_disguised(raw: &str, name: &str) -> bool {
+    raw != name && percent_decode_str(raw.trim()).eq(name.bytes())
 }
 
 fn binding_name(settings: &Settings) -> &'static str {
@@ -45,25 +45,42 @@ pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings)
     Some(value)
 }
 
-/// Refuses a session cookie that came twice or in disguise, and mends the removal of one that is no longer good: a
-/// browser ignores the removal of a `__Host-` cookie that is not `Secure`, and tower-sessions leaves that out.
-pub(super) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
+/// Lets one session cookie through, under its own name: one in disguise is dropped, for nobody but an attacker sends it, and
+/// one that came twice is refused. Of the answers, only a logout removes the cookie.
+pub(super) async fn guard(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let name = &app.settings.session_cookie_name;
-    let names = names_of_session(request.headers(), name);
-    if names.len() > 1 || names.iter().any(|raw| raw != name) {
+    if cookies(request.headers()).filter(|(raw, _)| raw == name).count() > 1 {
         return AppError::StartAgain {
-            message: "Your browser sent a session cookie that somebody else may have set, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
-            cause: "the session cookie came twice, or under an encoded name".into(),
+            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
+            cause: "the session cookie came twice".into(),
             next: None,
         }
         .into_response();
     }
+    drop_disguised(request.headers_mut(), name);
+    let is_logout = request.uri().path() == format!("{}/logout", app.settings.root);
     let mut response = next.run(request).await;
-    mend_removal(response.headers_mut(), &app.settings);
+    mend_removal(response.headers_mut(), &app.settings, is_logout);
     response
 }
 
-fn mend_removal(headers: &mut HeaderMap, settings: &Settings) {
+fn drop_disguised(headers: &mut HeaderMap, name: &str) {
+    if !cookies(headers).any(|(raw, _)| is_disguised(raw, name)) {
+        return;
+    }
+    let kept =
+        cookies(headers).filter(|(raw, _)| !is_disguised(raw, name)).map(|(raw, value)| format!("{raw}={value}"));
+    let line = kept.collect::<Vec<_>>().join("; ");
+    headers.remove(header::COOKIE);
+    if let Ok(line) = HeaderValue::from_bytes(line.as_bytes()) {
+        headers.insert(header::COOKIE, line);
+    }
+}
+
+/// tower-sessions removes a cookie that is no longer good with any answer; an answer that comes late would so take away
+/// the cookie of a newer login. Only a logout's removal is let through, with every attribute that the cookie was set with:
+/// a browser ignores the removal of a `__Host-` cookie that is not `Secure`.
+fn mend_removal(headers: &mut HeaderMap, settings: &Settings, is_logout: bool) {
     let name = &settings.session_cookie_name;
     let removal = format!("{name}=;");
     let is_removal = |value: &HeaderValue| value.as_bytes().starts_with(removal.as_bytes());
@@ -76,7 +93,8 @@ fn mend_removal(headers: &mut HeaderMap, settings: &Settings) {
     let kept: Vec<HeaderValue> =
         headers.get_all(header::SET_COOKIE).iter().filter(|value| !is_removal(value)).cloned().collect();
     headers.remove(header::SET_COOKIE);
-    for value in kept.into_iter().chain(HeaderValue::from_str(&text)) {
+    let mended = HeaderValue::from_str(&text).ok().filter(|_| is_logout);
+    for value in kept.into_iter().chain(mended) {
         headers.append(header::SET_COOKIE, value);
     }
 }

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse as _, Redirect, Response},
 };
+use tokio::sync::oneshot;
 use tower_sessions::Session;
 use url::form_urlencoded;
 
@@ -34,7 +35,7 @@ enum LoginStep {
     /// Globus sent the browser back with a code.
     Returned { code: AuthorizationCode, state: String, iss: Option<String> },
     /// Globus sent the browser back with an error.
-    Refused { error: String, state: String },
+    Refused { error: String, state: String, iss: Option<String> },
 }
 
 impl LoginStep {
@@ -56,7 +57,9 @@ impl LoginStep {
                 state: once("state")?.unwrap_or_default(),
                 iss: once("iss")?,
             }),
-            (None, Some(error)) => Ok(Self::Refused { error, state: once("state")?.unwrap_or_default() }),
+            (None, Some(error)) => {
+                Ok(Self::Refused { error, state: once("state")?.unwrap_or_default(), iss: once("iss")? })
+            }
         }
     }
 }
@@ -80,7 +83,7 @@ pub(super) async fn login(
         LoginStep::Returned { code, state, iss } => {
             returned(app, session, &headers, code, &state, iss.as_deref()).await
         }
-        LoginStep::Refused { error, state } => refused(&app, &headers, &error, &state).await,
+        LoginStep::Refused { error, state, iss } => refused(&app, &headers, &error, &state, iss.as_deref()).await,
     }
 }
 
@@ -129,15 +132,39 @@ async fn returned(
         return Ok(Redirect::to(next.as_str()).into_response());
     }
     // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
-    let completed = tokio::spawn(async move { complete(&app, &session, code, attempt.secrets).await });
+    let (done, completed) = oneshot::channel();
+    tokio::spawn(async move {
+        let result = complete(&app, &session, code, attempt.secrets).await;
+        if let Err(Ok(())) = done.send(result) {
+            abandon(&app, &session).await;
+        }
+    });
     completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
     Ok(Redirect::to(next.as_str()).into_response())
+}
+
+/// Ends a session whose browser left before it was given the cookie: nobody could ever use it, or end it.
+async fn abandon(app: &AppState, session: &Session) {
+    let Some(id) = session.id() else { return };
+    match app.vault.end(session_key(id)).await {
+        Ok(_) => drop(super::logout::revoke_in_background(app, session_key(id))),
+        Err(error) => tracing::error!(error = %error, "a session that nobody has the cookie of is left to its age"),
+    }
 }
 
 fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AppError> {
     let browser = cookies::browser_binding(headers, &app.settings);
     let opened = app.login_attempts.open(&app.vault.keys, browser.as_ref(), state, app.clock.now());
     opened.map_err(|error| match error {
+        AttemptError::Foreign if browser.is_none() => AppError::StartAgain {
+            message: format!(
+                "This sign-in was begun in another browser, or under another address of this site. The address to use is {}",
+                app.settings.public_url("/")
+            )
+            .into(),
+            cause: "the browser has no login cookie".into(),
+            next: None,
+        },
         AttemptError::Foreign => start_again("the state is not one that this browser was given"),
         AttemptError::Expired { next } => AppError::StartAgain {
             message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
@@ -212,8 +239,17 @@ async fn begin_session(
 }
 
 /// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
-async fn refused(app: &AppState, headers: &HeaderMap, error: &str, state: &str) -> Result<Response, AppError> {
+async fn refused(
+    app: &AppState,
+    headers: &HeaderMap,
+    error: &str,
+    state: &str,
+    iss: Option<&str>,
+) -> Result<Response, AppError> {
     let attempt = open(app, headers, state)?;
+    if iss.is_some() {
+        check_issuer(app, iss).await?;
+    }
     app.vault.store.spend_state(attempt.state_hash, attempt.expires).await?;
     let message = match error {
         "access_denied" => {

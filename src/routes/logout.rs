@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template as _;
 use axum::{
     extract::State,
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use tokio::task::JoinHandle;
@@ -45,9 +45,11 @@ impl Asker {
         }
         // A form of ours is sent with the origin "null", because our pages send no referrer.
         let origins: &[&[u8]] = &[public_origin.as_bytes(), b"null"];
-        let same_site = is("sec-fetch-site", &[b"none", b"same-origin"]);
-        let same_origin = method != Method::POST || is(header::ORIGIN.as_str(), origins);
-        if same_site && same_origin { Self::Person } else { Self::OtherSite }
+        let by_person = match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            Some(site) => [&b"none"[..], b"same-origin"].contains(&site),
+            None => method != Method::POST || is(header::ORIGIN.as_str(), origins),
+        };
+        if by_person { Self::Person } else { Self::OtherSite }
     }
 }
 

@@ -22,12 +22,15 @@ pub struct UserSession {
 }
 
 impl UserSession {
-    /// Who is logged in; `None` only when nobody is.
+    /// Who is logged in; `None` only when nobody is. A record of a form that this version does not know is nobody's.
     ///
     /// # Errors
     /// When the store does not answer: then nothing is known.
     pub async fn load(session: &Session) -> Result<Option<Self>, Error> {
-        session.get(KEY).await
+        match session.get(KEY).await {
+            Err(Error::SerdeJson(_)) => Ok(None),
+            other => other,
+        }
     }
 
     /// Begins a session under a new id, in the store when this returns. A session that the browser had before must have

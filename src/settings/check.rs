@@ -152,7 +152,8 @@ impl PublicAddress {
             _ => Err("expected http or https".to_owned()),
         });
         let root = reader.parsed("APPLICATION_ROOT", root).unwrap_or_default();
-        Self { server_name, scheme: scheme.unwrap_or_else(|| default.to_owned()), root, loopback }
+        let scheme = scheme.unwrap_or_else(|| default.to_owned());
+        Self { server_name: without_default_port(&server_name, &scheme), scheme, root, loopback }
     }
 }
 
@@ -162,6 +163,12 @@ fn server_name(text: &str) -> Result<String, String> {
     let plain = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.password().is_none();
     let same = !text.contains(['/', '?', '#', '@', '\\']) && !text.is_empty() && url.fragment().is_none();
     if plain && same { Ok(text.to_ascii_lowercase()) } else { Err(expected()) }
+}
+
+/// Browsers leave the scheme's own port out of origins and addresses.
+fn without_default_port(server_name: &str, scheme: &str) -> String {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    server_name.strip_suffix(port).unwrap_or(server_name).to_owned()
 }
 
 /// Whether a host (with or without a port) is this machine and nothing else.
