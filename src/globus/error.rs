@@ -94,11 +94,11 @@ impl ApiError {
         let request_id = [&document["request_id"], &first["id"]].into_iter().find_map(Value::as_str);
         Self {
             status,
-            code: code.map(word),
+            code: code.map(plain),
             message: text(&document["message"])
                 .or_else(|| text(&first["detail"]))
                 .or_else(|| text(&document["error_description"])),
-            request_id: request_id.map(word),
+            request_id: request_id.map(plain),
         }
     }
 
@@ -121,6 +121,6 @@ impl ApiError {
 }
 
 /// At most 80 plain characters: codes and ids go into logs, and come from another machine.
-fn word(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
 }

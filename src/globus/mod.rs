@@ -10,12 +10,25 @@
 //! | [`error`] | error documents of Globus, and whose fault a failure is |
 //! | [`auth`] | [`AuthClient`](auth::AuthClient): tokens, revocation, introspection, userinfo, the logout page |
 //! | [`flow`] | [`AuthorizationCodeFlowManager`](flow::AuthorizationCodeFlowManager) and PKCE |
-//! | [`scopes`] | names of well-known scopes |
+//! | [`scopes`] | [`Scope`](scopes::Scope): reading, merging and printing; names of well-known scopes |
 //! | [`tokens`] | token responses: one token per resource server |
 //! | [`provider`] | discovery document and key set, kept in memory |
 //! | [`id_token`] | verification of id_tokens |
 //! | [`authorizer`] | what goes into the `Authorization` header |
 //! | [`transfer`] | [`TransferClient`](transfer::TransferClient): collections and endpoints |
+//!
+//! # Differences from the Python SDK
+//!
+//! Where this client and globus-sdk-python 4 have the same thing, they do the same, but for these:
+//!
+//! | what | the SDK | here | because |
+//! |---|---|---|---|
+//! | order of scopes and dependencies after [`scopes::parse`] | changes from run to run | that of first mention | equal input should give equal URLs and tests |
+//! | `with_dependency` of a [`Scope`](scopes::Scope) | adds, whatever it is | unites equal names, refuses cycles | a value is always what its text says, and mistakes show where they are made |
+//! | white space other than spaces around a scope's name | is part of it, but for the text's last name | is no part of it; `Scope::new` refuses it | a text from a file or setting may end its lines in any way, and no scope has such a name |
+//! | an empty name in `Scope::new` | is taken | is refused | its text could not be read again |
+//! | scopes nested deeper than 64, more than 10 000 in all | no bound | are refused | a short text can stand for more scopes than fit in memory |
+//! | a GARE without code, or with comma texts, that has `required_scopes` | loses them to the other members | keeps them as scopes | the login would not ask for them |
 
 pub mod auth;
 pub mod authorizer;

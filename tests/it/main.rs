@@ -8,4 +8,5 @@ mod harness;
 mod own_page;
 mod pages;
 mod sandbox;
+mod scopes;
 mod walk;
