@@ -88,11 +88,9 @@ pub enum GlobusError {
 impl GlobusError {
     fn timed_out(&self) -> bool {
         match self {
-            Self::Call(CallError::Timeout) | Self::Token(TokenError::Call(CallError::Timeout)) => true,
+            Self::Call(error) | Self::Token(TokenError::Call(error)) => error.is_timeout(),
             Self::Provider(ProviderError::Call { cause, .. })
-            | Self::IdToken(IdTokenError::Provider(ProviderError::Call { cause, .. })) => {
-                matches!(**cause, CallError::Timeout)
-            }
+            | Self::IdToken(IdTokenError::Provider(ProviderError::Call { cause, .. })) => cause.is_timeout(),
             _ => false,
         }
     }
@@ -108,8 +106,11 @@ impl GlobusError {
             Self::IdToken(_) | Self::NoIdToken => {
                 "What Globus said about who you are could not be verified, so you are not signed in."
             }
-            Self::Call(error) if error.fault() == Fault::Permission => "Globus does not let you do this.",
-            Self::Call(error) if error.fault() == Fault::SignIn => {
+            Self::Call(error) if error.fault() == Fault::NotAllowed => "Globus does not let you do this.",
+            Self::Call(error) if error.fault() == Fault::ConsentNeeded => {
+                "Globus wants your consent to more than this site asks it for, so it does not do this."
+            }
+            Self::Call(error) if error.fault() == Fault::SignInAgain => {
                 "Globus does not accept this session's permission any longer. Please sign in again."
             }
             _ => "Globus did not answer as it should. Please try again in a moment.",

@@ -70,7 +70,7 @@ async fn globus(settings: &Settings) -> Vec<Finding> {
 async fn client(auth: &AuthClient) -> Finding {
     let result = match auth.introspect_token(NO_TOKEN).await {
         Ok(_) => Ok("Globus accepts them".to_owned()),
-        Err(CallError::Api(error)) if error.status == 401 => {
+        Err(CallError::Api(error)) if error.http_status() == 401 => {
             Err(format!("Globus does not accept APP_CLIENT_ID and APP_CLIENT_SECRET ({error})"))
         }
         Err(error) => Err(error.to_string()),

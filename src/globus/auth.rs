@@ -8,7 +8,7 @@ use url::Url;
 use super::{
     authorizer::AccessTokenAuthorizer,
     environment::join,
-    error::{ApiError, CallError},
+    error::{ApiError, CallError, Service},
     http::{Answer, HttpClient},
     id_token::IdTokenClaims,
     provider::{Discovery, JwkSet},
@@ -39,7 +39,7 @@ impl From<CallError> for TokenError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Api(error) if error.is_invalid_grant() => Self::InvalidGrant(error),
-            CallError::Api(error) if error.status == 401 => Self::ClientRefused(error),
+            CallError::Api(error) if error.http_status() == 401 => Self::ClientRefused(error),
             error => Self::Call(error),
         }
     }
@@ -163,7 +163,7 @@ impl AuthClient {
     pub async fn userinfo(&self, token: &AccessToken) -> Result<IdTokenClaims, CallError> {
         let authorizer = AccessTokenAuthorizer::new(token.clone());
         let request = self.http.get(join(&self.base, "v2/oauth2/userinfo"));
-        self.http.send(authorizer.authorize(request)).await?.document()
+        self.http.send(authorizer.authorize(request)).await?.of(Service::Auth).document()
     }
 
     /// The discovery document (OpenID Connect Discovery section 4).
@@ -171,7 +171,8 @@ impl AuthClient {
     /// # Errors
     /// [`CallError`].
     pub async fn openid_configuration(&self) -> Result<Discovery, CallError> {
-        self.http.send(self.http.get(join(&self.base, ".well-known/openid-configuration"))).await?.document()
+        let request = self.http.get(join(&self.base, ".well-known/openid-configuration"));
+        self.http.send(request).await?.of(Service::Auth).document()
     }
 
     /// The set of keys that sign id_tokens (RFC 7517 section 5).
@@ -179,7 +180,7 @@ impl AuthClient {
     /// # Errors
     /// [`CallError`].
     pub async fn jwk_set(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
-        self.http.send(self.http.get(jwks_uri)).await?.document()
+        self.http.send(self.http.get(jwks_uri)).await?.of(Service::Auth).document()
     }
 
     /// The base URL of Globus Auth, with a slash at its end.
@@ -203,7 +204,7 @@ impl AuthClient {
 
     async fn authenticated(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, CallError> {
         let request = self.http.post(join(&self.base, path)).header(AUTHORIZATION, self.basic()).form(form);
-        self.http.send(request).await
+        Ok(self.http.send(request).await?.of(Service::Auth))
     }
 
     fn basic(&self) -> reqwest::header::HeaderValue {

@@ -13,7 +13,7 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::error::{ApiError, CallError};
+use super::error::{ApiError, CallError, Service};
 
 const CLIENT_INFO: &str = concat!("product=globus-portal,version=", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));
@@ -75,7 +75,8 @@ impl HttpClient {
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Answer, CallError> {
         let mut response = request.send().await?;
         let status = response.status();
-        let json = is_json(response.headers());
+        let content_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > self.limits.body {
@@ -83,24 +84,24 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, json, body })
+        Ok(Answer { service: Service::default(), status, content_type, body })
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence.ends_with("+json")
 }
 
 /// A whole answer.
 pub(crate) struct Answer {
+    service: Service,
     status: StatusCode,
-    json: bool,
+    content_type: Option<String>,
     body: Vec<u8>,
 }
 
 impl Answer {
+    /// Says which service it is from, for the reading of errors.
+    pub(crate) fn of(self, service: Service) -> Self {
+        Self { service, ..self }
+    }
+
     /// The document of a successful answer.
     pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, CallError> {
         self.success()?;
@@ -112,8 +113,8 @@ impl Answer {
         if self.status.is_success() {
             return Ok(());
         }
-        let document = if self.json { serde_json::from_slice(&self.body).ok() } else { None };
-        Err(CallError::Api(ApiError::new(self.status.as_u16(), document)))
+        let content_type = self.content_type.as_deref();
+        Err(CallError::Api(ApiError::parse(self.service, self.status.as_u16(), content_type, &self.body)))
     }
 }
 

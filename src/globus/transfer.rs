@@ -6,7 +6,7 @@ use url::Url;
 use super::{
     authorizer::AccessTokenAuthorizer,
     environment::join,
-    error::CallError,
+    error::{CallError, Service},
     http::HttpClient,
     query::{Parameters, encode},
 };
@@ -76,7 +76,7 @@ impl TransferClient {
     /// One page of the endpoints that a search finds (Transfer API, "Endpoint Search").
     ///
     /// # Errors
-    /// [`CallError`]; its [`fault`](CallError::fault) is `SignIn` when the token is no longer good.
+    /// [`CallError`]; its [`fault`](CallError::fault) is `SignInAgain` when the token is no longer good.
     pub async fn endpoint_search(&self, search: &EndpointSearch<'_>) -> Result<EndpointPage, CallError> {
         let mut parameters = Parameters::default();
         if let Some(scope) = search.filter_scope {
@@ -101,6 +101,6 @@ impl TransferClient {
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, CallError> {
-        self.http.send(self.authorizer.authorize(self.http.get(url))).await?.document()
+        self.http.send(self.authorizer.authorize(self.http.get(url))).await?.of(Service::Transfer).document()
     }
 }

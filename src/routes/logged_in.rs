@@ -100,7 +100,7 @@ impl LoggedIn {
     #[must_use]
     pub fn refused(&self, app: &AppState, error: CallError) -> AppError {
         match error.fault() {
-            Fault::SignIn if !self.is_new(app) => self.log_in.error(),
+            Fault::SignInAgain if !self.is_new(app) => self.log_in.error(),
             _ => AppError::Globus(GlobusError::Call(error)),
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where it stopped")]
 #![expect(unreachable_pub, reason = "one binary: nothing here is public")]
 
+mod api_errors;
 mod callback;
 mod chromium;
 mod commands;
@@ -21,6 +22,7 @@ mod own_page;
 mod pages;
 mod return_path;
 mod sandbox;
+mod scopes;
 mod sdk;
 mod settings;
 mod store_contract;
