@@ -59,7 +59,20 @@ pub enum Fault {
     Ours,
 }
 
+/// Which service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    Auth,
+    Transfer,
+    Groups,
+}
+
 impl CallError {
+    /// Network.
+    pub fn is_network(&self) -> bool {
+        matches!(self, Self::Timeout | Self::Connection(_))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -86,7 +99,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: u16, document: Option<Value>) -> Self {
+    pub(crate) fn parse(_service: Service, status: u16, content_type: Option<&str>, body: &[u8]) -> Self {
+        let json = content_type.is_some_and(|kind| kind.contains("json"));
+        Self::new(status, if json { serde_json::from_slice(body).ok() } else { None })
+    }
+
+    fn new(status: u16, document: Option<Value>) -> Self {
         let document = document.unwrap_or_default();
         let first = &document["errors"][0];
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);

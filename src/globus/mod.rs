@@ -19,6 +19,7 @@
 
 pub mod auth;
 pub mod authorizer;
+mod client;
 pub mod environment;
 pub mod error;
 pub mod flow;

@@ -4,11 +4,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    authorizer::AccessTokenAuthorizer,
-    environment::join,
-    error::CallError,
+    authorizer::Authorizer,
+    client::ServiceClient,
+    error::{CallError, Service},
     http::HttpClient,
-    query::{Parameters, encode},
+    query::{Parameters, segment},
 };
 
 /// The most results that a search gives in all, over all its pages.
@@ -57,20 +57,18 @@ pub struct EndpointSearch<'a> {
     pub offset: u32,
 }
 
-/// A client of the Transfer API, for one person.
+/// A client of the Transfer API.
 #[derive(Clone, Debug)]
 pub struct TransferClient {
-    base: Url,
-    http: HttpClient,
-    authorizer: AccessTokenAuthorizer,
+    service: ServiceClient,
 }
 
 impl TransferClient {
-    /// A client of the Transfer API at `base`, a URL whose path ends with a slash, with a token of
+    /// A client of the Transfer API at `base`, a URL whose path ends with a slash, with an authorizer for
     /// `transfer.api.globus.org`.
     #[must_use]
-    pub fn new(base: Url, http: HttpClient, authorizer: AccessTokenAuthorizer) -> Self {
-        Self { base, http, authorizer }
+    pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
+        Self { service: ServiceClient { service: Service::Transfer, base, http, authorizer: authorizer.into() } }
     }
 
     /// One page of the endpoints that a search finds (Transfer API, "Endpoint Search").
@@ -79,17 +77,11 @@ impl TransferClient {
     /// [`CallError`]; its [`fault`](CallError::fault) is `SignIn` when the token is no longer good.
     pub async fn endpoint_search(&self, search: &EndpointSearch<'_>) -> Result<EndpointPage, CallError> {
         let mut parameters = Parameters::default();
-        if let Some(scope) = search.filter_scope {
-            parameters.set("filter_scope", scope);
-        }
-        if let Some(text) = search.filter_fulltext {
-            parameters.set("filter_fulltext", text);
-        }
+        parameters.set_some("filter_scope", search.filter_scope);
+        parameters.set_some("filter_fulltext", search.filter_fulltext);
         parameters.set("limit", search.limit.to_string());
         parameters.set("offset", search.offset.to_string());
-        let mut url = join(&self.base, "v0.10/endpoint_search");
-        url.set_query(Some(&parameters.encoded()));
-        self.get(url).await
+        self.service.get("v0.10/endpoint_search", &parameters).await?.document()
     }
 
     /// One endpoint or collection by its id (Transfer API, "Get endpoint by id").
@@ -97,10 +89,6 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`]; an [`ApiError`](super::error::ApiError) with status 404 when there is none.
     pub async fn get_endpoint(&self, id: &str) -> Result<Endpoint, CallError> {
-        self.get(join(&self.base, &format!("v0.10/endpoint/{}", encode(id)))).await
-    }
-
-    async fn get<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T, CallError> {
-        self.http.send(self.authorizer.authorize(self.http.get(url))).await?.document()
+        self.service.get(&format!("v0.10/endpoint/{}", segment(id)), &Parameters::default()).await?.document()
     }
 }
