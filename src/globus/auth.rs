@@ -354,7 +354,7 @@ impl AuthClient {
     /// # Errors
     /// [`CallError`].
     pub async fn get_consents(&self, identity_id: &str) -> Result<Consents, CallError> {
-        self.get(&format!("v2/api/identities/{}/consents", segment(identity_id)), &Parameters::default()).await
+        self.get(&format!("v2/api/identities/{}/consents", segment(identity_id)?), &Parameters::default()).await
     }
 
     /// The discovery document (OpenID Connect Discovery section 4).

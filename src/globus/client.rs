@@ -1,10 +1,11 @@
 //! What the clients of all services share: a base URL, the way out, and an authorizer.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde::Serialize;
 use url::Url;
 
 use super::{
+    auth::UsageError,
     authorizer::Authorizer,
     environment::join,
     error::{CallError, Service},
@@ -42,10 +43,16 @@ impl ServiceClient {
         self.send(Method::POST, join(&self.base, path), &Body::Form(form.encoded()), once).await
     }
 
-    /// `POST path` with a JSON document, or with nothing.
-    pub(super) async fn post_json(&self, path: &str, document: Option<Value>) -> Result<Answer, CallError> {
-        let body = document.map_or(Body::None, Body::Json);
-        self.send(Method::POST, join(&self.base, path), &body, false).await
+    /// `POST path` with a JSON document, whose members are sent in the order they are declared in.
+    pub(super) async fn post_json(&self, path: &str, document: &impl Serialize) -> Result<Answer, CallError> {
+        let text = serde_json::to_string(document)
+            .map_err(|error| UsageError(format!("the document cannot be written as JSON: {error}")))?;
+        self.send(Method::POST, join(&self.base, path), &Body::Json(text), false).await
+    }
+
+    /// `POST path` with nothing.
+    pub(super) async fn post_nothing(&self, path: &str) -> Result<Answer, CallError> {
+        self.send(Method::POST, join(&self.base, path), &Body::None, false).await
     }
 
     async fn send(&self, method: Method, url: Url, body: &Body, once: bool) -> Result<Answer, CallError> {

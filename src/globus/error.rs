@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::auth::UsageError;
+
 /// Why a call to Globus gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -26,6 +28,9 @@ pub enum CallError {
     /// The service answered with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The call cannot be right, so nothing was sent.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
 }
 
 impl From<reqwest::Error> for CallError {
@@ -78,6 +83,7 @@ impl CallError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Api(error) => error.fault(),
+            Self::Usage(_) => Fault::Ours,
             _ => Fault::Globus,
         }
     }

@@ -13,7 +13,6 @@ use reqwest::{
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
@@ -125,6 +124,11 @@ impl HttpClient {
         self
     }
 
+    /// Waits, as between two tries.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        self.pause.sleep(duration).await;
+    }
+
     /// Makes a call: tries again what may pass, renews the authorization once when the service no longer accepts it, and
     /// stops at the deadline. Gives the last answer, whatever its status.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, CallError> {
@@ -163,7 +167,7 @@ impl HttpClient {
         request = match call.body {
             Body::None => request,
             Body::Form(form) => request.header(CONTENT_TYPE, FORM).body(form.clone()),
-            Body::Json(document) => request.header(CONTENT_TYPE, JSON).body(document.to_string()),
+            Body::Json(document) => request.header(CONTENT_TYPE, JSON).body(document.clone()),
         };
         let mut response = request.send().await?;
         let status = response.status();
@@ -219,7 +223,8 @@ pub(super) enum Body {
     None,
     /// A form, encoded.
     Form(String),
-    Json(Value),
+    /// A JSON document, written.
+    Json(String),
 }
 
 impl fmt::Debug for Body {

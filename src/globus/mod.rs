@@ -15,11 +15,13 @@
 //! | [`provider`] | discovery document and key set, kept in memory |
 //! | [`id_token`] | verification of id_tokens |
 //! | [`authorizer`] | what goes into the `Authorization` header |
-//! | [`transfer`] | [`TransferClient`](transfer::TransferClient): collections and endpoints |
+//! | [`transfer`] | [`TransferClient`](transfer::TransferClient): endpoints, files, tasks, bookmarks |
 
 pub mod auth;
 pub mod authorizer;
 mod client;
+#[macro_use]
+mod document;
 pub mod environment;
 pub mod error;
 pub mod flow;

@@ -3,6 +3,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::auth::UsageError;
+
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
 const KEPT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~');
 
@@ -11,9 +13,18 @@ pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
 }
 
-/// Text as one segment of a path.
-pub(super) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, KEPT_IN_PATH).to_string()
+/// An id as one segment of a path. No encoding makes a segment of `.` or `..`: a URL parser takes both for directions
+/// (URL Standard, "path state"), and the call would reach another resource.
+pub(super) fn segment(id: &str) -> Result<String, UsageError> {
+    if matches!(id, "" | "." | "..") {
+        return Err(UsageError(format!("'{id}' is no id")));
+    }
+    Ok(utf8_percent_encode(id, KEPT_IN_PATH).to_string())
+}
+
+/// A yes or no as Transfer reads it.
+pub(super) fn flag(value: bool) -> &'static str {
+    if value { "1" } else { "0" }
 }
 
 /// Parameters in their order.
@@ -40,6 +51,18 @@ impl Parameters {
     /// Adds a parameter at the end, also where the name is there already.
     pub(super) fn add(&mut self, name: &str, value: impl Into<String>) {
         self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Takes a parameter away.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
+    /// Sets parameters that the caller names: a name that is already there gets the new value in its old place.
+    pub(super) fn set_all(&mut self, parameters: &[(&str, &str)]) {
+        for (name, value) in parameters {
+            self.set(name, *value);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

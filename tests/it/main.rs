@@ -7,5 +7,7 @@
 mod harness;
 mod own_page;
 mod pages;
+mod recorder;
 mod sandbox;
+mod transfer;
 mod walk;
