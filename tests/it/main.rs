@@ -4,6 +4,7 @@
 #![expect(missing_docs, unreachable_pub, reason = "one binary: nothing here is public")]
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
+mod groups;
 mod harness;
 mod own_page;
 mod pages;
