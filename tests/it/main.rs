@@ -9,6 +9,7 @@ mod harness;
 mod own_page;
 mod pages;
 mod recorder;
+mod requests;
 mod sandbox;
 mod transfer;
 mod walk;
