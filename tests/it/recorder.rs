@@ -45,7 +45,7 @@ impl Request {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.parse().unwrap())
     }
 
-    /// The query and body as JSON.
+    /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
