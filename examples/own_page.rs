@@ -6,7 +6,7 @@ use globus_portal::{error::AppError, globus::transfer::EndpointSearch, routes::l
 // README: begin
 async fn count(State(app): State<AppState>, user: LoggedIn) -> Result<String, AppError> {
     let transfer = user.transfer(&app).await?;
-    let search = EndpointSearch { filter_scope: Some("my-endpoints"), limit: 100, ..EndpointSearch::default() };
+    let search = EndpointSearch { filter_scope: Some("my-endpoints"), limit: Some(100), ..EndpointSearch::default() };
     let found = transfer.endpoint_search(&search).await.map_err(|error| user.refused(&app, error))?;
     Ok(format!("{}, you have {} endpoints.", user.user.display_name(), found.endpoints.len()))
 }

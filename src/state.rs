@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use crate::{
     clock::Clock,
     globus::{
-        auth::AuthClient,
+        auth::ConfidentialAppAuthClient,
         http::{HttpClient, Limits},
         id_token::IdTokenVerifier,
         provider::Provider,
@@ -31,7 +31,7 @@ pub struct App {
     /// The HTTP client for calls to Globus.
     pub http: HttpClient,
     /// The client of Globus Auth.
-    pub auth: AuthClient,
+    pub auth: ConfidentialAppAuthClient,
     /// Discovery document and key set of Globus Auth.
     pub provider: Arc<Provider>,
     /// Verifies id_tokens.
@@ -85,14 +85,14 @@ impl AppState {
     /// [`BuildError::Http`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let http = http_client(&settings)?;
-        let auth = AuthClient::new(
+        let auth = ConfidentialAppAuthClient::new(
             settings.environment.auth.clone(),
             http.clone(),
             clock.clone(),
             settings.client_id.clone(),
-            settings.client_secret.clone(),
+            &settings.client_secret,
         );
-        let provider = Arc::new(Provider::new(auth.clone(), clock.clone()));
+        let provider = Arc::new(Provider::new(&auth, clock.clone()));
         let vault = Vault {
             store,
             keys: Arc::new(KeyRing::new(&settings.secret_key, &settings.secret_key_fallbacks)),
@@ -120,7 +120,7 @@ impl AppState {
 /// When the machine has no certificates of authorities.
 pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
     let direct = settings.environment.auth.scheme() == "http";
-    HttpClient::new(Limits::default(), direct)
+    HttpClient::new(Limits::for_web_pages(), direct)
 }
 
 /// Opens the store that the settings name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::say;
 use crate::{
     clock::Clock,
-    globus::{auth::AuthClient, error::CallError, provider::Provider},
+    globus::{auth::ConfidentialAppAuthClient, error::CallError, provider::Provider},
     settings::{Settings, Sources, StoreKind},
     state::{http_client, open_store},
 };
@@ -53,8 +53,8 @@ async fn globus(settings: &Settings) -> Vec<Finding> {
     };
     let base = settings.environment.auth.clone();
     let (id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
-    let auth = AuthClient::new(base, http, Clock::system(), id, secret);
-    let provider = Arc::new(Provider::new(auth.clone(), Clock::system()));
+    let auth = ConfidentialAppAuthClient::new(base, http, Clock::system(), id, &secret);
+    let provider = Arc::new(Provider::new(&auth, Clock::system()));
     let discovery = Finding {
         subject: "discovery document",
         result: provider.discovery().await.map(|document| document.issuer.clone()).map_err(|error| error.to_string()),
@@ -67,8 +67,8 @@ async fn globus(settings: &Settings) -> Vec<Finding> {
     vec![discovery, keys, client(&auth).await]
 }
 
-async fn client(auth: &AuthClient) -> Finding {
-    let result = match auth.introspect_token(NO_TOKEN).await {
+async fn client(auth: &ConfidentialAppAuthClient) -> Finding {
+    let result = match auth.oauth2_token_introspect(NO_TOKEN, &[]).await {
         Ok(_) => Ok("Globus accepts them".to_owned()),
         Err(CallError::Api(error)) if error.http_status() == 401 => {
             Err(format!("Globus does not accept APP_CLIENT_ID and APP_CLIENT_SECRET ({error})"))

@@ -1,23 +1,28 @@
-//! Globus Auth for a confidential app: tokens, revocation, introspection, userinfo, and the page that logs out.
+//! Globus Auth: clients of apps with a secret, of apps without one, and of a person's token.
+//!
+//! Names are those of the Python SDK. A login is not kept inside a client, as the SDK does, but in a value of its own
+//! (see [`flow`](super::flow)): one client serves any number of people at once.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::header::AUTHORIZATION;
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use url::Url;
 
 use super::{
-    authorizer::AccessTokenAuthorizer,
+    authorizer::{Authorizer, BasicAuthorizer},
+    client::ServiceClient,
     environment::join,
     error::{ApiError, CallError, Service},
-    http::{Answer, HttpClient},
+    http::HttpClient,
     id_token::IdTokenClaims,
-    provider::{Discovery, JwkSet},
-    query::{Parameters, encode},
-    tokens::{Document, TokenResponse},
+    provider::{Discovery, JwkSet, jwk_set, openid_configuration},
+    query::{Parameters, encode, segment},
+    tokens::{DependentTokenResponse, Document, TokenDocument, TokenResponse},
 };
 use crate::{
     clock::Clock,
-    secret::{AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, RefreshToken},
+    secret::{AccessToken, ClientSecret, RefreshToken},
 };
 
 /// Why the token endpoint gave no tokens.
@@ -45,6 +50,17 @@ impl From<CallError> for TokenError {
     }
 }
 
+impl TokenError {
+    /// The failed call, without the distinction.
+    #[must_use]
+    pub fn into_call_error(self) -> CallError {
+        match self {
+            Self::InvalidGrant(error) | Self::ClientRefused(error) => CallError::Api(error),
+            Self::Call(error) => error,
+        }
+    }
+}
+
 /// Which kind of token a revocation is about (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenTypeHint {
@@ -63,157 +79,221 @@ impl TokenTypeHint {
     }
 }
 
-/// What introspection tells of a token (RFC 7662 section 2.2), as far as this crate uses it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Introspection {
-    /// Whether the token is good now.
-    pub active: bool,
-    /// The scopes it has, space-separated.
-    pub scope: Option<String>,
-    /// The identity it acts for.
-    pub sub: Option<String>,
-    /// When it expires, in seconds since 1970.
-    pub exp: Option<i64>,
-}
-
-/// A confidential app's client of Globus Auth: it authenticates with client id and secret.
+/// How an app proves to Globus Auth who it is.
 #[derive(Clone, Debug)]
-pub struct AuthClient {
-    base: Url,
-    http: HttpClient,
+pub struct Confidential(());
+
+/// An app that cannot keep a secret: it names itself in each form instead.
+#[derive(Clone, Debug)]
+pub struct Native(());
+
+/// A client of Globus Auth for an app that people log in to. `K` says which kind of app: [`Confidential`] or [`Native`].
+#[derive(Clone, Debug)]
+pub struct AppAuthClient<K> {
+    service: ServiceClient,
     clock: Clock,
     client_id: String,
-    client_secret: ClientSecret,
+    /// Added to each form; only for native apps.
+    names_itself: bool,
+    kind: std::marker::PhantomData<K>,
 }
 
-impl AuthClient {
+/// An app with a secret, which it sends by Basic authentication (the Python SDK's `ConfidentialAppAuthClient`).
+pub type ConfidentialAppAuthClient = AppAuthClient<Confidential>;
+
+/// An app without a secret (the Python SDK's `NativeAppAuthClient`).
+pub type NativeAppAuthClient = AppAuthClient<Native>;
+
+impl ConfidentialAppAuthClient {
     /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
     #[must_use]
-    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String, client_secret: ClientSecret) -> Self {
-        Self { base, http, clock, client_id, client_secret }
+    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String, client_secret: &ClientSecret) -> Self {
+        let (name, password) = (basic_part(&client_id), basic_part(client_secret.expose_secret()));
+        let authorizer = BasicAuthorizer::new(&name, &password).into();
+        let service = ServiceClient { service: Service::Auth, base, http, authorizer };
+        Self { service, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
     }
 
+    /// Gets tokens for the app itself (RFC 6749 section 4.4). `scopes` are separated by spaces.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn oauth2_client_credentials_tokens(&self, scopes: &str) -> Result<TokenResponse, TokenError> {
+        self.oauth2_token(&[("grant_type", "client_credentials"), ("scope", scopes)]).await
+    }
+
+    /// Trades a token that somebody sent to this app, as a service, for tokens of the services it depends on (Globus Auth
+    /// developer guide, "dependent token grant"). `refresh_tokens` asks for offline access; `scope` narrows the request.
+    ///
+    /// # Errors
+    /// [`TokenError`]; its [`ApiError`] carries the scopes to ask for when the person has not consented to them.
+    pub async fn oauth2_get_dependent_tokens(
+        &self,
+        token: &AccessToken,
+        refresh_tokens: bool,
+        scope: Option<&str>,
+    ) -> Result<DependentTokenResponse, TokenError> {
+        let mut form =
+            vec![("grant_type", "urn:globus:auth:grant_type:dependent_token"), ("token", token.expose_secret())];
+        form.extend(refresh_tokens.then_some(("access_type", "offline")));
+        form.extend(scope.map(|scope| ("scope", scope)));
+        let answer = self.service.post_form("v2/oauth2/token", &self.form(&form), false).await?;
+        let documents: Vec<TokenDocument> = answer.document()?;
+        Ok(DependentTokenResponse::new(documents, self.clock.now())?)
+    }
+
+    /// Asks what a token is (RFC 7662). `include` names more to be told: `identity_set`, `identity_set_detail`,
+    /// `session_info`.
+    ///
+    /// # Errors
+    /// [`CallError`]; an [`ApiError`] with status 401 when Globus does not accept the client id and secret.
+    pub async fn oauth2_token_introspect(&self, token: &str, include: &[&str]) -> Result<Introspection, CallError> {
+        let include = include.join(",");
+        let mut form = vec![("token", token)];
+        form.extend((!include.is_empty()).then_some(("include", include.as_str())));
+        self.service.post_form("v2/oauth2/token/introspect", &self.form(&form), false).await?.document()
+    }
+
+    /// Identities by their usernames or ids, asked with the app's own credentials: see [`AuthClient::get_identities`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_identities(&self, query: &IdentitiesQuery<'_>) -> Result<Identities, CallError> {
+        get_identities(&self.service, query).await
+    }
+}
+
+impl NativeAppAuthClient {
+    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    ///
+    /// # Errors
+    /// [`UsageError`] for an empty client id.
+    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String) -> Result<Self, UsageError> {
+        if client_id.is_empty() {
+            return Err(UsageError("a native app needs a client id".to_owned()));
+        }
+        let service = ServiceClient { service: Service::Auth, base, http, authorizer: Authorizer::Null };
+        Ok(Self { service, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
+    }
+}
+
+/// A call that cannot be right, whatever Globus would answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+impl<K> AppAuthClient<K> {
     /// The app's client id.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
+    /// The base URL of Globus Auth, with a slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.service.base
+    }
+
     /// The authorize endpoint, where a person's browser starts a login.
     #[must_use]
     pub fn authorize_endpoint(&self) -> Url {
-        join(&self.base, "v2/oauth2/authorize")
+        join(&self.service.base, "v2/oauth2/authorize")
     }
 
-    /// Exchanges an authorization code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5). The code is spent
-    /// whatever comes back, so it is moved here and sent once.
+    /// Asks the token endpoint with any form, for grants that have no method here.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn exchange_code_for_tokens(
-        &self,
-        code: AuthorizationCode,
-        redirect_uri: &str,
-        verifier: &CodeVerifier,
-    ) -> Result<TokenResponse, TokenError> {
-        self.token(&[
-            ("grant_type", "authorization_code"),
-            ("code", code.expose_secret()),
-            ("redirect_uri", redirect_uri),
-            ("code_verifier", verifier.expose_secret()),
-        ])
-        .await
+    pub async fn oauth2_token(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
+        self.token(form, false).await
+    }
+
+    /// The same with a form that carries a one-use code: it is never sent a second time, whatever comes back.
+    pub(super) async fn token_once(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
+        self.token(form, true).await
+    }
+
+    async fn token(&self, form: &[(&str, &str)], once: bool) -> Result<TokenResponse, TokenError> {
+        let answer = self.service.post_form("v2/oauth2/token", &self.form(form), once).await?;
+        let document: Document = answer.document()?;
+        Ok(TokenResponse::new(document, self.clock.now())?)
     }
 
     /// Gets a new access token for the resource server of a refresh token (RFC 6749 section 6).
     ///
     /// # Errors
     /// [`TokenError`]; [`TokenError::InvalidGrant`] when the refresh token is no longer good.
-    pub async fn refresh_token(&self, token: &RefreshToken) -> Result<TokenResponse, TokenError> {
-        self.token(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
+    pub async fn oauth2_refresh_token(&self, token: &RefreshToken) -> Result<TokenResponse, TokenError> {
+        // A provider that replaces refresh tokens takes a second use for theft, so this is sent once as well.
+        self.token_once(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
     }
 
-    async fn token(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
-        let answer = self.authenticated("v2/oauth2/token", form).await?;
-        let document: Document = answer.document()?;
-        Ok(TokenResponse::new(document, self.clock.now())?)
-    }
-
-    /// Revokes a token (RFC 7009). A token that is unknown or already revoked is a success.
+    /// Revokes a token (RFC 7009). A token that is unknown or already revoked is a success. `hint` says which kind it is.
     ///
     /// # Errors
     /// [`CallError`]: the token may still be good.
-    pub async fn revoke_token(&self, token: &str, hint: TokenTypeHint) -> Result<(), CallError> {
-        let form = [("token", token), ("token_type_hint", hint.as_str())];
-        self.authenticated("v2/oauth2/token/revoke", &form).await?.success()
-    }
-
-    /// Asks what a token is (RFC 7662).
-    ///
-    /// # Errors
-    /// [`CallError`]; an [`ApiError`] with status 401 when Globus does not accept the client id and secret.
-    pub async fn introspect_token(&self, token: &str) -> Result<Introspection, CallError> {
-        self.authenticated("v2/oauth2/token/introspect", &[("token", token)]).await?.document()
-    }
-
-    /// The claims about the person whose token this is (OpenID Connect Core section 5.3).
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn userinfo(&self, token: &AccessToken) -> Result<IdTokenClaims, CallError> {
-        let authorizer = AccessTokenAuthorizer::new(token.clone());
-        let request = self.http.get(join(&self.base, "v2/oauth2/userinfo"));
-        self.http.send(authorizer.authorize(request)).await?.of(Service::Auth).document()
+    pub async fn oauth2_revoke_token(&self, token: &str, hint: Option<TokenTypeHint>) -> Result<(), CallError> {
+        let mut form = vec![("token", token)];
+        form.extend(hint.map(|hint| ("token_type_hint", hint.as_str())));
+        self.service.post_form("v2/oauth2/token/revoke", &self.form(&form), false).await?.success()
     }
 
     /// The discovery document (OpenID Connect Discovery section 4).
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn openid_configuration(&self) -> Result<Discovery, CallError> {
-        let request = self.http.get(join(&self.base, ".well-known/openid-configuration"));
-        self.http.send(request).await?.of(Service::Auth).document()
+    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
+        openid_configuration(&self.public_service()).await
     }
 
     /// The set of keys that sign id_tokens (RFC 7517 section 5).
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn jwk_set(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
-        self.http.send(self.http.get(jwks_uri)).await?.of(Service::Auth).document()
-    }
-
-    /// The base URL of Globus Auth, with a slash at its end.
-    #[must_use]
-    pub fn base_url(&self) -> &Url {
-        &self.base
+    pub async fn get_jwk(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
+        jwk_set(&self.public_service(), jwks_uri).await
     }
 
     /// Globus's page that ends the browser's session with Globus Auth (Globus Auth documentation, "helper pages"). It
     /// shows a link to `redirect_uri` named `redirect_name`; it revokes no token.
     #[must_use]
     pub fn logout_url(&self, redirect_uri: &str, redirect_name: &str) -> Url {
-        let mut parameters = Parameters::default();
-        parameters.set("client_id", &self.client_id);
-        parameters.set("redirect_uri", redirect_uri);
-        parameters.set("redirect_name", redirect_name);
-        let mut url = join(&self.base, "v2/web/logout");
-        url.set_query(Some(&parameters.encoded()));
+        self.helper_page("v2/web/logout", redirect_uri, redirect_name)
+    }
+
+    /// Globus's page on which a person sees and links identities.
+    #[must_use]
+    pub fn identities_url(&self, redirect_uri: &str, redirect_name: &str) -> Url {
+        self.helper_page("v2/web/identities", redirect_uri, redirect_name)
+    }
+
+    /// Globus's page on which a person sees and rescinds consents.
+    #[must_use]
+    pub fn consents_url(&self, redirect_uri: &str, redirect_name: &str) -> Url {
+        self.helper_page("v2/web/consents", redirect_uri, redirect_name)
+    }
+
+    fn helper_page(&self, path: &str, redirect_uri: &str, redirect_name: &str) -> Url {
+        let parameters =
+            [("client_id", &*self.client_id), ("redirect_uri", redirect_uri), ("redirect_name", redirect_name)];
+        let mut url = join(&self.service.base, path);
+        url.set_query(Some(&Parameters::from(&parameters[..]).encoded()));
         url
     }
 
-    async fn authenticated(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, CallError> {
-        let request = self.http.post(join(&self.base, path)).header(AUTHORIZATION, self.basic()).form(form);
-        Ok(self.http.send(request).await?.of(Service::Auth))
+    /// The service as anybody may ask it: no credentials go where none are needed.
+    pub(super) fn public_service(&self) -> ServiceClient {
+        ServiceClient { authorizer: Authorizer::Null, ..self.service.clone() }
     }
 
-    fn basic(&self) -> reqwest::header::HeaderValue {
-        let pair = format!("{}:{}", basic_part(&self.client_id), basic_part(self.client_secret.expose_secret()));
-        let text = format!("Basic {}", STANDARD.encode(pair));
-        let mut value = reqwest::header::HeaderValue::from_str(&text)
-            .unwrap_or_else(|_| reqwest::header::HeaderValue::from_static("Basic"));
-        value.set_sensitive(true);
-        value
+    /// A form with the app's name in it, where that is how the app says who it is.
+    fn form(&self, pairs: &[(&str, &str)]) -> Parameters {
+        let mut form = Parameters::from(pairs);
+        if self.names_itself {
+            form.set("client_id", &*self.client_id);
+        }
+        form
     }
 }
 
@@ -223,4 +303,211 @@ impl AuthClient {
 fn basic_part(text: &str) -> String {
     let base64_text = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b));
     if base64_text { text.to_owned() } else { encode(text) }
+}
+
+/// A client of Globus Auth that acts with a person's token, or with any authorizer (the Python SDK's `AuthClient`).
+#[derive(Clone, Debug)]
+pub struct AuthClient {
+    service: ServiceClient,
+}
+
+impl AuthClient {
+    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    #[must_use]
+    pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
+        Self { service: ServiceClient { service: Service::Auth, base, http, authorizer: authorizer.into() } }
+    }
+
+    /// The claims about the person whose token this is (OpenID Connect Core section 5.3). Needs `openid`; what is told
+    /// depends on `profile` and `email`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn userinfo(&self) -> Result<IdTokenClaims, CallError> {
+        self.get("v2/oauth2/userinfo", &Parameters::default()).await
+    }
+
+    /// Identities by their usernames or ids (Globus Auth API, "Get Identities"). Names that nobody has are left out of the
+    /// answer. Needs `view_identities`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_identities(&self, query: &IdentitiesQuery<'_>) -> Result<Identities, CallError> {
+        get_identities(&self.service, query).await
+    }
+
+    /// Identity providers by their domains or ids (Globus Auth API, "Get Identity Providers").
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_identity_providers(&self, query: &ProvidersQuery<'_>) -> Result<IdentityProviders, CallError> {
+        let mut parameters = Parameters::default();
+        match query {
+            ProvidersQuery::Domains(domains) => parameters.set("domains", domains.join(",")),
+            ProvidersQuery::Ids(ids) => parameters.set("ids", ids.join(",")),
+        }
+        self.get("v2/api/identity_providers", &parameters).await
+    }
+
+    /// The consents that an identity has given (Globus Auth API, "Get Consents").
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_consents(&self, identity_id: &str) -> Result<Consents, CallError> {
+        self.get(&format!("v2/api/identities/{}/consents", segment(identity_id)?), &Parameters::default()).await
+    }
+
+    /// The discovery document (OpenID Connect Discovery section 4).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
+        openid_configuration(&self.service).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
+        self.service.get(path, query).await?.document()
+    }
+}
+
+/// Which identities to get.
+#[derive(Clone, Copy, Debug)]
+pub enum IdentitiesQuery<'a> {
+    /// By username; `provision` makes those that do not exist yet.
+    Usernames {
+        /// The usernames.
+        usernames: &'a [&'a str],
+        /// Whether to make an identity for a name that has none.
+        provision: bool,
+    },
+    /// By id.
+    Ids(&'a [&'a str]),
+}
+
+/// Which identity providers to get.
+#[derive(Clone, Copy, Debug)]
+pub enum ProvidersQuery<'a> {
+    /// Those of these domains.
+    Domains(&'a [&'a str]),
+    /// Those with these ids.
+    Ids(&'a [&'a str]),
+}
+
+async fn get_identities(service: &ServiceClient, query: &IdentitiesQuery<'_>) -> Result<Identities, CallError> {
+    let mut parameters = Parameters::default();
+    match query {
+        IdentitiesQuery::Usernames { usernames, provision } => {
+            parameters.set("usernames", usernames.join(","));
+            parameters.set("provision", if *provision { "true" } else { "false" });
+        }
+        IdentitiesQuery::Ids(ids) => parameters.set("ids", ids.join(",")),
+    }
+    service.get("v2/api/identities", &parameters).await?.document()
+}
+
+/// What introspection tells of a token (RFC 7662 section 2.2; Globus Auth API, "Token Introspection"). Of a token that is
+/// not active nothing else is told.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Introspection {
+    /// Whether the token is good now.
+    pub active: bool,
+    /// The scopes it has, space-separated.
+    pub scope: Option<String>,
+    /// The identity it acts for.
+    pub sub: Option<String>,
+    /// That identity's username.
+    pub username: Option<String>,
+    /// That identity's name.
+    pub name: Option<String>,
+    /// That identity's e-mail address.
+    pub email: Option<String>,
+    /// The app it was made for.
+    pub client_id: Option<String>,
+    /// The resource servers it is good at.
+    #[serde(default)]
+    pub aud: Vec<String>,
+    /// Who made it.
+    pub iss: Option<String>,
+    /// When it expires, in seconds since 1970.
+    pub exp: Option<i64>,
+    /// When it was made, in seconds since 1970.
+    pub iat: Option<i64>,
+    /// From when on it is good, in seconds since 1970.
+    pub nbf: Option<i64>,
+    /// The ids of all linked identities (with `include` `identity_set`).
+    pub identity_set: Option<Vec<String>>,
+    /// Everything else that was told, as it came: `session_info`, `identity_set_detail`, `policy_evaluations`, …
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
+}
+
+/// Some identities.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Identities {
+    /// The identities.
+    pub identities: Vec<Identity>,
+}
+
+/// An identity (Globus Auth API, "Identity Resource").
+#[derive(Clone, Debug, Deserialize)]
+pub struct Identity {
+    /// Its id.
+    pub id: String,
+    /// Its username, `name@domain`.
+    pub username: String,
+    /// The person's name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The institution.
+    pub organization: Option<String>,
+    /// `used`, `unused`, `private` or `closed`.
+    pub status: Option<String>,
+    /// The id of its identity provider.
+    pub identity_provider: Option<String>,
+}
+
+/// Some identity providers.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IdentityProviders {
+    /// The identity providers.
+    pub identity_providers: Vec<IdentityProvider>,
+}
+
+/// An identity provider (Globus Auth API, "Identity Provider Resource").
+#[derive(Clone, Debug, Deserialize)]
+pub struct IdentityProvider {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// The domains of its usernames.
+    #[serde(default)]
+    pub domains: Vec<String>,
+}
+
+/// Some consents.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Consents {
+    /// The consents.
+    pub consents: Vec<Consent>,
+}
+
+/// A consent: an app may use a scope for a person (Globus Auth API, "Consents").
+#[derive(Clone, Debug, Deserialize)]
+pub struct Consent {
+    /// Its id.
+    pub id: i64,
+    /// The app, by its client id.
+    pub client: String,
+    /// The scope, by its id.
+    pub scope: String,
+    /// The scope's name.
+    pub scope_name: Option<String>,
+    /// The consents this one hangs on, from the first to this one.
+    #[serde(default)]
+    pub dependency_path: Vec<i64>,
+    /// Everything else that was told, as it came.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
 }

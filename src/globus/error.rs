@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde_json::{Map, Value};
 
-use super::gare::to_gare;
+use super::{auth::UsageError, gare::to_gare};
 
 /// Why a call to Globus gave no answer that can be used. The first three are the SDK's `NetworkError`s.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,9 @@ pub enum CallError {
     /// The service answered with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The call cannot be right, so nothing was sent.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
 }
 
 impl From<reqwest::Error> for CallError {
@@ -78,12 +81,18 @@ pub enum Fault {
 }
 
 impl CallError {
+    /// Whether no whole answer came back: nothing is known of what the service did.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Connection(_))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
             Self::Api(error) => error.fault(),
-            Self::Request(_) => Fault::OurMistake,
+            Self::Request(_) | Self::Usage(_) => Fault::OurMistake,
             Self::Timeout
             | Self::ConnectTimeout
             | Self::Connection(_)

@@ -1,15 +1,71 @@
-//! Flow managers: from the authorize URL to the exchange of the code.
+//! Flow managers: one value is one login, from the authorize URL to the exchange of the code.
+//!
+//! The exchange takes the value, so nothing of a login can be used twice, and any number of logins can be under way.
+
+use std::fmt::Display;
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 
 use super::{
-    auth::{AuthClient, TokenError},
+    auth::{ConfidentialAppAuthClient, NativeAppAuthClient, TokenError, UsageError},
+    environment::join,
     query::Parameters,
     tokens::TokenResponse,
 };
-use crate::secret::{AuthorizationCode, CodeVerifier};
+use crate::secret::{AuthorizationCode, CodeVerifier, random_text};
+
+/// A login by an authorization code: where to send the browser, and what to do with the code that comes back.
+pub trait FlowManager {
+    /// Where to send the browser.
+    fn get_authorize_url(&self, parameters: &AuthorizeParameters) -> Url;
+
+    /// Exchanges the code that came back. This spends the flow.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn exchange_code_for_tokens(
+        self,
+        auth_code: AuthorizationCode,
+    ) -> impl Future<Output = Result<TokenResponse, TokenError>> + Send;
+}
+
+/// What else an authorize URL may ask for (Globus Auth developer guide, "authorize"). An empty list is sent as an empty
+/// value, as the Python SDK does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthorizeParameters {
+    /// The session must hold an authentication with these identities, by id or username.
+    pub session_required_identities: Option<Vec<String>>,
+    /// The session must hold an identity of one of these domains.
+    pub session_required_single_domain: Option<Vec<String>>,
+    /// These authentication policies must hold, by id.
+    pub session_required_policies: Option<Vec<String>>,
+    /// Whether multi-factor authentication is needed.
+    pub session_required_mfa: Option<bool>,
+    /// A text that Globus shows to the person.
+    pub session_message: Option<String>,
+    /// `login`: the person has to authenticate again.
+    pub prompt: Option<String>,
+    /// Any other parameters, in their order. A name that is there already gets this value, in its old place.
+    pub query_params: Vec<(String, String)>,
+}
+
+impl AuthorizeParameters {
+    fn add_to(&self, parameters: &mut Parameters) {
+        let list = |items: &Option<Vec<String>>| items.as_ref().map(|items| items.join(","));
+        parameters.set_some("session_required_identities", list(&self.session_required_identities));
+        parameters.set_some("session_required_single_domain", list(&self.session_required_single_domain));
+        parameters.set_some("session_required_policies", list(&self.session_required_policies));
+        let mfa = self.session_required_mfa.map(|needed| if needed { "True" } else { "False" });
+        parameters.set_some("session_required_mfa", mfa);
+        parameters.set_some("session_message", self.session_message.as_deref());
+        parameters.set_some("prompt", self.prompt.as_deref());
+        for (name, value) in &self.query_params {
+            parameters.set(name, value);
+        }
+    }
+}
 
 /// The code challenge of a verifier by method `S256` (RFC 7636 section 4.2).
 #[must_use]
@@ -18,72 +74,259 @@ pub fn code_challenge(verifier: &CodeVerifier) -> String {
     URL_SAFE_NO_PAD.encode(hash)
 }
 
-/// The authorization code flow of a confidential app (Globus Auth developer guide; RFC 6749 section 4.1), with PKCE
-/// and a nonce. A value is one login: the exchange takes it, so that nothing of it can be used twice.
-#[derive(Debug)]
-pub struct AuthorizationCodeFlowManager<'a> {
-    auth_client: &'a AuthClient,
-    redirect_uri: &'a str,
-    requested_scopes: &'a [String],
-    refresh_tokens: bool,
+/// A fresh code verifier: 32 random bytes as 43 characters (RFC 7636 section 4.1).
+#[must_use]
+pub fn random_verifier() -> CodeVerifier {
+    CodeVerifier::new(random_text::<32>())
+}
+
+/// Whether a text may be a code verifier: 43 to 128 characters out of `A-Z a-z 0-9 ~ _ . -` (RFC 7636 section 4.1).
+///
+/// # Errors
+/// [`UsageError`] with the Python SDK's words.
+pub fn check_verifier(verifier: &CodeVerifier) -> Result<(), UsageError> {
+    let text = verifier.expose_secret();
+    let length = text.chars().count();
+    if !(43..=128).contains(&length) {
+        return Err(UsageError(format!("verifier must be 43-128 characters long: {length}")));
+    }
+    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"~_.-".contains(&b)) {
+        return Err(UsageError("verifier contained invalid characters".to_owned()));
+    }
+    Ok(())
+}
+
+fn scope_parameter(scopes: impl IntoIterator<Item = impl Display>) -> Result<String, UsageError> {
+    let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.to_string()).collect();
+    let scope = scopes.join(" ");
+    if scope.is_empty() {
+        return Err(UsageError("'scopes' cannot be the empty string or empty collection.".to_owned()));
+    }
+    Ok(scope)
+}
+
+fn access_type(refresh_tokens: bool) -> &'static str {
+    if refresh_tokens { "offline" } else { "online" }
+}
+
+/// The authorization code flow of an app with a secret (Globus Auth developer guide; RFC 6749 section 4.1).
+#[derive(Clone, Debug)]
+pub struct AuthorizationCodeFlowManager {
+    auth_client: ConfidentialAppAuthClient,
+    redirect_uri: String,
+    scope: String,
     state: String,
-    nonce: String,
-    verifier: CodeVerifier,
+    refresh_tokens: bool,
+    nonce: Option<String>,
+    verifier: Option<CodeVerifier>,
 }
 
-/// The random values of one login.
-#[derive(Debug)]
-pub struct FlowSecrets {
-    /// Given back with the code: ties the answer to the browser that asked (RFC 6749 section 10.12).
-    pub state: String,
-    /// Given back in the id_token: ties it to this login (OpenID Connect Core section 3.1.2.1).
-    pub nonce: String,
-    /// Proves at the exchange who asked for the code (RFC 7636).
-    pub verifier: CodeVerifier,
-}
-
-impl<'a> AuthorizationCodeFlowManager<'a> {
-    /// Begins (or takes up again) a login. `redirect_uri` must be registered with the app; `refresh_tokens` asks for
-    /// offline access.
-    #[must_use]
+impl AuthorizationCodeFlowManager {
+    /// Begins a login. `redirect_uri` must be registered with the app. The state is random: keep
+    /// [`state`](Self::state), and compare it with the one that comes back.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
     pub fn new(
-        auth_client: &'a AuthClient,
-        redirect_uri: &'a str,
-        requested_scopes: &'a [String],
-        refresh_tokens: bool,
-        secrets: FlowSecrets,
-    ) -> Self {
-        let FlowSecrets { state, nonce, verifier } = secrets;
-        Self { auth_client, redirect_uri, requested_scopes, refresh_tokens, state, nonce, verifier }
+        auth_client: &ConfidentialAppAuthClient,
+        redirect_uri: impl Into<String>,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<Self, UsageError> {
+        Ok(Self {
+            auth_client: auth_client.clone(),
+            redirect_uri: redirect_uri.into(),
+            scope: scope_parameter(requested_scopes)?,
+            state: random_text::<32>(),
+            refresh_tokens: false,
+            nonce: None,
+            verifier: None,
+        })
     }
 
-    /// Where to send the browser. `query_params` are added at the end; a name that is there already gets the new
-    /// value in its old place.
+    /// The state that will come back with the code.
     #[must_use]
-    pub fn authorize_url(&self, query_params: &[(&str, &str)]) -> Url {
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
+    /// Uses a state of the caller's own.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<String>) -> Self {
+        self.state = state.into();
+        self
+    }
+
+    /// Asks for refresh tokens as well (`access_type=offline`).
+    #[must_use]
+    pub fn with_refresh_tokens(mut self, refresh_tokens: bool) -> Self {
+        self.refresh_tokens = refresh_tokens;
+        self
+    }
+
+    /// Sends a nonce, which the id_token will carry (OpenID Connect Core section 3.1.2.1).
+    #[must_use]
+    pub fn with_nonce(mut self, nonce: impl Into<String>) -> Self {
+        self.nonce = Some(nonce.into());
+        self
+    }
+
+    /// Proves at the exchange who asked for the code (PKCE, RFC 7636). Globus takes it beside the secret.
+    ///
+    /// # Errors
+    /// [`UsageError`] when it is no code verifier.
+    pub fn with_verifier(mut self, verifier: CodeVerifier) -> Result<Self, UsageError> {
+        check_verifier(&verifier)?;
+        self.verifier = Some(verifier);
+        Ok(self)
+    }
+}
+
+impl FlowManager for AuthorizationCodeFlowManager {
+    fn get_authorize_url(&self, more: &AuthorizeParameters) -> Url {
         let mut parameters = Parameters::default();
         parameters.set("client_id", self.auth_client.client_id());
-        parameters.set("redirect_uri", self.redirect_uri);
-        parameters.set("scope", self.requested_scopes.join(" "));
+        parameters.set("redirect_uri", &self.redirect_uri);
+        parameters.set("scope", &self.scope);
         parameters.set("state", &self.state);
         parameters.set("response_type", "code");
-        parameters.set("access_type", if self.refresh_tokens { "offline" } else { "online" });
-        parameters.set("nonce", &self.nonce);
-        parameters.set("code_challenge", code_challenge(&self.verifier));
-        parameters.set("code_challenge_method", "S256");
-        for (name, value) in query_params {
-            parameters.set(name, *value);
+        parameters.set("access_type", access_type(self.refresh_tokens));
+        parameters.set_some("nonce", self.nonce.as_deref());
+        if let Some(verifier) = &self.verifier {
+            parameters.set("code_challenge", code_challenge(verifier));
+            parameters.set("code_challenge_method", "S256");
         }
+        more.add_to(&mut parameters);
         let mut url = self.auth_client.authorize_endpoint();
         url.set_query(Some(&parameters.encoded()));
         url
     }
 
-    /// Exchanges the code that came back. This spends the flow.
+    async fn exchange_code_for_tokens(self, auth_code: AuthorizationCode) -> Result<TokenResponse, TokenError> {
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", auth_code.expose_secret()),
+            ("redirect_uri", &*self.redirect_uri),
+        ];
+        form.extend(self.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose_secret())));
+        self.auth_client.token_once(&form).await
+    }
+}
+
+/// The authorization code flow of an app without a secret, always with PKCE (Globus Auth developer guide, "native apps";
+/// RFC 8252).
+#[derive(Clone, Debug)]
+pub struct NativeAppFlowManager {
+    auth_client: NativeAppAuthClient,
+    redirect_uri: String,
+    scope: String,
+    state: String,
+    refresh_tokens: bool,
+    verifier: CodeVerifier,
+    prefill_named_grant: Option<String>,
+    nonce: Option<String>,
+}
+
+impl NativeAppFlowManager {
+    /// Begins a login with a random verifier and state. Without [`with_redirect_uri`](Self::with_redirect_uri), Globus
+    /// shows the code to the person, to be copied.
     ///
     /// # Errors
-    /// [`TokenError`].
-    pub async fn exchange_code_for_tokens(self, code: AuthorizationCode) -> Result<TokenResponse, TokenError> {
-        self.auth_client.exchange_code_for_tokens(code, self.redirect_uri, &self.verifier).await
+    /// [`UsageError`] when no scope is asked for.
+    pub fn new(
+        auth_client: &NativeAppAuthClient,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<Self, UsageError> {
+        Ok(Self {
+            redirect_uri: join(auth_client.base_url(), "v2/web/auth-code").into(),
+            auth_client: auth_client.clone(),
+            scope: scope_parameter(requested_scopes)?,
+            state: random_text::<32>(),
+            refresh_tokens: false,
+            verifier: random_verifier(),
+            prefill_named_grant: None,
+            nonce: None,
+        })
+    }
+
+    /// The state that will come back with the code.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
+    /// Sends the browser back to this registered URI.
+    #[must_use]
+    pub fn with_redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = redirect_uri.into();
+        self
+    }
+
+    /// Uses a state of the caller's own.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<String>) -> Self {
+        self.state = state.into();
+        self
+    }
+
+    /// Uses a verifier of the caller's own.
+    ///
+    /// # Errors
+    /// [`UsageError`] when it is no code verifier.
+    pub fn with_verifier(mut self, verifier: CodeVerifier) -> Result<Self, UsageError> {
+        check_verifier(&verifier)?;
+        self.verifier = verifier;
+        Ok(self)
+    }
+
+    /// Asks for refresh tokens as well (`access_type=offline`).
+    #[must_use]
+    pub fn with_refresh_tokens(mut self, refresh_tokens: bool) -> Self {
+        self.refresh_tokens = refresh_tokens;
+        self
+    }
+
+    /// Suggests the label of the grant on Globus's consent page.
+    #[must_use]
+    pub fn with_prefill_named_grant(mut self, label: impl Into<String>) -> Self {
+        self.prefill_named_grant = Some(label.into());
+        self
+    }
+
+    /// Sends a nonce, which the id_token will carry (OpenID Connect Core section 3.1.2.1).
+    #[must_use]
+    pub fn with_nonce(mut self, nonce: impl Into<String>) -> Self {
+        self.nonce = Some(nonce.into());
+        self
+    }
+}
+
+impl FlowManager for NativeAppFlowManager {
+    fn get_authorize_url(&self, more: &AuthorizeParameters) -> Url {
+        let mut parameters = Parameters::default();
+        parameters.set("client_id", self.auth_client.client_id());
+        parameters.set("redirect_uri", &self.redirect_uri);
+        parameters.set("scope", &self.scope);
+        parameters.set("state", &self.state);
+        parameters.set("response_type", "code");
+        parameters.set("code_challenge", code_challenge(&self.verifier));
+        parameters.set("code_challenge_method", "S256");
+        parameters.set("access_type", access_type(self.refresh_tokens));
+        parameters.set_some("prefill_named_grant", self.prefill_named_grant.as_deref());
+        parameters.set_some("nonce", self.nonce.as_deref());
+        more.add_to(&mut parameters);
+        let mut url = self.auth_client.authorize_endpoint();
+        url.set_query(Some(&parameters.encoded()));
+        url
+    }
+
+    async fn exchange_code_for_tokens(self, auth_code: AuthorizationCode) -> Result<TokenResponse, TokenError> {
+        let form = [
+            ("client_id", self.auth_client.client_id()),
+            ("grant_type", "authorization_code"),
+            ("code", auth_code.expose_secret()),
+            ("code_verifier", self.verifier.expose_secret()),
+            ("redirect_uri", &*self.redirect_uri),
+        ];
+        self.auth_client.token_once(&form).await
     }
 }

@@ -1,36 +1,90 @@
-//! The one HTTP client: every call has a time limit and a size limit, and no redirect is followed.
+//! The one way out: every call has a time limit, a size limit and a deadline; what may pass is tried again; no redirect
+//! is followed.
 //!
 //! Redirects are not followed because a token endpoint or an API that answers with one would otherwise make us carry
 //! credentials to where it points (RFC 9700 section 4.12).
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use reqwest::{
-    RequestBuilder, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
+    Method, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 
-use super::error::{ApiError, CallError, Service};
+use super::{
+    authorizer::Authorizer,
+    error::{ApiError, CallError, Service},
+};
+use crate::secret::random_bytes;
 
 const CLIENT_INFO: &str = concat!("product=globus-portal,version=", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// Bounds on a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The whole call, from connecting to the last byte of the answer.
+    /// One try, from connecting to the last byte of the answer.
     pub timeout: Duration,
+    /// The whole call: all tries, and the pauses between them.
+    pub deadline: Duration,
+    /// How many more tries there are after the first.
+    pub max_retries: u32,
+    /// The longest pause between two tries.
+    pub max_sleep: Duration,
     /// The answer's body, in bytes.
     pub body: usize,
 }
 
 impl Default for Limits {
-    /// 10 seconds and 4 MiB: a page of 100 endpoint documents is about 300 kB.
+    /// As the Python SDK: 60 seconds a try, 5 more tries, pauses of 10 seconds at most; and 2 minutes for the whole.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), body: 4 << 20 }
+        Self {
+            timeout: Duration::from_secs(60),
+            deadline: Duration::from_secs(120),
+            max_retries: 5,
+            max_sleep: Duration::from_secs(10),
+            body: 4 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// For a server that answers a person meanwhile: 10 seconds a try, one more try, 15 seconds for the whole.
+    #[must_use]
+    pub fn for_web_pages() -> Self {
+        Self { timeout: Duration::from_secs(10), deadline: Duration::from_secs(15), max_retries: 1, ..Self::default() }
+    }
+}
+
+/// How a pause between two tries is made. The one that waits is [`RealPause`]; a test looks at the durations instead.
+#[async_trait]
+pub trait Pause: fmt::Debug + Send + Sync + 'static {
+    /// A random number from 0 up to 1, which spreads the tries of many clients.
+    fn random(&self) -> f64;
+
+    /// Waits.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// Waits for as long as it says.
+#[derive(Clone, Copy, Debug)]
+pub struct RealPause;
+
+#[async_trait]
+impl Pause for RealPause {
+    fn random(&self) -> f64 {
+        f64::from(u32::from_be_bytes(random_bytes())) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 
@@ -39,6 +93,7 @@ impl Default for Limits {
 pub struct HttpClient {
     client: reqwest::Client,
     limits: Limits,
+    pause: Arc<dyn Pause>,
 }
 
 impl HttpClient {
@@ -48,35 +103,75 @@ impl HttpClient {
     /// When no TLS configuration can be made, for example because the machine has no certificates of authorities.
     pub fn new(limits: Limits, direct: bool) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, JSON);
         headers.insert("x-globus-client-info", HeaderValue::from_static(CLIENT_INFO));
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(headers)
             .redirect(Policy::none())
             .referer(false)
-            .connect_timeout(limits.timeout.min(Duration::from_secs(5)))
-            .timeout(limits.timeout);
+            .connect_timeout(limits.timeout.min(Duration::from_secs(5)));
         if direct {
             builder = builder.no_proxy();
         }
-        Ok(Self { client: builder.build()?, limits })
+        Ok(Self { client: builder.build()?, limits, pause: Arc::new(RealPause) })
     }
 
-    pub(crate) fn get(&self, url: Url) -> RequestBuilder {
-        self.client.get(url)
+    /// The same client with pauses of another kind.
+    #[must_use]
+    pub fn with_pause(mut self, pause: Arc<dyn Pause>) -> Self {
+        self.pause = pause;
+        self
     }
 
-    pub(crate) fn post(&self, url: Url) -> RequestBuilder {
-        self.client.post(url)
+    /// Waits, as between two tries.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        self.pause.sleep(duration).await;
     }
 
-    /// Sends a request and reads the whole answer, within the limits.
-    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Answer, CallError> {
+    /// Makes a call: tries again what may pass, renews the authorization once when the service no longer accepts it, and
+    /// stops at the deadline. Gives the last answer, whatever its status.
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let deadline = Instant::now() + self.limits.deadline;
+        let mut renewed = false;
+        let mut tries = 0;
+        loop {
+            let authorization = call.authorizer.authorization(deadline).await?;
+            let result = self.attempt(call, authorization.as_ref(), deadline).await;
+            let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
+            if refused && !renewed && call.authorizer.forget(authorization.as_ref()).await {
+                renewed = true;
+                continue;
+            }
+            let Some(pause) = self.pause_before_retry(call, &result, tries) else { return result };
+            if tries >= self.limits.max_retries || Instant::now() + pause >= deadline {
+                return result;
+            }
+            self.pause.sleep(pause).await;
+            tries += 1;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        authorization: Option<&HeaderValue>,
+        deadline: Instant,
+    ) -> Result<Answer, CallError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut request = self.client.request(call.method.clone(), call.url.clone());
+        request = request.timeout(self.limits.timeout.min(left));
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        request = match call.body {
+            Body::None => request,
+            Body::Form(form) => request.header(CONTENT_TYPE, FORM).body(form.clone()),
+            Body::Json(document) => request.header(CONTENT_TYPE, JSON).body(document.clone()),
+        };
         let mut response = request.send().await?;
         let status = response.status();
-        let content_type =
-            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > self.limits.body {
@@ -84,37 +179,102 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { service: Service::default(), status, content_type, body })
+        Ok(Answer { service: call.service, status, headers, body })
+    }
+
+    /// How long to wait before the next try; nothing when there is no sense in one.
+    ///
+    /// A call that carries a one-use code is never sent twice: whatever came back, the code may have been spent.
+    fn pause_before_retry(&self, call: &Call<'_>, result: &Result<Answer, CallError>, tries: u32) -> Option<Duration> {
+        if call.once {
+            return None;
+        }
+        let backoff = || {
+            let seconds = (0.25 + 0.5 * self.pause.random()) * 2_f64.powi(i32::try_from(tries).unwrap_or(i32::MAX));
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(self.limits.max_sleep)
+        };
+        match result {
+            Err(error) => error.is_network().then(backoff),
+            Ok(answer) => match answer.status.as_u16() {
+                429 | 503 => {
+                    Some(answer.retry_after().map_or_else(backoff, |wanted| wanted.min(self.limits.max_sleep)))
+                }
+                500 | 502 | 504 if !answer.is_final_for_transfer() => Some(backoff()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// One call: what to send, and with whose authorization.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) service: Service,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: &'a Body,
+    pub(super) authorizer: &'a Authorizer,
+    /// Whether it must not be sent a second time.
+    pub(super) once: bool,
+}
+
+/// What a call carries.
+pub(super) enum Body {
+    None,
+    /// A form, encoded.
+    Form(String),
+    /// A JSON document, written.
+    Json(String),
+}
+
+impl fmt::Debug for Body {
+    /// Never the content: forms carry tokens and codes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Form(_) => "Form",
+            Self::Json(_) => "Json",
+        })
     }
 }
 
 /// A whole answer.
-pub(crate) struct Answer {
+#[derive(Debug)]
+pub(super) struct Answer {
     service: Service,
     status: StatusCode,
-    content_type: Option<String>,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
 impl Answer {
-    /// Says which service it is from, for the reading of errors.
-    pub(crate) fn of(self, service: Service) -> Self {
-        Self { service, ..self }
-    }
-
     /// The document of a successful answer.
-    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+    pub(super) fn document<T: DeserializeOwned>(&self) -> Result<T, CallError> {
         self.success()?;
         serde_json::from_slice(&self.body).map_err(|source| CallError::Malformed { what: place(&source) })
     }
 
     /// Nothing, when the answer says success.
-    pub(crate) fn success(&self) -> Result<(), CallError> {
-        if self.status.is_success() {
-            return Ok(());
-        }
-        let content_type = self.content_type.as_deref();
-        Err(CallError::Api(ApiError::parse(self.service, self.status.as_u16(), content_type, &self.body)))
+    pub(super) fn success(&self) -> Result<(), CallError> {
+        if self.status.is_success() { Ok(()) } else { Err(CallError::Api(self.error())) }
+    }
+
+    fn error(&self) -> ApiError {
+        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        ApiError::parse(self.service, self.status.as_u16(), content_type, &self.body)
+    }
+
+    /// A whole number of seconds that is more than none; a date or nonsense is passed over (RFC 9110 section 10.2.3).
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds: u64 = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Whether Transfer says that the fault is an endpoint's own: another try would meet it again.
+    fn is_final_for_transfer(&self) -> bool {
+        let error = self.error();
+        let code = error.code().unwrap_or_default();
+        self.service == Service::Transfer && (code.contains("ExternalError") || code.contains("EndpointError"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A client of Globus: Globus Auth and Globus Transfer over HTTPS.
+//! A client of Globus: Globus Auth, Globus Transfer and Globus Groups over HTTPS.
 //!
 //! It knows nothing of axum, of settings or of sessions: it takes URLs, a clock and credentials, and could become a
 //! crate of its own any day. Names are those of the OAuth2 and OpenID Connect standards and of the Globus Python SDK.
@@ -16,7 +16,8 @@
 //! | [`provider`] | discovery document and key set, kept in memory |
 //! | [`id_token`] | verification of id_tokens |
 //! | [`authorizer`] | what goes into the `Authorization` header |
-//! | [`transfer`] | [`TransferClient`](transfer::TransferClient): collections and endpoints |
+//! | [`transfer`] | [`TransferClient`](transfer::TransferClient): endpoints, files, tasks, bookmarks |
+//! | [`groups`] | [`GroupsClient`](groups::GroupsClient): the person's groups |
 //!
 //! # Differences from the Python SDK
 //!
@@ -40,10 +41,14 @@
 
 pub mod auth;
 pub mod authorizer;
+mod client;
+#[macro_use]
+mod document;
 pub mod environment;
 pub mod error;
 pub mod flow;
 pub mod gare;
+pub mod groups;
 pub mod http;
 pub mod id_token;
 pub mod provider;

@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::{auth::AuthClient, error::CallError};
+use super::{auth::AppAuthClient, client::ServiceClient, error::CallError, query::Parameters};
 use crate::clock::Clock;
 
 /// The shortest time between two requests for the same document.
@@ -67,7 +67,7 @@ pub enum ProviderError {
 /// Keeps the discovery document and the key set.
 #[derive(Debug)]
 pub struct Provider {
-    client: AuthClient,
+    service: ServiceClient,
     clock: Clock,
     discovery: Mutex<Kept<Discovery>>,
     keys: Mutex<Kept<JwkSet>>,
@@ -119,10 +119,10 @@ impl<T> Kept<T> {
 }
 
 impl Provider {
-    /// Keeps the documents that `client` gets.
+    /// Keeps the documents of the Globus Auth that `client` asks.
     #[must_use]
-    pub fn new(client: AuthClient, clock: Clock) -> Self {
-        Self { client, clock, discovery: Mutex::default(), keys: Mutex::default() }
+    pub fn new<K>(client: &AppAuthClient<K>, clock: Clock) -> Self {
+        Self { service: client.public_service(), clock, discovery: Mutex::default(), keys: Mutex::default() }
     }
 
     /// The discovery document.
@@ -144,10 +144,10 @@ impl Provider {
     }
 
     async fn ask_discovery(&self) -> Result<Discovery, ProviderError> {
-        let asked = self.client.openid_configuration().await;
+        let asked = openid_configuration(&self.service).await;
         let document =
             asked.map_err(|cause| ProviderError::Call { document: "discovery document", cause: Arc::new(cause) })?;
-        let base = self.client.base_url();
+        let base = &self.service.base;
         let expected = base.as_str().trim_end_matches('/');
         if document.issuer != expected || document.jwks_uri.origin() != base.origin() {
             return Err(ProviderError::Foreign { expected: expected.to_owned() });
@@ -171,8 +171,16 @@ impl Provider {
             return kept.any().ok_or(ProviderError::TooSoon { document: "key set" });
         }
         kept.asked = Some(now);
-        let asked = self.client.jwk_set(jwks_uri).await;
+        let asked = jwk_set(&self.service, jwks_uri).await;
         let result = asked.map_err(|cause| ProviderError::Call { document: "key set", cause: Arc::new(cause) });
         kept.settle(self.clock.now(), result)
     }
+}
+
+pub(super) async fn openid_configuration(service: &ServiceClient) -> Result<Discovery, CallError> {
+    service.get(".well-known/openid-configuration", &Parameters::default()).await?.document()
+}
+
+pub(super) async fn jwk_set(service: &ServiceClient, jwks_uri: Url) -> Result<JwkSet, CallError> {
+    service.get_url(jwks_uri).await?.document()
 }

@@ -31,15 +31,16 @@ pub struct TokenResponse {
 
 /// The document as it is sent. Members that this crate does not use are passed over.
 #[derive(Deserialize)]
-pub(crate) struct Document {
+pub(super) struct Document {
     #[serde(flatten)]
     top: TokenDocument,
     other_tokens: Vec<TokenDocument>,
     id_token: Option<IdToken>,
 }
 
+/// One token of such a document.
 #[derive(Deserialize)]
-struct TokenDocument {
+pub(super) struct TokenDocument {
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
     token_type: String,
@@ -50,17 +51,10 @@ struct TokenDocument {
 }
 
 impl TokenResponse {
-    pub(crate) fn new(document: Document, now: OffsetDateTime) -> Result<Self, CallError> {
+    pub(super) fn new(document: Document, now: OffsetDateTime) -> Result<Self, CallError> {
         let access_token = document.top.access_token.clone();
-        let mut tokens: Vec<Token> = Vec::with_capacity(1 + document.other_tokens.len());
-        for document in std::iter::once(document.top).chain(document.other_tokens) {
-            let token = Token::new(document, now)?;
-            match tokens.iter_mut().find(|known| known.resource_server == token.resource_server) {
-                Some(known) => *known = token,
-                None => tokens.push(token),
-            }
-        }
-        Ok(Self { access_token, tokens, id_token: document.id_token })
+        let documents = std::iter::once(document.top).chain(document.other_tokens);
+        Ok(Self { access_token, tokens: by_resource_server(documents, now)?, id_token: document.id_token })
     }
 
     /// The access token at the top of the response: the one that `at_hash` of the id_token is about (OpenID Connect
@@ -87,13 +81,7 @@ impl TokenResponse {
     /// scopes belong to more than one resource server, or when the text names no scope.
     #[must_use]
     pub fn by_scopes(&self, scopes: &str) -> Option<&Token> {
-        let mut holders = scopes
-            .split_whitespace()
-            .map(|scope| self.tokens.iter().rfind(|token| token.scopes.iter().any(|granted| granted == scope)));
-        let first = holders.next()??;
-        holders
-            .all(|holder| holder.is_some_and(|token| token.resource_server == first.resource_server))
-            .then_some(first)
+        by_scopes(&self.tokens, scopes)
     }
 
     /// The id_token, when `openid` was granted: not verified.
@@ -101,6 +89,59 @@ impl TokenResponse {
     pub fn id_token(&self) -> Option<&IdToken> {
         self.id_token.as_ref()
     }
+}
+
+/// What the token endpoint answers to a dependent token grant: one token for each service that is depended on, and
+/// never an id_token.
+#[derive(Clone, Debug)]
+pub struct DependentTokenResponse {
+    tokens: Vec<Token>,
+}
+
+impl DependentTokenResponse {
+    pub(super) fn new(documents: Vec<TokenDocument>, now: OffsetDateTime) -> Result<Self, CallError> {
+        Ok(Self { tokens: by_resource_server(documents, now)? })
+    }
+
+    /// As [`TokenResponse::tokens`].
+    #[must_use]
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// As [`TokenResponse::by_resource_server`].
+    #[must_use]
+    pub fn by_resource_server(&self, resource_server: &str) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.resource_server == resource_server)
+    }
+
+    /// As [`TokenResponse::by_scopes`].
+    #[must_use]
+    pub fn by_scopes(&self, scopes: &str) -> Option<&Token> {
+        by_scopes(&self.tokens, scopes)
+    }
+}
+
+fn by_resource_server(
+    documents: impl IntoIterator<Item = TokenDocument>,
+    now: OffsetDateTime,
+) -> Result<Vec<Token>, CallError> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for document in documents {
+        let token = Token::new(document, now)?;
+        match tokens.iter_mut().find(|known| known.resource_server == token.resource_server) {
+            Some(known) => *known = token,
+            None => tokens.push(token),
+        }
+    }
+    Ok(tokens)
+}
+
+fn by_scopes<'a>(tokens: &'a [Token], scopes: &str) -> Option<&'a Token> {
+    let holder = |scope: &str| tokens.iter().rfind(|token| token.scopes.iter().any(|granted| granted == scope));
+    let mut holders = scopes.split_whitespace().map(holder);
+    let first = holders.next()??;
+    holders.all(|holder| holder.is_some_and(|token| token.resource_server == first.resource_server)).then_some(first)
 }
 
 impl Token {

@@ -30,8 +30,12 @@ pub(super) async fn endpoints(
 ) -> Result<Html<String>, AppError> {
     let page = page_number(asked.page.as_deref())?;
     let offset = (page - 1) * PAGE;
-    let search =
-        EndpointSearch { filter_scope: Some("my-endpoints"), limit: PAGE, offset, ..EndpointSearch::default() };
+    let search = EndpointSearch {
+        filter_scope: Some("my-endpoints"),
+        limit: Some(PAGE),
+        offset: Some(offset),
+        ..EndpointSearch::default()
+    };
     let found = user.transfer(&app).await?.endpoint_search(&search).await.map_err(|error| user.refused(&app, error))?;
     let href = |page: u32| format!("{}/endpoints?page={page}", app.settings.root);
     let html = EndpointsPage {

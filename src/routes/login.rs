@@ -13,13 +13,14 @@ use super::{cookies, logged_in::is_speculative};
 use crate::{
     error::{AppError, GlobusError},
     globus::{
-        flow::{AuthorizationCodeFlowManager, FlowSecrets},
+        auth::UsageError,
+        flow::{AuthorizationCodeFlowManager, AuthorizeParameters, FlowManager as _},
         id_token::Expected,
         tokens::TokenResponse,
     },
     secret::AuthorizationCode,
     session::{
-        login_attempt::{Attempt, AttemptError, BrowserBinding},
+        login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets},
         return_path::ReturnPath,
         session_key,
         user::UserSession,
@@ -104,8 +105,7 @@ fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Resp
     let known = cookies::browser_binding(headers, settings);
     let browser = known.clone().unwrap_or_else(BrowserBinding::random);
     let secrets = app.login_attempts.begin(&app.vault.keys, &browser, &next, app.clock.now())?;
-    let redirect_uri = redirect_uri(app);
-    let url = flow(app, &redirect_uri, secrets).authorize_url(&[]);
+    let url = flow(app, secrets)?.get_authorize_url(&AuthorizeParameters::default());
     let mut response = Redirect::to(url.as_str()).into_response();
     if known.is_none() {
         response
@@ -194,8 +194,7 @@ async fn complete(
     secrets: FlowSecrets,
 ) -> Result<(), AppError> {
     let nonce = secrets.nonce.clone();
-    let redirect_uri = redirect_uri(app);
-    let response = flow(app, &redirect_uri, secrets).exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
+    let response = flow(app, secrets)?.exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
     let begun = match verify(app, &response, &nonce).await {
         Ok(user) => begin_session(app, session, user, &response).await,
         Err(error) => Err(error.into()),
@@ -269,11 +268,11 @@ async fn refused(
     })
 }
 
-fn redirect_uri(app: &AppState) -> String {
-    app.settings.public_url("/login")
-}
-
-fn flow<'a>(app: &'a AppState, redirect_uri: &'a str, secrets: FlowSecrets) -> AuthorizationCodeFlowManager<'a> {
+/// The flow of a login, with the random values it began with.
+fn flow(app: &AppState, secrets: FlowSecrets) -> Result<AuthorizationCodeFlowManager, AppError> {
     let settings = &app.settings;
-    AuthorizationCodeFlowManager::new(&app.auth, redirect_uri, &settings.scopes, settings.refresh_tokens, secrets)
+    let usage = |error: UsageError| AppError::Internal(error.to_string());
+    let flow = AuthorizationCodeFlowManager::new(&app.auth, settings.public_url("/login"), &settings.scopes);
+    let flow = flow.and_then(|flow| flow.with_verifier(secrets.verifier)).map_err(usage)?;
+    Ok(flow.with_state(secrets.state).with_nonce(secrets.nonce).with_refresh_tokens(settings.refresh_tokens))
 }

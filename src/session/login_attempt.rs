@@ -12,10 +12,7 @@ use super::{
     return_path::ReturnPath,
     seal::{KeyRing, Purpose, SealError, hash},
 };
-use crate::{
-    globus::flow::FlowSecrets,
-    secret::{CodeVerifier, equal, random_bytes, random_text},
-};
+use crate::secret::{CodeVerifier, equal, random_bytes, random_text};
 
 /// How long a person may take at Globus: registering there can take a while.
 pub const MAX_AGE: Duration = Duration::minutes(30);
@@ -58,6 +55,17 @@ impl std::fmt::Debug for BrowserBinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("BrowserBinding([REDACTED])")
     }
+}
+
+/// The random values of one login.
+#[derive(Debug)]
+pub struct FlowSecrets {
+    /// Given back with the code: ties the answer to the browser that asked (RFC 6749 section 10.12).
+    pub state: String,
+    /// Given back in the id_token: ties it to this login (OpenID Connect Core section 3.1.2.1).
+    pub nonce: String,
+    /// Proves at the exchange who asked for the code (RFC 7636).
+    pub verifier: CodeVerifier,
 }
 
 /// A login that came back in the browser that began it, in time.

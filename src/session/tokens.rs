@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     globus::{
-        auth::{AuthClient, TokenError, TokenTypeHint},
+        auth::{ConfidentialAppAuthClient, TokenError, TokenTypeHint},
         tokens::{Token, TokenResponse},
     },
     secret::{AccessToken, RefreshToken},
@@ -101,14 +101,14 @@ type Turn = tokio::sync::Mutex<()>;
 #[derive(Clone, Debug)]
 pub struct Tokens {
     vault: Vault,
-    auth: AuthClient,
+    auth: ConfidentialAppAuthClient,
     renewing: Arc<Mutex<HashMap<TokenName, Weak<Turn>>>>,
 }
 
 impl Tokens {
     /// Keeps tokens in `vault`; refreshes and revokes them with `auth`.
     #[must_use]
-    pub fn new(vault: Vault, auth: AuthClient) -> Self {
+    pub fn new(vault: Vault, auth: ConfidentialAppAuthClient) -> Self {
         Self { vault, auth, renewing: Arc::default() }
     }
 
@@ -168,7 +168,7 @@ impl Tokens {
         }
         let sign_in = || TokenUnavailable::SignIn(resource_server.to_owned());
         let refresh_token = kept.refresh_token.as_deref().ok_or_else(sign_in)?;
-        let response = match self.auth.refresh_token(&RefreshToken::new(refresh_token)).await {
+        let response = match self.auth.oauth2_refresh_token(&RefreshToken::new(refresh_token)).await {
             Ok(response) => response,
             Err(TokenError::InvalidGrant(_)) => return Err(sign_in()),
             Err(_) if kept.is_good(self.vault.clock.now()) => return Ok(AccessToken::new(kept.access_token)),
@@ -262,7 +262,7 @@ impl Tokens {
     }
 
     async fn revoke_one(&self, token: &str, hint: TokenTypeHint) -> bool {
-        let result = self.auth.revoke_token(token, hint).await;
+        let result = self.auth.oauth2_revoke_token(token, Some(hint)).await;
         if let Err(error) = &result {
             tracing::warn!(error = %error, "a token could not be revoked yet");
         }

@@ -1,0 +1,331 @@
+//! What Transfer answers with. All texts are somebody's own words; times are ISO 8601 texts in UTC, as they came.
+
+use serde_json::Value;
+
+use super::paginator::Page;
+
+documents! {
+    /// A collection or endpoint (Transfer API, "Endpoint Document"). A search with `fields` tells only those.
+    Endpoint {
+        /// Its id, a UUID; empty only where a search left it out.
+        id: String,
+        /// The name to show, if it has one.
+        display_name: Option<String>,
+        /// Its older name, `owner#name`.
+        canonical_name: Option<String>,
+        /// The owner's username.
+        owner_string: Option<String>,
+        /// The owner's identity id.
+        owner_id: Option<String>,
+        /// What kind it is: `GCSv5_guest_collection`, …
+        entity_type: Option<String>,
+        /// What its owner says of it.
+        description: Option<String>,
+        /// The institution it belongs to.
+        organization: Option<String>,
+        /// The department there.
+        department: Option<String>,
+        /// Whom to ask about it, by e-mail.
+        contact_email: Option<String>,
+        /// Whom to ask about it.
+        contact_info: Option<String>,
+        /// A page about it.
+        info_link: Option<String>,
+        /// Whether everybody can find it.
+        public: Option<bool>,
+        /// The path that a listing without a path shows.
+        default_directory: Option<String>,
+        /// Whether it only groups others and holds no files itself.
+        non_functional: Option<bool>,
+        /// Whether a Globus Connect Personal is on line; nothing for other kinds.
+        gcp_connected: Option<bool>,
+        /// Whether a Globus Connect Personal is paused; nothing for other kinds.
+        gcp_paused: Option<bool>,
+        /// The version of Globus Connect Server it runs.
+        gcs_version: Option<String>,
+        /// Where its Globus Connect Server is managed.
+        gcs_manager_url: Option<String>,
+        /// Where its files are served over HTTPS.
+        https_server: Option<String>,
+        /// The collection that a guest collection is part of.
+        mapped_collection_id: Option<String>,
+        /// The subscription it is managed under.
+        subscription_id: Option<String>,
+        /// Whether it holds protected data, and asks for fresh logins.
+        high_assurance: Option<bool>,
+        /// Whether it asks for multi-factor authentication.
+        mfa_required: Option<bool>,
+        /// Whether all data to and from it is encrypted.
+        force_encryption: Option<bool>,
+        /// What the person is to it: `administrator`, `access_manager`, …
+        my_effective_roles: Vec<String>,
+        /// What its owner tells those who use it.
+        user_message: Option<String>,
+        /// A page with more of that.
+        user_message_link: Option<String>,
+    }
+
+    /// One page of a search (Transfer API, "Endpoint Search").
+    EndpointPage [endpoints: Vec<Endpoint>] {
+        /// Whether there is another page, from `offset + limit` on.
+        has_next_page: bool,
+        /// How many endpoints a page holds at most.
+        limit: Option<u32>,
+        /// How many results come before this page.
+        offset: Option<u32>,
+    }
+
+    /// A file, folder or link (Transfer API, "File Document").
+    FileEntry {
+        /// Its name, without the folder.
+        name: String,
+        /// `file`, `dir`, `link`, …
+        #[serde(rename = "type")]
+        file_type: Option<String>,
+        /// Its size in bytes.
+        size: Option<u64>,
+        /// When it was last changed, `YYYY-MM-DD hh:mm:ss+00:00`.
+        last_modified: Option<String>,
+        /// Its permissions as octal digits: `0755`.
+        permissions: Option<String>,
+        /// The local user it belongs to.
+        user: Option<String>,
+        /// The local group it belongs to.
+        group: Option<String>,
+        /// Where a link points to; nothing for all others.
+        link_target: Option<String>,
+    }
+
+    /// A folder, or one page of it (Transfer API, "List Directory Contents").
+    FileList [files: Vec<FileEntry>] {
+        /// The path that was asked for.
+        path: Option<String>,
+        /// The path from the root, where the endpoint tells it.
+        absolute_path: Option<String>,
+        /// The endpoint.
+        endpoint: Option<String>,
+        /// How many entries there are in all, over all pages.
+        total: Option<u64>,
+        /// Whether things there can be renamed.
+        rename_supported: Option<bool>,
+        /// Whether there can be links.
+        symlink_supported: Option<bool>,
+    }
+
+    /// What came of a folder made, a name changed, a task cancelled (Transfer API, "Result Document").
+    OperationResult {
+        /// `DirectoryCreated`, `FileRenamed`, `Canceled`, `TaskComplete`, …
+        code: Option<String>,
+        /// The same for people.
+        message: Option<String>,
+        /// The number under which Globus knows the call.
+        request_id: Option<String>,
+        /// The path of the API that was called.
+        resource: Option<String>,
+    }
+
+    /// What came of handing in a task (Transfer API, "Submit a transfer task").
+    SubmitResult {
+        /// The task, by its id.
+        task_id: String,
+        /// The submission id it was handed in under.
+        submission_id: Option<String>,
+        /// `Accepted`, or `Duplicate`.
+        code: Option<String>,
+        /// The same for people.
+        message: Option<String>,
+        /// The number under which Globus knows the call.
+        request_id: Option<String>,
+    }
+
+    /// A task (Transfer API, "Task Document").
+    Task {
+        /// Its id, a UUID.
+        task_id: String,
+        /// `ACTIVE`, `INACTIVE` (it needs the person), `SUCCEEDED` or `FAILED`.
+        status: Option<String>,
+        /// `TRANSFER` or `DELETE`.
+        #[serde(rename = "type")]
+        task_type: Option<String>,
+        /// What the person calls it.
+        label: Option<String>,
+        /// Whose task it is, by identity id.
+        owner_id: Option<String>,
+        /// When it was handed in.
+        request_time: Option<String>,
+        /// When it ended; nothing while it runs.
+        completion_time: Option<String>,
+        /// When it is given up.
+        deadline: Option<String>,
+        /// Where files come from, or are deleted.
+        source_endpoint_id: Option<String>,
+        /// That endpoint's name.
+        source_endpoint_display_name: Option<String>,
+        /// Where files go to; nothing for a deletion.
+        destination_endpoint_id: Option<String>,
+        /// That endpoint's name.
+        destination_endpoint_display_name: Option<String>,
+        /// How many files it is about, as far as known.
+        files: Option<u64>,
+        /// How many folders it is about, as far as known.
+        directories: Option<u64>,
+        /// How many files have arrived.
+        files_transferred: Option<u64>,
+        /// How many files needed no transfer.
+        files_skipped: Option<u64>,
+        /// How many bytes have arrived.
+        bytes_transferred: Option<u64>,
+        /// How many bytes have been compared by checksum.
+        bytes_checksummed: Option<u64>,
+        /// Bytes a second over the whole time.
+        effective_bytes_per_second: Option<u64>,
+        /// How many times something went wrong and was tried again.
+        faults: Option<u64>,
+        /// How many parts it has.
+        subtasks_total: Option<u64>,
+        /// How many of them are still to do.
+        subtasks_pending: Option<u64>,
+        /// How many of them are done.
+        subtasks_succeeded: Option<u64>,
+        /// How many of them failed.
+        subtasks_failed: Option<u64>,
+        /// Whether it goes well; told of active tasks only.
+        is_ok: Option<bool>,
+        /// Whether somebody has paused it.
+        is_paused: Option<bool>,
+        /// What is wrong with an active task: `OK`, `PERMISSION_DENIED`, `PAUSED_BY_ADMIN`, …
+        nice_status: Option<String>,
+        /// The same for people, in a few words.
+        nice_status_short_description: Option<String>,
+        /// The same for people, at length.
+        nice_status_details: Option<String>,
+        /// Why it failed: an object with `code` and `description`.
+        fatal_error: Option<Value>,
+    }
+
+    /// One page of tasks (Transfer API, "Task List").
+    TaskPage [tasks: Vec<Task>] {
+        /// How many tasks there are in all, over all pages.
+        total: Option<u64>,
+        /// How many tasks a page holds at most.
+        limit: Option<u32>,
+        /// How many tasks come before this page.
+        offset: Option<u32>,
+    }
+
+    /// Something that happened in a task (Transfer API, "Event Document").
+    TaskEvent {
+        /// `STARTED`, `PROGRESS`, `SUCCEEDED`, `CANCELED`, `PERMISSION_DENIED`, …
+        code: Option<String>,
+        /// The same in a few words.
+        description: Option<String>,
+        /// More of it: a text, or JSON as a text.
+        details: Option<String>,
+        /// Whether something went wrong.
+        is_error: Option<bool>,
+        /// When.
+        time: Option<String>,
+    }
+
+    /// One page of events, the latest first (Transfer API, "Get event list").
+    TaskEventPage [events: Vec<TaskEvent>] {
+        /// How many events there are in all, over all pages.
+        total: Option<u64>,
+        /// How many events a page holds at most.
+        limit: Option<u32>,
+        /// How many events come before this page.
+        offset: Option<u32>,
+    }
+
+    /// A place that the person has named (Transfer API, "Bookmark Document").
+    Bookmark {
+        /// Its id, a UUID.
+        id: String,
+        /// The person's name for it.
+        name: Option<String>,
+        /// The endpoint.
+        endpoint_id: Option<String>,
+        /// The path there.
+        path: Option<String>,
+        /// Whether the person wants it on top.
+        pinned: Option<bool>,
+    }
+
+    /// The person's bookmarks (Transfer API, "Get list of bookmarks").
+    BookmarkList [bookmarks: Vec<Bookmark>] {}
+}
+
+impl SubmitResult {
+    /// Whether this made a new task.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.code.as_deref() == Some("Accepted")
+    }
+
+    /// Whether the same had been handed in before: [`task_id`](Self::task_id) is the task of then.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.code.as_deref() == Some("Duplicate")
+    }
+}
+
+impl Task {
+    /// Whether it is under way.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status.as_deref() == Some("ACTIVE")
+    }
+}
+
+/// Whether a list that tells its total goes on.
+fn before(offset: u32, total: Option<u64>) -> bool {
+    total.is_none_or(|total| u64::from(offset) < total)
+}
+
+impl Page for EndpointPage {
+    type Item = Endpoint;
+
+    fn items(&mut self) -> &mut Vec<Endpoint> {
+        &mut self.endpoints
+    }
+
+    fn goes_on_at(&self, _offset: u32) -> bool {
+        self.has_next_page
+    }
+}
+
+impl Page for FileList {
+    type Item = FileEntry;
+
+    fn items(&mut self) -> &mut Vec<FileEntry> {
+        &mut self.files
+    }
+
+    fn goes_on_at(&self, offset: u32) -> bool {
+        before(offset, self.total)
+    }
+}
+
+impl Page for TaskPage {
+    type Item = Task;
+
+    fn items(&mut self) -> &mut Vec<Task> {
+        &mut self.tasks
+    }
+
+    fn goes_on_at(&self, offset: u32) -> bool {
+        before(offset, self.total)
+    }
+}
+
+impl Page for TaskEventPage {
+    type Item = TaskEvent;
+
+    fn items(&mut self) -> &mut Vec<TaskEvent> {
+        &mut self.events
+    }
+
+    fn goes_on_at(&self, offset: u32) -> bool {
+        before(offset, self.total)
+    }
+}
