@@ -95,6 +95,11 @@ impl GlobusError {
         }
     }
 
+    /// Whether Globus answers well, and says that the person may not do this.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Call(error) if matches!(error.fault(), Fault::NotAllowed | Fault::ConsentNeeded))
+    }
+
     fn message(&self) -> &'static str {
         match self {
             Self::Token(TokenError::InvalidGrant(_)) => {
@@ -181,6 +186,7 @@ impl AppError {
             Self::StartAgain { .. } => StatusCode::BAD_REQUEST,
             Self::Refused { .. } => StatusCode::FORBIDDEN,
             Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
+            Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,

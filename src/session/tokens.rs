@@ -170,7 +170,11 @@ impl Tokens {
         let refresh_token = kept.refresh_token.as_deref().ok_or_else(sign_in)?;
         let response = match self.auth.oauth2_refresh_token(&RefreshToken::new(refresh_token)).await {
             Ok(response) => response,
-            Err(TokenError::InvalidGrant(_)) => return Err(sign_in()),
+            Err(TokenError::InvalidGrant(_)) => {
+                // These tokens will never be good again; those of other resource servers stay.
+                self.vault.store.remove_token(key, resource_server, row.version).await?;
+                return Err(sign_in());
+            }
             Err(_) if kept.is_good(self.vault.clock.now()) => return Ok(AccessToken::new(kept.access_token)),
             Err(error) => return Err(error.into()),
         };
@@ -180,9 +184,27 @@ impl Tokens {
             tracing::info!(resource_server, "token renewed");
             return Ok(token.access_token.clone());
         }
-        // The session has ended while Globus answered: what came home too late is revoked as well.
-        self.vault.store.add_revocation(key, &renewed, self.vault.clock.now()).await?;
-        Err(sign_in())
+        self.came_too_late(key, resource_server, renewed).await
+    }
+
+    /// What a renewal brought home cannot be kept. Either another process has renewed the token meanwhile: then its
+    /// tokens serve, and ours must not be revoked, for they may share the refresh token. Or the session has ended: then
+    /// ours are revoked as well.
+    async fn came_too_late(
+        &self,
+        key: SessionKey,
+        resource_server: &str,
+        renewed: TokenRow,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        let now = self.vault.clock.now();
+        if let Ok((_, kept)) = self.read(key, resource_server).await
+            && kept.is_good(now)
+        {
+            return Ok(AccessToken::new(kept.access_token));
+        }
+        self.vault.store.add_revocation(key, &renewed, now).await?;
+        self.revoke_due(Some(key)).await?;
+        Err(TokenUnavailable::SignIn(resource_server.to_owned()))
     }
 
     /// Seals the tokens of a session with the key of today, where a key of before sealed them. Whether that is done for

@@ -101,7 +101,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     let https = address.scheme == "https";
     let settings = Settings {
         listen: listen(&mut reader),
-        secret_key_fallbacks: fallbacks(&mut reader),
+        secret_key_fallbacks: fallbacks(&mut reader, &address),
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         scopes: scopes(&mut reader),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
@@ -160,9 +160,11 @@ impl PublicAddress {
 fn server_name(text: &str) -> Result<String, String> {
     let expected = || "expected host or host:port, as in portal.example.org or localhost:5000".to_owned();
     let url = Url::parse(&format!("http://{text}/")).map_err(|_| expected())?;
-    let plain = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.password().is_none();
-    let same = !text.contains(['/', '?', '#', '@', '\\']) && !text.is_empty() && url.fragment().is_none();
-    if plain && same { Ok(text.to_ascii_lowercase()) } else { Err(expected()) }
+    let host = url.host_str().ok_or_else(expected)?;
+    // Port 80 is left out of what was parsed.
+    let known = url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
+    let name = text.to_ascii_lowercase();
+    if known.contains(&name) { Ok(name) } else { Err(expected()) }
 }
 
 /// Browsers leave the scheme's own port out of origins and addresses.
@@ -232,8 +234,15 @@ fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: bool) -> Se
     SecretKey::new(key)
 }
 
-fn fallbacks(reader: &mut Reader) -> Vec<SecretKey> {
-    let (keys, _) = reader.list("SECRET_KEY_FALLBACKS", &['\n', '\r', ' ', ',']).unwrap_or_default();
+/// Keys of before are held to the same rules: whoever knows one can forge what it sealed.
+fn fallbacks(reader: &mut Reader, address: &PublicAddress) -> Vec<SecretKey> {
+    let (keys, origin) = reader.list("SECRET_KEY_FALLBACKS", &['\n', '\r', ',']).unwrap_or_default();
+    let keys: Vec<String> = keys.into_iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
+    let weak = keys.iter().any(|key| PUBLISHED_KEYS.contains(&key.as_str()) || key.len() < MIN_SECRET_KEY);
+    if weak && !address.loopback {
+        let text = format!("one of them is printed in documentation, or has fewer than {MIN_SECRET_KEY} bytes: take it out");
+        reader.problem("SECRET_KEY_FALLBACKS", Some(origin), text);
+    }
     keys.into_iter().map(SecretKey::new).collect()
 }
 

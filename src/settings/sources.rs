@@ -98,7 +98,7 @@ impl Sources {
                 let key = name.strip_prefix(PREFIX)?;
                 Some((key.to_owned(), name.as_str(), value))
             });
-        let given = plain.chain(prefixed).filter(|(_, _, value)| !value.is_empty());
+        let given = plain.chain(prefixed).filter(|(_, _, value)| !value.trim().is_empty());
         given
             .map(|(key, name, value)| {
                 let origin = format!("{FROM_ENVIRONMENT}{name}");
@@ -155,11 +155,12 @@ fn read_secret_files(values: &mut Values, problems: &mut Vec<Problem>) {
 
 fn read_secret(named: &Found) -> Result<Found, String> {
     let path = named.value.clone().into_string().map_err(|_| "expected the path of a file".to_owned())?;
-    let size = fs::metadata(&path).map(|facts| facts.len()).map_err(|error| format!("cannot read {path}: {error}"))?;
-    if size > MAX_SECRET {
-        return Err(format!("{path} is larger than a secret can be"));
+    // The name itself is not shown: somebody may have put the secret where the file's name belongs.
+    let unreadable = |error: std::io::Error| format!("cannot read the file it names: {error}");
+    if fs::metadata(&path).map_err(unreadable)?.len() > MAX_SECRET {
+        return Err("the file it names is larger than a secret can be".to_owned());
     }
-    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    let text = fs::read_to_string(&path).map_err(unreadable)?;
     let origin = format!("the file {path}");
     Ok(Found::new(text.trim_end_matches(['\r', '\n']), &origin))
 }

@@ -130,6 +130,13 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
+    async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
+        let dead = session.tokens.get(resource_server).is_some_and(|token| token.version == version);
+        Ok(dead && session.tokens.remove(resource_server).is_some())
+    }
+
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
         self.tables().revoke(key, row.clone(), now);
         Ok(())

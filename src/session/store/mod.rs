@@ -116,6 +116,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Replaces tokens whose version still is `row.version`; the version then counts one more. Whether it was.
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError>;
 
+    /// Takes away tokens whose version still is `version`, and forgets them: they are dead already. Whether it was.
+    async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError>;
+
     /// Puts tokens on the list of those to revoke, due at `now`.
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError>;
 

@@ -175,6 +175,12 @@ impl Store for SqliteStore {
         Ok(query.execute(&self.pool).await?.rows_affected() == 1)
     }
 
+    async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
+        let query = sqlx::query("DELETE FROM tokens WHERE session = ? AND resource_server = ? AND version = ?");
+        let query = query.bind(&key.0[..]).bind(resource_server).bind(version);
+        Ok(query.execute(&self.pool).await?.rows_affected() == 1)
+    }
+
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
         let sql =
             "INSERT INTO revocations (session, resource_server, sealed, due, revoke_until) VALUES (?, ?, ?, ?, ?)";

@@ -71,6 +71,10 @@ impl Store for FailingStore {
         self.inner()?.replace_token(key, row).await
     }
 
+    async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
+        self.inner()?.remove_token(key, resource_server, version).await
+    }
+
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
         self.inner()?.add_revocation(key, row, now).await
     }
