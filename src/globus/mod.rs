@@ -52,6 +52,8 @@ pub mod groups;
 pub mod http;
 pub mod id_token;
 pub mod provider;
+#[doc = include_str!("python_sdk.md")]
+pub mod python_sdk {}
 mod query;
 pub mod scopes;
 pub mod tokens;

@@ -162,7 +162,8 @@ fn server_name(text: &str) -> Result<String, String> {
     let url = Url::parse(&format!("http://{text}/")).map_err(|_| expected())?;
     let host = url.host_str().ok_or_else(expected)?;
     // Port 80 is left out of what was parsed.
-    let known = url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
+    let known =
+        url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
     let name = text.to_ascii_lowercase();
     if known.contains(&name) { Ok(name) } else { Err(expected()) }
 }
@@ -240,7 +241,8 @@ fn fallbacks(reader: &mut Reader, address: &PublicAddress) -> Vec<SecretKey> {
     let keys: Vec<String> = keys.into_iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
     let weak = keys.iter().any(|key| PUBLISHED_KEYS.contains(&key.as_str()) || key.len() < MIN_SECRET_KEY);
     if weak && !address.loopback {
-        let text = format!("one of them is printed in documentation, or has fewer than {MIN_SECRET_KEY} bytes: take it out");
+        let text =
+            format!("one of them is printed in documentation, or has fewer than {MIN_SECRET_KEY} bytes: take it out");
         reader.problem("SECRET_KEY_FALLBACKS", Some(origin), text);
     }
     keys.into_iter().map(SecretKey::new).collect()

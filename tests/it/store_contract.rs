@@ -48,6 +48,7 @@ contract! {
     an_ended_session_stays_ended_against_writers_that_run_beside
     ending_moves_the_tokens_to_the_revocations_in_one_go
     a_token_belongs_to_its_session_and_resource_server
+    dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other
     of_those_who_replace_the_same_version_one_wins
     of_those_who_insert_the_same_token_one_wins
     a_state_is_spent_once_however_many_ask
@@ -258,6 +259,21 @@ async fn a_token_belongs_to_its_session_and_resource_server(store: Arc<dyn Store
     assert!(!store.replace_token(key(1), &token("c", "never there", 1)).await.unwrap());
     assert_eq!(store.token(key(1), "b").await.unwrap().unwrap().sealed, b"renewed");
     assert_eq!(store.token(key(2), "b").await.unwrap(), Some(token("b", "three", 1)));
+}
+
+async fn dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record")).await.unwrap();
+    assert!(!store.remove_token(key(1), "a", 1).await.unwrap());
+    for server in ["a", "b"] {
+        store.insert_token(key(1), &token(server, "sealed", 1)).await.unwrap();
+    }
+    store.replace_token(key(1), &token("a", "renewed", 1)).await.unwrap();
+    assert!(!store.remove_token(key(1), "a", 1).await.unwrap());
+    assert!(!store.remove_token(key(2), "a", 2).await.unwrap());
+    assert!(store.remove_token(key(1), "a", 2).await.unwrap());
+    assert_eq!(store.tokens(key(1)).await.unwrap(), [token("b", "sealed", 1)]);
+    store.end_session(key(1), at(0)).await.unwrap();
+    assert_eq!(claim_all(&*store, at(1)).await.len(), 1, "dead tokens are not revoked");
 }
 
 async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
