@@ -4,8 +4,10 @@
 #![expect(missing_docs, unreachable_pub, reason = "one binary: nothing here is public")]
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
+mod authorize_urls;
 mod harness;
 mod own_page;
 mod pages;
 mod sandbox;
+mod token_responses;
 mod walk;
