@@ -3,7 +3,7 @@
 //! Names are those of the Python SDK. A login is not kept inside a client, as the SDK does, but in a value of its own
 //! (see [`flow`](super::flow)): one client serves any number of people at once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -14,9 +14,10 @@ use super::{
     client::ServiceClient,
     environment::join,
     error::{ApiError, CallError, Service},
+    flow::{AuthorizationCodeFlowManager, NativeAppFlowManager},
     http::HttpClient,
-    id_token::IdTokenClaims,
-    provider::{Discovery, JwkSet, jwk_set, openid_configuration},
+    id_token::{IdTokenClaims, IdTokenVerifier},
+    provider::{Discovery, JwkSet, Provider, jwk_set, openid_configuration},
     query::{Parameters, encode, segment},
     tokens::{DependentTokenResponse, Document, TokenDocument, TokenResponse},
 };
@@ -114,6 +115,19 @@ impl ConfidentialAppAuthClient {
         Self { service, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
     }
 
+    /// Begins a login: [`AuthorizationCodeFlowManager::new`]. The login is the value that comes back, not a part of this
+    /// client.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
+    pub fn oauth2_start_flow(
+        &self,
+        redirect_uri: impl Into<String>,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<AuthorizationCodeFlowManager, UsageError> {
+        AuthorizationCodeFlowManager::new(self, redirect_uri, requested_scopes)
+    }
+
     /// Gets tokens for the app itself (RFC 6749 section 4.4). `scopes` are separated by spaces.
     ///
     /// # Errors
@@ -174,6 +188,17 @@ impl NativeAppAuthClient {
         }
         let service = ServiceClient { service: Service::Auth, base, http, authorizer: Authorizer::Null };
         Ok(Self { service, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
+    }
+
+    /// Begins a login: [`NativeAppFlowManager::new`]. The login is the value that comes back, not a part of this client.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
+    pub fn oauth2_start_flow(
+        &self,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<NativeAppFlowManager, UsageError> {
+        NativeAppFlowManager::new(self, requested_scopes)
     }
 }
 
@@ -253,6 +278,14 @@ impl<K> AppAuthClient<K> {
     /// [`CallError`].
     pub async fn get_jwk(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
         jwk_set(&self.public_service(), jwks_uri).await
+    }
+
+    /// Verifies id_tokens that Globus Auth makes for this app. It keeps the provider's documents in memory: make one, and
+    /// keep it.
+    #[must_use]
+    pub fn id_token_verifier(&self) -> IdTokenVerifier {
+        let provider = Provider::new(self, self.clock.clone());
+        IdTokenVerifier::new(Arc::new(provider), self.client_id.clone())
     }
 
     /// Globus's page that ends the browser's session with Globus Auth (Globus Auth documentation, "helper pages"). It

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use super::error::CallError;
+use super::{
+    error::CallError,
+    id_token::{Expected, IdTokenClaims, IdTokenError, IdTokenVerifier},
+};
 use crate::secret::{AccessToken, IdToken, RefreshToken};
 
 /// The token of one resource server.
@@ -79,6 +82,22 @@ impl TokenResponse {
     #[must_use]
     pub fn id_token(&self) -> Option<&IdToken> {
         self.id_token.as_ref()
+    }
+
+    /// Verifies the id_token and gives its claims. `nonce` is the one that the login was begun with, if it was begun with
+    /// one.
+    ///
+    /// # Errors
+    /// [`IdTokenError`]; [`IdTokenError::Missing`] when `openid` was not granted.
+    pub async fn decode_id_token(
+        &self,
+        verifier: &IdTokenVerifier,
+        nonce: Option<&str>,
+    ) -> Result<IdTokenClaims, IdTokenError> {
+        let id_token = self.id_token.as_ref().ok_or(IdTokenError::Missing)?;
+        // at_hash is about the token at the top of the response (OpenID Connect Core section 3.1.3.6).
+        let access_token = self.tokens.first().map(|top| &top.access_token);
+        verifier.verify(id_token, &Expected { nonce, access_token }).await
     }
 }
 
