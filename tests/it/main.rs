@@ -8,6 +8,7 @@ mod authorize_urls;
 mod harness;
 mod own_page;
 mod pages;
+mod retries;
 mod sandbox;
 mod token_responses;
 mod walk;

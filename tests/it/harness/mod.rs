@@ -4,12 +4,14 @@ mod browser;
 mod portal;
 mod programs;
 pub mod provider;
+mod scripted;
 
 pub use self::{
     browser::{Answer, Browser, parameter},
     portal::{Portal, PortalBuilder},
     programs::{Running, fixture, free_port, needs, skip_without},
     provider::Provider,
+    scripted::{NotedPause, Scripted, Seen, Step},
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

@@ -1,0 +1,173 @@
+//! A server that answers by a script, one step a request, and notes what was asked; and pauses that nobody waits for.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use globus_portal::globus::http::Pause;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
+use url::Url;
+
+/// What the server does with one request.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Answer {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
+    /// Closes the connection without a word.
+    Cut,
+    /// Never answers.
+    Hold,
+}
+
+impl Step {
+    pub fn answer(status: u16, body: impl ToString) -> Self {
+        Self::Answer { status, headers: Vec::new(), body: body.to_string() }
+    }
+
+    pub fn with(self, name: &str, value: &str) -> Self {
+        match self {
+            Self::Answer { status, mut headers, body } => {
+                headers.push((name.to_owned(), value.to_owned()));
+                Self::Answer { status, headers, body }
+            }
+            other => other,
+        }
+    }
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub authorization: Option<String>,
+    pub body: String,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    steps: Mutex<VecDeque<Step>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+/// The server. It closes each connection after its answer.
+#[derive(Debug)]
+pub struct Scripted {
+    /// Ends with a slash.
+    pub base: Url,
+    script: Arc<Script>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Scripted {
+    pub async fn start(steps: impl IntoIterator<Item = Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let script = Arc::new(Script { steps: Mutex::new(steps.into_iter().collect()), seen: Mutex::default() });
+        let server = tokio::spawn(serve(listener, script.clone()));
+        Self { base, script, server }
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.script.seen.lock().unwrap().clone()
+    }
+
+    pub fn steps_left(&self) -> usize {
+        self.script.steps.lock().unwrap().len()
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Script>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        connections.spawn(answer(stream, script.clone()));
+    }
+}
+
+async fn answer(mut stream: TcpStream, script: Arc<Script>) {
+    let Some(seen) = read(&mut stream).await else { return };
+    script.seen.lock().unwrap().push(seen);
+    let step = script.steps.lock().unwrap().pop_front();
+    match step.unwrap_or_else(|| Step::answer(418, "the script is at its end")) {
+        Step::Cut => {}
+        Step::Hold => std::future::pending().await,
+        Step::Answer { status, headers, body } => {
+            let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let head = format!(
+                "HTTP/1.1 {status} Scripted\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(seen) = parse(&String::from_utf8_lossy(&bytes)) {
+            return Some(seen);
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// A request, once all of it is there.
+fn parse(text: &str) -> Option<Seen> {
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let mut first = lines.next()?.split(' ');
+    let headers: Vec<(String, &str)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
+        .collect();
+    let header = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| (*value).to_owned());
+    let length: usize = header("content-length").map_or(0, |length| length.parse().unwrap());
+    (body.len() >= length).then(|| Seen {
+        method: first.next().unwrap().to_owned(),
+        path: first.next().unwrap().to_owned(),
+        authorization: header("authorization"),
+        body: body.to_owned(),
+    })
+}
+
+/// Pauses that nobody waits for: the random part stands at its middle, and what was asked for is noted.
+#[derive(Debug, Default)]
+pub struct NotedPause(Mutex<Vec<Duration>>);
+
+impl NotedPause {
+    pub fn seconds(&self) -> Vec<f64> {
+        self.0.lock().unwrap().iter().map(Duration::as_secs_f64).collect()
+    }
+}
+
+#[async_trait]
+impl Pause for NotedPause {
+    fn random(&self) -> f64 {
+        0.5
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.lock().unwrap().push(duration);
+    }
+}
