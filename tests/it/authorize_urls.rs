@@ -15,10 +15,10 @@ use globus_portal::{
 };
 use serde_json::Value;
 
-use crate::harness::{fixture, parameter};
+use crate::harness::{fixture, loopback_client, parameter};
 
 fn http() -> HttpClient {
-    HttpClient::new(Limits::default(), true).unwrap()
+    loopback_client(Limits::default())
 }
 
 fn confidential(client_id: &str) -> ConfidentialAppAuthClient {

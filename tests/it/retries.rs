@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
-use crate::harness::{NotedPause, Scripted, Seen, Step, fixture};
+use crate::harness::{NotedPause, Scripted, Seen, Step, fixture, loopback_client};
 
 const CLIENT_ID: &str = "6f0a8e0c-1111-4222-8333-444455556666";
 const BASIC: &str = "Basic NmYwYThlMGMtMTExMS00MjIyLTgzMzMtNDQ0NDU1NTU2NjY2OnM=";
@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn http(&self) -> HttpClient {
-        HttpClient::new(self.limits, true).unwrap().with_pause(self.pause.clone())
+        loopback_client(self.limits).with_pause(self.pause.clone())
     }
 
     fn app(&self) -> ConfidentialAppAuthClient {
@@ -221,7 +221,7 @@ async fn a_connection_that_cannot_be_made_in_time_is_tried_again() {
     let (base, _waiting, _listener) = full_port().await;
     let pause: Arc<NotedPause> = Arc::default();
     let limits = Limits { timeout: Duration::from_millis(100), ..Limits::default() };
-    let http = HttpClient::new(limits, true).unwrap().with_pause(pause.clone());
+    let http = loopback_client(limits).with_pause(pause.clone());
     let error = TransferClient::new(base, http, old_token()).get_endpoint("e").await.unwrap_err();
     assert!(matches!(error, CallError::Timeout), "{error:?}");
     assert_eq!(pause.seconds(), [0.5, 1.0, 2.0, 4.0, 8.0]);
@@ -322,7 +322,7 @@ async fn the_callers_deadline_bounds_the_whole() {
     assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0));
 
     // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
-    let patient = HttpClient::new(Limits { deadline: long, ..limits }, true).unwrap();
+    let patient = loopback_client(Limits { deadline: long, ..limits });
     let clock = Clock::manual(start_of_time());
     let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.base, patient), "s", None, clock);
     let transfer = TransferClient::new(bench.server.base.clone(), bench.http(), authorizer);

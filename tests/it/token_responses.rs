@@ -8,7 +8,7 @@ use globus_portal::{
     globus::{
         auth::{ConfidentialAppAuthClient, TokenError},
         error::CallError,
-        http::{HttpClient, Limits},
+        http::Limits,
         tokens::{DependentTokenResponse, Token, TokenResponse},
     },
     secret::{AccessToken, ClientSecret},
@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::harness::{
-    Provider, fixture,
+    Provider, fixture, loopback_client,
     provider::{CLIENT_ID, CLIENT_SECRET},
 };
 
@@ -27,7 +27,7 @@ const NOW: i64 = 1_700_000_000;
 fn client(provider: &Provider) -> ConfidentialAppAuthClient {
     let base = Url::parse(&format!("{}/", provider.base)).unwrap();
     let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-    let http = HttpClient::new(Limits::default(), true).unwrap();
+    let http = loopback_client(Limits::default());
     ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
 }
 

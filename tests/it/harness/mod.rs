@@ -11,7 +11,7 @@ pub use self::{
     portal::{Portal, PortalBuilder},
     programs::{Running, fixture, free_port, needs, skip_without},
     provider::Provider,
-    scripted::{NotedPause, Scripted, Seen, Step},
+    scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

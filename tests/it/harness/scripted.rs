@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use globus_portal::globus::http::Pause;
+use globus_portal::globus::http::{HttpClient, Limits, Pause};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -170,4 +170,9 @@ impl Pause for NotedPause {
     async fn sleep(&self, duration: Duration) {
         self.0.lock().unwrap().push(duration);
     }
+}
+
+/// A client for servers on loopback. It trusts no authority, and so is made in no time.
+pub fn loopback_client(limits: Limits) -> HttpClient {
+    HttpClient::with_authorities(limits, true, Some(Vec::new())).unwrap()
 }
