@@ -5,6 +5,7 @@
 #![expect(unused_qualifications, reason = "in tests a longer name may read better")]
 
 mod authorize_urls;
+mod authorizers;
 mod environment;
 mod harness;
 mod own_page;

@@ -11,6 +11,7 @@ use globus_portal::globus::http::{HttpClient, Limits, Pause};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::{JoinHandle, JoinSet},
 };
 use url::Url;
@@ -27,6 +28,8 @@ pub enum Step {
     Cut,
     /// Never answers.
     Hold,
+    /// The same step, when the gate is opened.
+    Behind(Arc<Notify>, Box<Step>),
 }
 
 impl Step {
@@ -54,14 +57,17 @@ pub struct Seen {
     pub body: String,
 }
 
-#[derive(Debug, Default)]
+/// Decides by the request.
+type Judge = Box<dyn Fn(&Seen) -> Step + Send + Sync>;
+
+#[derive(Default)]
 struct Script {
     steps: Mutex<VecDeque<Step>>,
+    judge: Option<Judge>,
     seen: Mutex<Vec<Seen>>,
 }
 
 /// The server. It closes each connection after its answer.
-#[derive(Debug)]
 pub struct Scripted {
     /// Ends with a slash.
     pub base: Url,
@@ -76,16 +82,32 @@ impl Drop for Scripted {
 }
 
 impl Scripted {
+    /// Answers with one step after the other.
     pub async fn start(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::run(Script { steps: Mutex::new(steps.into_iter().collect()), ..Script::default() }).await
+    }
+
+    /// Answers each request by what it is.
+    pub async fn judging(judge: impl Fn(&Seen) -> Step + Send + Sync + 'static) -> Self {
+        Self::run(Script { judge: Some(Box::new(judge)), ..Script::default() }).await
+    }
+
+    async fn run(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-        let script = Arc::new(Script { steps: Mutex::new(steps.into_iter().collect()), seen: Mutex::default() });
+        let script = Arc::new(script);
         let server = tokio::spawn(serve(listener, script.clone()));
         Self { base, script, server }
     }
 
     pub fn seen(&self) -> Vec<Seen> {
         self.script.seen.lock().unwrap().clone()
+    }
+
+    /// Counts what was asked, wherever it is needed.
+    pub fn counter(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let script = self.script.clone();
+        move || script.seen.lock().unwrap().len()
     }
 
     pub fn steps_left(&self) -> usize {
@@ -103,10 +125,16 @@ async fn serve(listener: TcpListener, script: Arc<Script>) {
 
 async fn answer(mut stream: TcpStream, script: Arc<Script>) {
     let Some(seen) = read(&mut stream).await else { return };
+    let judged = script.judge.as_ref().map(|judge| judge(&seen));
     script.seen.lock().unwrap().push(seen);
-    let step = script.steps.lock().unwrap().pop_front();
-    match step.unwrap_or_else(|| Step::answer(418, "the script is at its end")) {
-        Step::Cut => {}
+    let step = judged.or_else(|| script.steps.lock().unwrap().pop_front());
+    let mut step = step.unwrap_or_else(|| Step::answer(418, "the script is at its end"));
+    while let Step::Behind(gate, then) = step {
+        gate.notified().await;
+        step = *then;
+    }
+    match step {
+        Step::Behind(..) | Step::Cut => {}
         Step::Hold => std::future::pending().await,
         Step::Answer { status, headers, body } => {
             let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
