@@ -8,6 +8,7 @@ mod authorize_urls;
 mod authorizers;
 mod environment;
 mod harness;
+mod id_tokens;
 mod own_page;
 mod pages;
 mod retries;
