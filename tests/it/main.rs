@@ -9,6 +9,7 @@ mod authorizers;
 mod environment;
 mod harness;
 mod id_tokens;
+mod native_app;
 mod own_page;
 mod pages;
 mod retries;
