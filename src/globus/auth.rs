@@ -226,20 +226,16 @@ impl<K> AppAuthClient<K> {
         join(&self.service.base, "v2/oauth2/authorize")
     }
 
-    /// Asks the token endpoint with any form, for grants that have no method here.
+    /// Asks the token endpoint with any form (RFC 6749 section 4.5), for grants that have no method here. A form that
+    /// carries a code or a refresh token is never sent a second time, whatever comes back: it may have been spent.
     ///
     /// # Errors
     /// [`TokenError`].
     pub async fn oauth2_token(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
-        self.token(form, false).await
-    }
-
-    /// The same with a form that carries a one-use code: it is never sent a second time, whatever comes back.
-    pub(super) async fn token_once(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
-        self.token(form, true).await
-    }
-
-    async fn token(&self, form: &[(&str, &str)], once: bool) -> Result<TokenResponse, TokenError> {
+        let spends = |(name, value): &(&str, &str)| {
+            *name == "grant_type" && matches!(*value, "authorization_code" | "refresh_token")
+        };
+        let once = form.iter().any(spends);
         let answer = self.service.post_form("v2/oauth2/token", &self.form(form), once).await?;
         let document: Document = answer.document()?;
         Ok(TokenResponse::new(document, self.clock.now())?)
@@ -250,8 +246,7 @@ impl<K> AppAuthClient<K> {
     /// # Errors
     /// [`TokenError`]; [`TokenError::InvalidGrant`] when the refresh token is no longer good.
     pub async fn oauth2_refresh_token(&self, token: &RefreshToken) -> Result<TokenResponse, TokenError> {
-        // A provider that replaces refresh tokens takes a second use for theft, so this is sent once as well.
-        self.token_once(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
+        self.oauth2_token(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
     }
 
     /// Revokes a token (RFC 7009). A token that is unknown or already revoked is a success. `hint` says which kind it is.
