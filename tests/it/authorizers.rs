@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use globus_portal::{
     clock::Clock,
     globus::{
@@ -200,6 +201,22 @@ async fn an_app_gets_tokens_for_itself() {
     assert_eq!(calls.len(), 1);
 }
 
+/// Difference from the Python SDK, which encodes nothing: RFC 6749 section 2.3.1 wants both halves form-encoded. Secrets of
+/// Globus are base64 text, which goes as it is with both.
+#[tokio::test]
+async fn an_app_says_who_it_is_as_globus_reads_it() {
+    let bench = Bench::content(0).await;
+    let (name, colon) = ("name", "a:b c");
+    for (id, secret, expected) in [(name, "a+/B9==", "name:a+/B9=="), (colon, "\u{e9}%", "a%3Ab+c:%C3%A9%25")] {
+        let (http, clock) = (loopback_client(Limits::default()), bench.clock.clone());
+        let secret = ClientSecret::new(secret);
+        let app = ConfidentialAppAuthClient::new(bench.auth_base(), http, clock, id.to_owned(), &secret);
+        app.oauth2_client_credentials_tokens("s").await.unwrap();
+        let call = bench.auth.token_calls().pop().unwrap();
+        assert_eq!(call.headers["authorization"], format!("Basic {}", STANDARD.encode(expected)));
+    }
+}
+
 #[tokio::test]
 async fn a_token_that_a_service_refuses_is_renewed_once() {
     let bench = Bench::start([unauthorized(), good(), unauthorized(), unauthorized(), good()]).await;
@@ -366,17 +383,16 @@ async fn nothing_public_prints_a_secret() {
     let secret = |name: &str| format!("SENTINEL-{name}");
     let http = loopback_client(Limits::default());
     let client_secret = ClientSecret::new(secret("secret"));
-    let (base, id, clock) = (bench.auth_base(), CLIENT_ID.to_owned(), bench.clock.clone());
+    let (base, id, clock) = (bench.auth_base(), CLIENT_ID.to_owned(), &bench.clock);
     let app = ConfidentialAppAuthClient::new(base.clone(), http.clone(), clock.clone(), id.clone(), &client_secret);
     let native = NativeAppAuthClient::new(base.clone(), http.clone(), clock.clone(), id).unwrap();
     let token = (AccessToken::new(secret("access")), start());
     let refresh = RefreshToken::new(secret("refresh"));
     let refreshing = RenewingAuthorizer::refresh_token(refresh, app.clone(), Some(token.clone()), clock.clone());
-    let for_itself = RenewingAuthorizer::client_credentials(app.clone(), "s", Some(token.clone()), clock);
+    let for_itself = RenewingAuthorizer::client_credentials(app.clone(), "s", Some(token.clone()), clock.clone());
     let fixed = AccessTokenAuthorizer::new(token.0);
     let basic = BasicAuthorizer::new("user", &secret("password"));
-    let encoded =
-        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("user:{}", secret("password")));
+    let encoded = STANDARD.encode(format!("user:{}", secret("password")));
     let verifier = CodeVerifier::new(secret("verifier") + &"x".repeat(43));
     let flow = app.oauth2_start_flow("http://localhost/", ["openid"]).unwrap().with_verifier(verifier.clone()).unwrap();
     let native_flow = native.oauth2_start_flow(["openid"]).unwrap().with_verifier(verifier).unwrap();

@@ -155,11 +155,14 @@ async fn asked(base: &Url, http: HttpClient) -> CallError {
     AuthClient::new(base.clone(), http, Authorizer::Null).userinfo().await.unwrap_err()
 }
 
-/// Asks as soon as the server is there.
+/// Waits until the server is there.
 async fn connected(port: u16) {
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    let there = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), there).await.unwrap();
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use globus_portal::{
     secret::{AccessToken, ClientSecret, IdToken},
 };
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use url::Url;
 
 use crate::harness::{

@@ -6,11 +6,17 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use globus_portal::sandbox::{self, Sandbox};
-use tokio::task::{JoinHandle, spawn_blocking};
+use globus_portal::{
+    clock::Clock,
+    sandbox::{self, Sandbox},
+};
+use tokio::task::spawn_blocking;
 use url::Url;
 
-use crate::harness::{Browser, MIRA, Running, needs, parameter};
+use crate::harness::{
+    Browser, MIRA, Provider, Running, needs, parameter,
+    provider::{CLIENT_ID, id_token},
+};
 
 /// The example's binary: cargo builds it beside the tests.
 fn binary(test: &str) -> Option<PathBuf> {
@@ -23,31 +29,28 @@ struct Login {
     program: Running,
     input: Option<ChildStdin>,
     output: Option<BufReader<ChildStdout>>,
-    sandbox: JoinHandle<()>,
     globus: String,
     browser: Browser,
 }
 
-impl Drop for Login {
-    fn drop(&mut self) {
-        self.sandbox.abort();
-    }
-}
-
 impl Login {
+    /// On a sandbox of its own.
     async fn start(test: &str, arguments: &[&str]) -> Option<Self> {
-        let binary = binary(test)?;
         let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
         let globus = sandbox.base_url();
-        let sandbox = tokio::spawn(async move { sandbox.serve(std::future::pending()).await.unwrap() });
-        let mut command = Command::new(binary);
-        command.args(arguments).env_clear().env("GLOBUS_CLIENT_ID", sandbox::NATIVE_CLIENT_ID);
+        tokio::spawn(async move { sandbox.serve(std::future::pending()).await.unwrap() });
+        Self::on(test, arguments, globus, sandbox::NATIVE_CLIENT_ID)
+    }
+
+    fn on(test: &str, arguments: &[&str], globus: String, client_id: &str) -> Option<Self> {
+        let mut command = Command::new(binary(test)?);
+        command.args(arguments).env_clear().env("GLOBUS_CLIENT_ID", client_id);
         command.env("GLOBUS_SDK_SERVICE_URL_AUTH", &globus);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut program = Running::start(&mut command);
         let child: &mut Child = &mut program.0;
         let (input, output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
-        Some(Self { program, input, output, sandbox, globus, browser: Browser::new() })
+        Some(Self { program, input, output, globus, browser: Browser::new() })
     }
 
     /// The authorize URL that the program prints.
@@ -153,4 +156,30 @@ async fn a_code_that_is_none_is_refused() {
     let (said, complained, success) = login.end().await;
     assert!(!success && !said.contains("You are"), "{said}");
     assert!(complained.starts_with("error: Globus refuses the grant"), "{complained}");
+}
+
+/// Globus Auth answers as it should for `nonce`; gives what the program says, and the tokens that it revokes.
+async fn logged_in_at_a_provider(nonce: impl Fn(&Url) -> String) -> Option<(String, String, Vec<String>)> {
+    let provider = Provider::start().await;
+    let mut login = Login::on("native_app", &[], provider.base.clone(), CLIENT_ID)?;
+    let nonce = nonce(&login.authorize_url().await);
+    provider.answer_with(id_token(&provider.good_claims(&nonce, Clock::system().now().unix_timestamp())));
+    writeln!(login.input.as_mut().unwrap(), "code").unwrap();
+    let (said, complained, _) = login.end().await;
+    let revoked = provider.revoke_calls().iter().map(|call| call.field("token").unwrap().to_owned()).collect();
+    Some((said, complained, revoked))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_is_printed_and_none_is_left_behind() {
+    let nonce = |authorize: &Url| parameter(authorize, "nonce").unwrap();
+    let Some((said, complained, revoked)) = logged_in_at_a_provider(nonce).await else { return };
+    assert!(said.contains("You are one@example.org (person-1)."), "{said}");
+    assert!(!said.contains("SENTINEL") && complained.is_empty(), "{said}{complained}");
+    assert_eq!(revoked, ["SENTINEL-auth-access-token"]);
+
+    let Some((said, complained, revoked)) = logged_in_at_a_provider(|_| "of another".to_owned()).await else { return };
+    assert!(!said.contains("You are"), "{said}");
+    assert_eq!(complained, "error: the claim nonce is not what it has to be\n");
+    assert_eq!(revoked, ["SENTINEL-auth-access-token"]);
 }

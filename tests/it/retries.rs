@@ -249,6 +249,10 @@ async fn a_one_use_code_and_a_refresh_token_are_never_sent_twice() {
         assert!(matches!(result, Err(TokenError::Call(_))), "{first:?}: {result:?}");
         assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
 
+        let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
+        drop(bench.app().oauth2_token(&[("code", "c"), ("grant_type", "authorization_code")]).await);
+        assert_eq!(bench.server.seen().len(), 1, "{first:?}");
+
         // A grant that spends nothing is tried again.
         let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
         bench.app().oauth2_client_credentials_tokens("s").await.unwrap();
@@ -319,7 +323,7 @@ async fn the_callers_deadline_bounds_the_whole() {
     let bench = Bench::with(limits, std::iter::repeat_n(Step::Hold, 9)).await;
     let begun = Instant::now();
     assert!(matches!(bench.fixed().get_endpoint("e").await, Err(CallError::Timeout)));
-    assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0));
+    assert!(bench.server.seen().len() <= 1 && bench.pause.seconds().is_empty());
 
     // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
     let patient = loopback_client(Limits { deadline: long, ..limits });
@@ -331,7 +335,7 @@ async fn the_callers_deadline_bounds_the_whole() {
         assert!(matches!(transfer.get_endpoint("e").await, Err(CallError::Timeout)));
     }
     let renewals = bench.server.seen().iter().filter(|seen| seen.path == "/v2/oauth2/token").count();
-    assert_eq!(renewals, 1);
+    assert!(renewals <= 1, "{renewals}");
     assert!(begun.elapsed() < long / 2, "{:?}", begun.elapsed());
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use globus_portal::globus::http::{HttpClient, Limits, Pause};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -33,8 +34,8 @@ pub enum Step {
 }
 
 impl Step {
-    pub fn answer(status: u16, body: impl ToString) -> Self {
-        Self::Answer { status, headers: Vec::new(), body: body.to_string() }
+    pub fn answer(status: u16, body: impl Into<Value>) -> Self {
+        Self::Answer { status, headers: Vec::new(), body: body.into().to_string() }
     }
 
     pub fn with(self, name: &str, value: &str) -> Self {
