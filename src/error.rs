@@ -81,8 +81,6 @@ pub enum GlobusError {
     IdToken(#[from] IdTokenError),
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    #[error("the token response has no id_token")]
-    NoIdToken,
 }
 
 impl GlobusError {
@@ -108,9 +106,7 @@ impl GlobusError {
             Self::Token(TokenError::ClientRefused(_)) => {
                 "Globus does not accept this site's own credentials. The people who run it have to mend that."
             }
-            Self::IdToken(_) | Self::NoIdToken => {
-                "What Globus said about who you are could not be verified, so you are not signed in."
-            }
+            Self::IdToken(_) => "What Globus said about who you are could not be verified, so you are not signed in.",
             Self::Call(error) if error.fault() == Fault::NotAllowed => "Globus does not let you do this.",
             Self::Call(error) if error.fault() == Fault::ConsentNeeded => {
                 "Globus wants your consent to more than this site asks it for, so it does not do this."

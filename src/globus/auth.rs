@@ -3,7 +3,7 @@
 //! Names are those of the Python SDK. A login is not kept inside a client, as the SDK does, but in a value of its own
 //! (see [`flow`](super::flow)): one client serves any number of people at once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -14,9 +14,10 @@ use super::{
     client::ServiceClient,
     environment::join,
     error::{ApiError, CallError, Service},
+    flow::{AuthorizationCodeFlowManager, NativeAppFlowManager},
     http::HttpClient,
-    id_token::IdTokenClaims,
-    provider::{Discovery, JwkSet, jwk_set, openid_configuration},
+    id_token::{IdTokenClaims, IdTokenVerifier},
+    provider::{Discovery, JwkSet, Provider, jwk_set, openid_configuration},
     query::{Parameters, encode, segment},
     tokens::{DependentTokenResponse, Document, TokenDocument, TokenResponse},
 };
@@ -114,6 +115,19 @@ impl ConfidentialAppAuthClient {
         Self { service, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
     }
 
+    /// Begins a login: [`AuthorizationCodeFlowManager::new`]. The login is the value that comes back, not a part of this
+    /// client.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
+    pub fn oauth2_start_flow(
+        &self,
+        redirect_uri: impl Into<String>,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<AuthorizationCodeFlowManager, UsageError> {
+        AuthorizationCodeFlowManager::new(self, redirect_uri, requested_scopes)
+    }
+
     /// Gets tokens for the app itself (RFC 6749 section 4.4). `scopes` are separated by spaces.
     ///
     /// # Errors
@@ -175,6 +189,17 @@ impl NativeAppAuthClient {
         let service = ServiceClient { service: Service::Auth, base, http, authorizer: Authorizer::Null };
         Ok(Self { service, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
     }
+
+    /// Begins a login: [`NativeAppFlowManager::new`]. The login is the value that comes back, not a part of this client.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
+    pub fn oauth2_start_flow(
+        &self,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<NativeAppFlowManager, UsageError> {
+        NativeAppFlowManager::new(self, requested_scopes)
+    }
 }
 
 /// A call that cannot be right, whatever Globus would answer.
@@ -201,20 +226,16 @@ impl<K> AppAuthClient<K> {
         join(&self.service.base, "v2/oauth2/authorize")
     }
 
-    /// Asks the token endpoint with any form, for grants that have no method here.
+    /// Asks the token endpoint with any form (RFC 6749 section 4.5), for grants that have no method here. A form that
+    /// carries a code or a refresh token is never sent a second time, whatever comes back: it may have been spent.
     ///
     /// # Errors
     /// [`TokenError`].
     pub async fn oauth2_token(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
-        self.token(form, false).await
-    }
-
-    /// The same with a form that carries a one-use code: it is never sent a second time, whatever comes back.
-    pub(super) async fn token_once(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
-        self.token(form, true).await
-    }
-
-    async fn token(&self, form: &[(&str, &str)], once: bool) -> Result<TokenResponse, TokenError> {
+        let spends = |(name, value): &(&str, &str)| {
+            *name == "grant_type" && matches!(*value, "authorization_code" | "refresh_token")
+        };
+        let once = form.iter().any(spends);
         let answer = self.service.post_form("v2/oauth2/token", &self.form(form), once).await?;
         let document: Document = answer.document()?;
         Ok(TokenResponse::new(document, self.clock.now())?)
@@ -225,8 +246,7 @@ impl<K> AppAuthClient<K> {
     /// # Errors
     /// [`TokenError`]; [`TokenError::InvalidGrant`] when the refresh token is no longer good.
     pub async fn oauth2_refresh_token(&self, token: &RefreshToken) -> Result<TokenResponse, TokenError> {
-        // A provider that replaces refresh tokens takes a second use for theft, so this is sent once as well.
-        self.token_once(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
+        self.oauth2_token(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
     }
 
     /// Revokes a token (RFC 7009). A token that is unknown or already revoked is a success. `hint` says which kind it is.
@@ -253,6 +273,14 @@ impl<K> AppAuthClient<K> {
     /// [`CallError`].
     pub async fn get_jwk(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
         jwk_set(&self.public_service(), jwks_uri).await
+    }
+
+    /// Verifies id_tokens that Globus Auth makes for this app. It keeps the provider's documents in memory: make one, and
+    /// keep it.
+    #[must_use]
+    pub fn id_token_verifier(&self) -> IdTokenVerifier {
+        let provider = Provider::new(self, self.clock.clone());
+        IdTokenVerifier::new(Arc::new(provider), self.client_id.clone())
     }
 
     /// Globus's page that ends the browser's session with Globus Auth (Globus Auth documentation, "helper pages"). It

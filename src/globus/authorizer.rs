@@ -1,4 +1,32 @@
 //! What goes into the `Authorization` header of a request, and what happens when a service no longer accepts it.
+//!
+//! ```
+//! use globus_portal::globus::{
+//!     auth::{AuthClient, ConfidentialAppAuthClient},
+//!     authorizer::RenewingAuthorizer,
+//!     environment::Environment,
+//!     http::HttpClient,
+//! };
+//!
+//! # use globus_portal::{clock::Clock, sandbox::{self, Sandbox}, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! // `environment` is `Environment::from_env()?`, or here, a sandbox.
+//! let (base, http, clock) = (environment.auth, HttpClient::from_env()?, Clock::system());
+//! # let http = HttpClient::new(Default::default(), true)?;
+//! let app = ConfidentialAppAuthClient::new(base.clone(), http.clone(), clock.clone(), client_id, &client_secret);
+//! let authorizer = RenewingAuthorizer::client_credentials(app, "openid profile", None, clock)
+//!     .on_refresh(|response| println!("a new token for {}", response.tokens()[0].resource_server));
+//! // The first request gets a token; later ones use it until a minute before it expires.
+//! let auth = AuthClient::new(base, http, authorizer);
+//! assert!(!auth.userinfo().await?.sub.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::{
     fmt,
@@ -9,7 +37,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::header::HeaderValue;
 use time::{Duration, OffsetDateTime};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::Instant,
+};
 
 use super::{
     auth::{ConfidentialAppAuthClient, NativeAppAuthClient, TokenError},
@@ -53,11 +84,10 @@ impl Authorizer {
     }
 
     /// Forgets the token that a service has just refused. Whether another try will have a new one.
-    pub(super) async fn forget(&self, refused: Option<&HeaderValue>) -> bool {
+    pub(super) async fn forget(&self, refused: Option<&HeaderValue>, deadline: Instant) -> bool {
         match (self, refused) {
             (Self::Renewing(renewing), Some(refused)) => {
-                renewing.forget(refused).await;
-                true
+                tokio::time::timeout_at(deadline, renewing.forget(refused)).await.is_ok()
             }
             _ => false,
         }
@@ -127,7 +157,7 @@ pub struct RenewingAuthorizer(Arc<Renewing>);
 struct Renewing {
     source: Source,
     clock: Clock,
-    held: Mutex<Held>,
+    held: Arc<Mutex<Held>>,
     on_refresh: RwLock<Option<OnRefresh>>,
 }
 
@@ -181,6 +211,7 @@ impl RenewingAuthorizer {
     /// Renews with a refresh token (the Python SDK's `RefreshTokenAuthorizer`). `access_token` is a token that is known
     /// already, with the time it expires; without one, the first request gets one.
     #[must_use]
+    #[doc(alias = "RefreshTokenAuthorizer")]
     pub fn refresh_token(
         refresh_token: RefreshToken,
         client: impl Into<LoginClient>,
@@ -191,16 +222,26 @@ impl RenewingAuthorizer {
             LoginClient::Confidential(client) => Source::RefreshConfidential(client),
             LoginClient::Native(client) => Source::RefreshNative(client),
         };
-        let held = Mutex::new(Held { access_token, refresh_token: Some(refresh_token) });
-        Self(Arc::new(Renewing { source, clock, held, on_refresh: RwLock::default() }))
+        Self::over(source, Held { access_token, refresh_token: Some(refresh_token) }, clock)
     }
 
-    /// Gets tokens for the app itself (the Python SDK's `ClientCredentialsAuthorizer`). `scopes` must all belong to one
-    /// resource server.
+    /// Gets tokens for the app itself (the Python SDK's `ClientCredentialsAuthorizer`; RFC 6749 section 4.4). `scopes` must
+    /// all belong to one resource server. `access_token` as for [`refresh_token`](Self::refresh_token).
     #[must_use]
-    pub fn client_credentials(client: ConfidentialAppAuthClient, scopes: impl Into<String>, clock: Clock) -> Self {
+    #[doc(alias = "ClientCredentialsAuthorizer")]
+    pub fn client_credentials(
+        client: ConfidentialAppAuthClient,
+        scopes: impl Into<String>,
+        access_token: Option<(AccessToken, OffsetDateTime)>,
+        clock: Clock,
+    ) -> Self {
         let source = Source::ClientCredentials(client, scopes.into());
-        Self(Arc::new(Renewing { source, clock, held: Mutex::default(), on_refresh: RwLock::default() }))
+        Self::over(source, Held { access_token, refresh_token: None }, clock)
+    }
+
+    fn over(source: Source, held: Held, clock: Clock) -> Self {
+        let held = Arc::new(Mutex::new(held));
+        Self(Arc::new(Renewing { source, clock, held, on_refresh: RwLock::default() }))
     }
 
     /// Tells `on_refresh` of every renewal from now on, before any request uses the new token. There is one such place: a
@@ -214,12 +255,14 @@ impl RenewingAuthorizer {
     /// A token that is good for another minute.
     fn token(&self) -> TokenFuture<'_> {
         Box::pin(async move {
-            if let Some(token) = self.held_token(&*self.0.held.lock().await) {
+            // The caller itself stands in line: one that gives up leaves it, and asks for nothing afterwards.
+            let held = self.0.held.clone().lock_owned().await;
+            if let Some(token) = self.held_token(&held) {
                 return Ok(token);
             }
             // In a task of its own: a caller that gives up must not lose a refresh token that has already been replaced.
             let this = self.clone();
-            let renewal = tokio::spawn(async move { this.renewed_token().await });
+            let renewal = tokio::spawn(async move { this.renewed_token(held).await });
             renewal.await.map_err(|_| CallError::Malformed { what: "the renewal was broken off".to_owned() })?
         })
     }
@@ -230,12 +273,7 @@ impl RenewingAuthorizer {
         (self.0.clock.now() + EXPIRES_ADJUST <= *expires_at).then(|| token.clone())
     }
 
-    /// Renews the token, unless another caller has done so meanwhile.
-    async fn renewed_token(&self) -> Result<AccessToken, CallError> {
-        let mut held = self.0.held.lock().await;
-        if let Some(token) = self.held_token(&held) {
-            return Ok(token);
-        }
+    async fn renewed_token(&self, mut held: OwnedMutexGuard<Held>) -> Result<AccessToken, CallError> {
         let response = self.0.renew(held.refresh_token.as_ref()).await?;
         let token = the_only(&response)?;
         held.access_token = Some((token.access_token.clone(), token.expires_at));

@@ -1,6 +1,19 @@
-//! Where the services of Globus are.
+//! Where the services of Globus are, and the environment variables of the Python SDK that say so.
+//!
+//! | variable | what it holds |
+//! |---|---|
+//! | `GLOBUS_SDK_ENVIRONMENT` | the name of an environment; `production` where it is not set |
+//! | `GLOBUS_SDK_SERVICE_URL_AUTH`, `…_TRANSFER`, `…_GROUPS` | the base URL of one service, whatever the environment |
+//! | `GLOBUS_SDK_HTTP_TIMEOUT` | seconds for one try; `-1` for no limit at all |
+//! | `GLOBUS_SDK_VERIFY_SSL` | `true`, or the path of a file with certificates of authorities |
+//!
+//! A variable with an empty value counts as not set.
 
-use url::Url;
+mod variables;
+
+use url::{Host, Url};
+
+pub use self::variables::{VariableError, process_variable};
 
 /// The base URLs of the services this crate calls. Each ends with a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +65,26 @@ impl Environment {
     pub fn at(base: &Url) -> Self {
         let base = with_slash(base.clone());
         Self { auth: base.clone(), transfer: base.clone(), groups: base }
+    }
+}
+
+/// Reads the base URL of a service. Tokens go there, so it must be https; http is for this machine alone.
+pub(crate) fn service_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|_| "expected a URL, as in https://auth.globus.org/".to_owned())?;
+    match url.scheme() {
+        "https" => Ok(with_slash(url)),
+        "http" if is_loopback(&url) => Ok(with_slash(url)),
+        _ => Err("expected https; http is for loopback addresses only".to_owned()),
+    }
+}
+
+/// Whether a URL is of this machine and of nothing else.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

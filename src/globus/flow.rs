@@ -1,6 +1,42 @@
 //! Flow managers: one value is one login, from the authorize URL to the exchange of the code.
 //!
 //! The exchange takes the value, so nothing of a login can be used twice, and any number of logins can be under way.
+//!
+//! ```
+//! use globus_portal::globus::{
+//!     auth::{ConfidentialAppAuthClient, TokenError},
+//!     environment::Environment,
+//!     flow::{AuthorizeParameters, FlowManager as _, random_verifier},
+//!     http::HttpClient,
+//!     scopes,
+//! };
+//!
+//! # use globus_portal::{clock::Clock, sandbox::{self, Sandbox}, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! // `environment` is `Environment::from_env()?`, or here, a sandbox.
+//! let http = HttpClient::from_env()?;
+//! # let http = HttpClient::new(Default::default(), true)?;
+//! let client = ConfidentialAppAuthClient::new(environment.auth, http, Clock::system(), client_id, &client_secret);
+//! let flow = client.oauth2_start_flow("http://localhost:5000/login", ["openid", scopes::transfer::ALL])?;
+//! let flow = flow.with_verifier(random_verifier())?;
+//! let url = flow.get_authorize_url(&AuthorizeParameters::default());
+//! assert!(url.as_str().starts_with(client.authorize_endpoint().as_str()));
+//!
+//! // The browser goes there and comes back with `state` and `code`. `state` must be that of the flow. A code that Globus
+//! // has not given is refused.
+//! let code = AuthorizationCode::new("made up");
+//! let refused = flow.exchange_code_for_tokens(code).await;
+//! assert!(matches!(refused, Err(TokenError::InvalidGrant(_))));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A whole login, by an app without a secret, is in `examples/native_app.rs`.
 
 use std::fmt::Display;
 
@@ -208,7 +244,7 @@ impl FlowManager for AuthorizationCodeFlowManager {
             ("redirect_uri", &*self.redirect_uri),
         ];
         form.extend(self.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose_secret())));
-        self.auth_client.token_once(&form).await
+        self.auth_client.oauth2_token(&form).await
     }
 }
 
@@ -327,6 +363,6 @@ impl FlowManager for NativeAppFlowManager {
             ("code_verifier", self.verifier.expose_secret()),
             ("redirect_uri", &*self.redirect_uri),
         ];
-        self.auth_client.token_once(&form).await
+        self.auth_client.oauth2_token(&form).await
     }
 }

@@ -7,6 +7,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub use reqwest::Certificate;
 use reqwest::{
     Method, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
@@ -102,6 +103,19 @@ impl HttpClient {
     /// # Errors
     /// When no TLS configuration can be made, for example because the machine has no certificates of authorities.
     pub fn new(limits: Limits, direct: bool) -> Result<Self, reqwest::Error> {
+        Self::with_authorities(limits, direct, None)
+    }
+
+    /// The same, and servers are believed to be who they are by the word of these authorities alone, instead of those of
+    /// the machine.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_authorities(
+        limits: Limits,
+        direct: bool,
+        authorities: Option<Vec<Certificate>>,
+    ) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, JSON);
         headers.insert("x-globus-client-info", HeaderValue::from_static(CLIENT_INFO));
@@ -113,6 +127,9 @@ impl HttpClient {
             .connect_timeout(limits.timeout.min(Duration::from_secs(5)));
         if direct {
             builder = builder.no_proxy();
+        }
+        if let Some(authorities) = authorities {
+            builder = builder.tls_certs_only(authorities);
         }
         Ok(Self { client: builder.build()?, limits, pause: Arc::new(RealPause) })
     }
@@ -132,19 +149,19 @@ impl HttpClient {
     /// Makes a call: tries again what may pass, renews the authorization once when the service no longer accepts it, and
     /// stops at the deadline. Gives the last answer, whatever its status.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, CallError> {
-        let deadline = Instant::now() + self.limits.deadline;
+        let deadline = after(self.limits.deadline);
         let mut renewed = false;
         let mut tries = 0;
         loop {
             let authorization = call.authorizer.authorization(deadline).await?;
             let result = self.attempt(call, authorization.as_ref(), deadline).await;
             let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
-            if refused && !renewed && call.authorizer.forget(authorization.as_ref()).await {
+            if refused && !renewed && call.authorizer.forget(authorization.as_ref(), deadline).await {
                 renewed = true;
                 continue;
             }
             let Some(pause) = self.pause_before_retry(call, &result, tries) else { return result };
-            if tries >= self.limits.max_retries || Instant::now() + pause >= deadline {
+            if tries >= self.limits.max_retries || left(deadline) <= pause {
                 return result;
             }
             self.pause.sleep(pause).await;
@@ -158,9 +175,8 @@ impl HttpClient {
         authorization: Option<&HeaderValue>,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
-        let left = deadline.saturating_duration_since(Instant::now());
         let mut request = self.client.request(call.method.clone(), call.url.clone());
-        request = request.timeout(self.limits.timeout.min(left));
+        request = request.timeout(self.limits.timeout.min(left(deadline)));
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -204,6 +220,17 @@ impl HttpClient {
             },
         }
     }
+}
+
+/// Some time from now. Where that is further than the clock goes, so far that nobody waits for it.
+fn after(duration: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(duration.min(YEARS)).unwrap_or(now)
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 /// One call: what to send, and with whose authorization.

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::provider::{JwkSet, Provider, ProviderError};
-use crate::secret::{AccessToken, IdToken, equal};
+use super::provider::{Discovery, JwkSet, Provider, ProviderError};
+use crate::{
+    clock::Clock,
+    secret::{AccessToken, IdToken, equal},
+};
 
 /// How far the clocks of Globus and of this machine may differ.
 pub const LEEWAY: Duration = Duration::seconds(60);
@@ -80,27 +83,54 @@ pub enum IdTokenError {
     /// A claim is missing, of another type, or not what it has to be.
     #[error("the claim {0} is not what it has to be")]
     Claim(&'static str),
+    /// There is none to verify.
+    #[error("there is no id_token: was the scope openid asked for?")]
+    Missing,
     /// The provider's documents could not be had.
     #[error(transparent)]
     Provider(#[from] ProviderError),
 }
 
 /// What an id_token must fit to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Expected<'a> {
-    /// The nonce of this login.
-    pub nonce: &'a str,
-    /// The access token that came with it, for `at_hash`.
-    pub access_token: &'a AccessToken,
-    /// The time now.
-    pub now: OffsetDateTime,
+    /// The nonce of this login. Where none was sent, an id_token with one belongs to another login and is refused.
+    pub nonce: Option<&'a str>,
+    /// The access token that came with it; without one, `at_hash` is not looked at.
+    pub access_token: Option<&'a AccessToken>,
 }
 
 /// Verifies id_tokens that Globus Auth made for one app.
 #[derive(Debug)]
 pub struct IdTokenVerifier {
-    provider: Arc<Provider>,
+    documents: Documents,
     client_id: String,
+    clock: Clock,
+}
+
+/// Where the discovery document and the key set come from.
+#[derive(Debug)]
+enum Documents {
+    /// Asked for, and asked for again when a key is missing.
+    Provider(Arc<Provider>),
+    /// As they were given, for good.
+    Given(Arc<Discovery>, Arc<JwkSet>),
+}
+
+impl Documents {
+    async fn discovery(&self) -> Result<Arc<Discovery>, ProviderError> {
+        match self {
+            Self::Provider(provider) => provider.discovery().await,
+            Self::Given(discovery, _) => Ok(discovery.clone()),
+        }
+    }
+
+    async fn keys(&self, again: bool) -> Result<Arc<JwkSet>, ProviderError> {
+        match self {
+            Self::Provider(provider) => provider.keys(again).await,
+            Self::Given(_, keys) => Ok(keys.clone()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -128,13 +158,21 @@ struct Checked {
 }
 
 impl IdTokenVerifier {
-    /// A verifier for the app `client_id`, with the documents of `provider`.
+    /// A verifier for the app `client_id`, with the documents and the clock of `provider`.
     #[must_use]
     pub fn new(provider: Arc<Provider>, client_id: String) -> Self {
-        Self { provider, client_id }
+        let clock = provider.clock().clone();
+        Self { documents: Documents::Provider(provider), client_id, clock }
     }
 
-    /// Verifies an id_token and gives its claims.
+    /// A verifier for the app `client_id` with documents that the caller has: it makes no call, and it knows no key that is
+    /// made later.
+    #[must_use]
+    pub fn from_documents(openid_configuration: Discovery, jwk: JwkSet, client_id: String, clock: Clock) -> Self {
+        Self { documents: Documents::Given(Arc::new(openid_configuration), Arc::new(jwk)), client_id, clock }
+    }
+
+    /// Verifies an id_token and gives its claims (OpenID Connect Core section 3.1.3.7).
     ///
     /// # Errors
     /// [`IdTokenError`].
@@ -142,8 +180,8 @@ impl IdTokenVerifier {
         let parts = Parts::of(token.expose_secret())?;
         self.check_signature(&parts).await?;
         let checked: Checked = decode(parts.claims)?;
-        let issuer = self.provider.discovery().await?.issuer.clone();
-        check_claims(&checked, &issuer, &self.client_id, expected)?;
+        let issuer = self.documents.discovery().await?.issuer.clone();
+        check_claims(&checked, &issuer, &self.client_id, expected, self.clock.now())?;
         decode(parts.claims)
     }
 
@@ -157,10 +195,10 @@ impl IdTokenVerifier {
             return Err(IdTokenError::Algorithm);
         }
         let kid = header.kid.as_deref();
-        if parts.signed_by_one_of(&*self.provider.keys(false).await?, kid) {
+        if parts.signed_by_one_of(&*self.documents.keys(false).await?, kid) {
             return Ok(());
         }
-        let keys = self.provider.keys(true).await?;
+        let keys = self.documents.keys(true).await?;
         if parts.signed_by_one_of(&keys, kid) { Ok(()) } else { Err(IdTokenError::Signature) }
     }
 }
@@ -224,7 +262,13 @@ fn decode<T: DeserializeOwned>(part: &str) -> Result<T, IdTokenError> {
     serde_json::from_slice(&bytes).map_err(|_| IdTokenError::Form)
 }
 
-fn check_claims(claims: &Checked, issuer: &str, client_id: &str, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+fn check_claims(
+    claims: &Checked,
+    issuer: &str,
+    client_id: &str,
+    expected: &Expected<'_>,
+    now: OffsetDateTime,
+) -> Result<(), IdTokenError> {
     let ensure = |holds: bool, claim: &'static str| if holds { Ok(()) } else { Err(IdTokenError::Claim(claim)) };
     // Section 3.1.3.7, steps 2 to 5.
     ensure(text(claims.iss.as_ref()) == Some(issuer), "iss")?;
@@ -233,16 +277,15 @@ fn check_claims(claims: &Checked, issuer: &str, client_id: &str, expected: &Expe
     ensure(claims.azp.is_none() || text(claims.azp.as_ref()) == Some(client_id), "azp")?;
     ensure(audiences.len() == 1 || claims.azp.is_some(), "azp")?;
     // Steps 9 and 10.
-    let now = expected.now.unix_timestamp();
+    let now = now.unix_timestamp();
     let leeway = LEEWAY.whole_seconds();
     ensure(seconds(claims.exp.as_ref()).is_some_and(|exp| now < exp.saturating_add(leeway)), "exp")?;
     ensure(seconds(claims.iat.as_ref()).is_some_and(|iat| iat <= now + leeway), "iat")?;
     ensure(claims.nbf.is_none() || seconds(claims.nbf.as_ref()).is_some_and(|nbf| nbf <= now + leeway), "nbf")?;
     // Step 11.
-    let nonce = text(claims.nonce.as_ref()).unwrap_or_default();
-    ensure(equal(nonce.as_bytes(), expected.nonce.as_bytes()), "nonce")?;
+    ensure(nonce_holds(claims.nonce.as_ref(), expected.nonce), "nonce")?;
     // Section 3.1.3.6.
-    ensure(claims.at_hash.is_none() || at_hash_holds(claims.at_hash.as_ref(), expected.access_token), "at_hash")?;
+    ensure(at_hash_holds(claims.at_hash.as_ref(), expected.access_token), "at_hash")?;
     // Section 2.
     let subject = text(claims.sub.as_ref()).unwrap_or_default();
     ensure(!subject.is_empty() && subject.len() <= MAX_SUBJECT && subject.bytes().all(|b| b.is_ascii_graphic()), "sub")
@@ -265,8 +308,17 @@ fn seconds(value: Option<&Value>) -> Option<i64> {
     value.and_then(Value::as_i64).filter(|seconds| (0..1 << 53).contains(seconds))
 }
 
-fn at_hash_holds(at_hash: Option<&Value>, access_token: &AccessToken) -> bool {
+fn nonce_holds(given: Option<&Value>, sent: Option<&str>) -> bool {
+    match (given, sent) {
+        (None, None) => true,
+        (Some(given), Some(sent)) => given.as_str().is_some_and(|given| equal(given.as_bytes(), sent.as_bytes())),
+        _ => false,
+    }
+}
+
+fn at_hash_holds(at_hash: Option<&Value>, access_token: Option<&AccessToken>) -> bool {
+    let (Some(at_hash), Some(access_token)) = (at_hash, access_token) else { return true };
     let hash = digest::digest(&digest::SHA512, access_token.expose_secret().as_bytes());
     let left_half = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..32]);
-    text(at_hash).is_some_and(|given| equal(given.as_bytes(), left_half.as_bytes()))
+    at_hash.as_str().is_some_and(|given| equal(given.as_bytes(), left_half.as_bytes()))
 }

@@ -125,6 +125,10 @@ impl Provider {
         Self { service: client.public_service(), clock, discovery: Mutex::default(), keys: Mutex::default() }
     }
 
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The discovery document.
     ///
     /// # Errors

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use super::error::CallError;
+use super::{
+    error::CallError,
+    id_token::{Expected, IdTokenClaims, IdTokenError, IdTokenVerifier},
+};
 use crate::secret::{AccessToken, IdToken, RefreshToken};
 
 /// The token of one resource server.
@@ -88,6 +91,21 @@ impl TokenResponse {
     #[must_use]
     pub fn id_token(&self) -> Option<&IdToken> {
         self.id_token.as_ref()
+    }
+
+    /// Verifies the id_token and gives its claims. `nonce` is the one that the login was begun with, if it was begun with
+    /// one.
+    ///
+    /// # Errors
+    /// [`IdTokenError`]; [`IdTokenError::Missing`] when `openid` was not granted.
+    pub async fn decode_id_token(
+        &self,
+        verifier: &IdTokenVerifier,
+        nonce: Option<&str>,
+    ) -> Result<IdTokenClaims, IdTokenError> {
+        let id_token = self.id_token.as_ref().ok_or(IdTokenError::Missing)?;
+        let expected = Expected { nonce, access_token: Some(&self.access_token) };
+        verifier.verify(id_token, &expected).await
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
     globus::{
         auth::UsageError,
         flow::{AuthorizationCodeFlowManager, AuthorizeParameters, FlowManager as _},
-        id_token::Expected,
         tokens::TokenResponse,
     },
     secret::AuthorizationCode,
@@ -207,11 +206,8 @@ async fn complete(
 }
 
 async fn verify(app: &AppState, response: &TokenResponse, nonce: &str) -> Result<UserSession, GlobusError> {
-    let id_token = response.id_token().ok_or(GlobusError::NoIdToken)?;
-    let now = app.clock.now();
-    let expected = Expected { nonce, access_token: response.access_token(), now };
-    let claims = app.id_tokens.verify(id_token, &expected).await?;
-    Ok(UserSession { claims, began: now })
+    let claims = response.decode_id_token(&app.id_tokens, Some(nonce)).await?;
+    Ok(UserSession { claims, began: app.clock.now() })
 }
 
 /// Begins a session under a new id. Whatever session this browser had before, of the same person or of another, ends

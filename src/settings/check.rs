@@ -9,7 +9,7 @@ use std::{
 use config::ValueKind;
 use ipnet::IpNet;
 use time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     LogFormat, Problem, Problems, Settings, Sources, StoreKind,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     globus::{
-        environment::{Environment, with_slash},
+        environment::{Environment, is_loopback as is_loopback_url, service_url},
         scopes,
     },
     secret::{ClientSecret, SecretKey, random_text},
@@ -177,15 +177,6 @@ fn without_default_port(server_name: &str, scheme: &str) -> String {
 /// Whether a host (with or without a port) is this machine and nothing else.
 fn is_loopback(server_name: &str) -> bool {
     Url::parse(&format!("http://{server_name}/")).is_ok_and(|url| is_loopback_url(&url))
-}
-
-fn is_loopback_url(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 fn root(text: &str) -> Result<String, String> {
@@ -356,15 +347,6 @@ fn environment(reader: &mut Reader) -> Environment {
         auth: auth.unwrap_or(base.auth),
         transfer: transfer.unwrap_or(base.transfer),
         groups: groups.unwrap_or(base.groups),
-    }
-}
-
-fn service_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| "expected a URL, as in https://auth.globus.org/".to_owned())?;
-    match url.scheme() {
-        "https" => Ok(with_slash(url)),
-        "http" if is_loopback_url(&url) => Ok(with_slash(url)),
-        _ => Err("expected https; http is for loopback addresses only".to_owned()),
     }
 }
 

@@ -6,6 +6,7 @@ mod portal;
 mod process;
 mod programs;
 pub mod provider;
+mod scripted;
 pub mod steps;
 
 pub use self::{
@@ -15,6 +16,7 @@ pub use self::{
     process::{Process, globus_portal, portal_at, start_sandbox, until},
     programs::{Running, find_program, fixture, free_port, needs, skip_without},
     provider::Provider,
+    scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

@@ -60,7 +60,7 @@ pub async fn is_active(portal: &Portal, token: &AccessToken) -> bool {
     let authorizer = AccessTokenAuthorizer::new(token.clone());
     let transfer = TransferClient::new(base, portal.app.http.clone(), authorizer);
     let search = EndpointSearch { filter_scope: Some("my-endpoints"), limit: 1, ..EndpointSearch::default() };
-    portal.app.auth.introspect_token(token.expose_secret()).await.unwrap().active
+    portal.app.auth.oauth2_token_introspect(token.expose_secret(), &[]).await.unwrap().active
         || transfer.endpoint_search(&search).await.is_ok()
 }
 

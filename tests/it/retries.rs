@@ -1,0 +1,360 @@
+//! What is tried again, after which pauses, and what never is: held against the Python SDK, and where it differs, why.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use globus_portal::{
+    clock::Clock,
+    globus::{
+        auth::{AuthClient, ConfidentialAppAuthClient, TokenError},
+        authorizer::{AccessTokenAuthorizer, Authorizer, RenewingAuthorizer},
+        error::CallError,
+        flow::FlowManager as _,
+        http::{HttpClient, Limits},
+        transfer::TransferClient,
+    },
+    secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken},
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::net::{TcpSocket, TcpStream};
+use url::Url;
+
+use crate::harness::{NotedPause, Scripted, Seen, Step, fixture, loopback_client};
+
+const CLIENT_ID: &str = "6f0a8e0c-1111-4222-8333-444455556666";
+const BASIC: &str = "Basic NmYwYThlMGMtMTExMS00MjIyLTgzMzMtNDQ0NDU1NTU2NjY2OnM=";
+
+fn start_of_time() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap()
+}
+
+/// A server, and clients of it whose pauses are noted.
+struct Bench {
+    server: Scripted,
+    pause: Arc<NotedPause>,
+    limits: Limits,
+}
+
+impl Bench {
+    async fn with(limits: Limits, steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { server: Scripted::start(steps).await, pause: Arc::default(), limits }
+    }
+
+    async fn start(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::with(Limits::default(), steps).await
+    }
+
+    fn http(&self) -> HttpClient {
+        loopback_client(self.limits).with_pause(self.pause.clone())
+    }
+
+    fn app(&self) -> ConfidentialAppAuthClient {
+        app(&self.server.base, self.http())
+    }
+
+    /// A client of Transfer whose token is renewed with a refresh token.
+    fn renewing(&self) -> TransferClient {
+        let old = Some((AccessToken::new("OLD"), start_of_time() + time::Duration::HOUR));
+        let clock = Clock::manual(start_of_time());
+        let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), old, clock);
+        TransferClient::new(self.server.base.clone(), self.http(), authorizer)
+    }
+
+    fn fixed(&self) -> TransferClient {
+        TransferClient::new(self.server.base.clone(), self.http(), old_token())
+    }
+
+    fn requests(&self) -> Vec<(String, Option<String>)> {
+        self.server.seen().into_iter().map(|Seen { method, authorization, .. }| (method, authorization)).collect()
+    }
+}
+
+fn app(base: &Url, http: HttpClient) -> ConfidentialAppAuthClient {
+    let clock = Clock::manual(start_of_time());
+    ConfidentialAppAuthClient::new(base.clone(), http, clock, CLIENT_ID.to_owned(), &ClientSecret::new("s"))
+}
+
+fn old_token() -> Authorizer {
+    AccessTokenAuthorizer::new(AccessToken::new("OLD")).into()
+}
+
+fn endpoint() -> Step {
+    Step::answer(200, json!({"id": "e", "ok": 1}))
+}
+
+fn new_token() -> Value {
+    json!({
+        "access_token": "NEW", "scope": "s", "resource_server": "transfer.api.globus.org", "expires_in": 172_800,
+        "token_type": "Bearer", "refresh_token": "NEWR", "other_tokens": [],
+    })
+}
+
+fn trouble(status: u16) -> Step {
+    Step::answer(status, json!({"code": "X", "message": "m"}))
+}
+
+/// What came of a call, in the words of the vectors. They name the class of an error by its service too.
+fn outcome<T>(result: Result<T, CallError>) -> String {
+    match result {
+        Ok(_) => "HTTP 200".to_owned(),
+        Err(CallError::Api(error)) => format!("APIError {}", error.status),
+        Err(error) if error.is_network() => "network error".to_owned(),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+fn expected_outcome(case: &Value) -> String {
+    let result = case["result"].as_str().unwrap();
+    match result.split_once("APIError") {
+        Some((_, status)) => format!("APIError{status}"),
+        None if result.starts_with("Globus") => "network error".to_owned(),
+        None => result.to_owned(),
+    }
+}
+
+fn step(answer: &Value) -> Step {
+    match answer.as_str() {
+        Some("conn") => return Step::Cut,
+        Some("timeout") => return Step::Hold,
+        Some(other) => panic!("{other}"),
+        None => {}
+    }
+    let mut body = answer["body"].clone();
+    if body["ok"] == 1 {
+        body["id"] = "e".into(); // So that it is the document of an endpoint,
+        body["sub"] = "s".into(); // of a person,
+        body["active"] = true.into(); // and of a token.
+    }
+    let mut step = Step::answer(u16::try_from(answer["status"].as_u64().unwrap()).unwrap(), body);
+    for (name, value) in answer["headers"].as_object().unwrap() {
+        step = step.with(name, value.as_str().unwrap());
+    }
+    step
+}
+
+/// The case with what is deliberately different here; each difference has a test of its own below.
+fn with_differences(mut case: Value) -> Value {
+    let get = |token: &str| json!({"method": "GET", "authorization": format!("Bearer {token}")});
+    let name = case["name"].as_str().unwrap().to_owned();
+    match name.as_str() {
+        "401_refresh" | "401_refresh_then_401" | "401_refresh_token_refused" => case["sleeps"] = json!([]),
+        "retry_after_negative" => case["sleeps"] = json!([0.5]),
+        "redirect_status_is_success" => case["result"] = "TransferAPIError 304".into(),
+        "500_then_401_refresh" => {
+            let renewal = json!({"method": "POST", "authorization": BASIC});
+            case["requests_sent"] = json!([get("OLD"), get("OLD"), renewal, get("NEW")]);
+            case["result"] = "HTTP 200".into();
+            case["answers_left"] = 0.into();
+        }
+        _ => {}
+    }
+    // A POST with a form is one of an app, which says who it is by Basic authentication.
+    if case["method"] == "POST" {
+        for request in case["requests_sent"].as_array_mut().unwrap() {
+            request["authorization"] = BASIC.into();
+        }
+    }
+    case
+}
+
+async fn call(bench: &Bench, case: &Value) -> String {
+    let (base, http) = (bench.server.base.clone(), bench.http());
+    match (case["method"].as_str().unwrap(), case["client"].as_str().unwrap(), case["authorizer"].as_str().unwrap()) {
+        ("POST", ..) => outcome(bench.app().oauth2_token_introspect("t", &[]).await),
+        // Any service but Transfer.
+        ("GET", "groups", "access") => outcome(AuthClient::new(base, http, old_token()).userinfo().await),
+        ("GET", "transfer", "access") => outcome(bench.fixed().get_endpoint("e").await),
+        ("GET", "transfer", "refresh") => outcome(bench.renewing().get_endpoint("e").await),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_tried_again_and_after_which_pauses_is_as_in_the_python_sdk() {
+    let Some(text) = fixture("retries", "vectors/retries.json") else { return };
+    let vectors: Value = serde_json::from_str(&text).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 35);
+    // Connections that cannot be made have a test of their own.
+    for case in cases.iter().filter(|case| case["name"] != "connect_timeout_all") {
+        let case = with_differences(case.clone());
+        let answers = case["answers"].as_array().unwrap();
+        let held_back = answers.iter().any(|answer| answer == "timeout");
+        let timeout = Duration::from_secs(if held_back { 1 } else { 60 });
+        let bench = Bench::with(Limits { timeout, ..Limits::default() }, answers.iter().map(step)).await;
+        let outcome = call(&bench, &case).await;
+
+        let name = &case["name"];
+        assert_eq!(outcome, expected_outcome(&case), "{name}");
+        let sent = bench.requests().into_iter();
+        let sent: Vec<Value> = sent.map(|(method, by)| json!({"method": method, "authorization": by})).collect();
+        assert_eq!(json!(sent), case["requests_sent"], "{name}");
+        let sleeps: Vec<f64> = case["sleeps"].as_array().unwrap().iter().map(|s| s.as_f64().unwrap()).collect();
+        assert_eq!(bench.pause.seconds(), sleeps, "{name}");
+        assert_eq!(
+            bench.server.steps_left(),
+            usize::try_from(case["answers_left"].as_u64().unwrap()).unwrap(),
+            "{name}"
+        );
+    }
+}
+
+/// A port whose line of waiting connections is full: another one is neither taken nor refused.
+async fn full_port() -> (Url, Vec<TcpStream>, tokio::net::TcpListener) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        waiting.push(stream);
+    }
+    (Url::parse(&format!("http://{address}/")).unwrap(), waiting, listener)
+}
+
+/// The case `connect_timeout_all`. A request that finds no connection leaves no trace: the pauses tell how many there were.
+#[tokio::test]
+async fn a_connection_that_cannot_be_made_in_time_is_tried_again() {
+    let (base, _waiting, _listener) = full_port().await;
+    let pause: Arc<NotedPause> = Arc::default();
+    let limits = Limits { timeout: Duration::from_millis(100), ..Limits::default() };
+    let http = loopback_client(limits).with_pause(pause.clone());
+    let error = TransferClient::new(base, http, old_token()).get_endpoint("e").await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout), "{error:?}");
+    assert_eq!(pause.seconds(), [0.5, 1.0, 2.0, 4.0, 8.0]);
+}
+
+/// What may come back when a request has perhaps been heeded: each would be tried again with any other request.
+fn doubtful() -> [Step; 5] {
+    [Step::Cut, Step::Hold, trouble(500), trouble(503).with("Retry-After", "1"), trouble(429)]
+}
+
+/// Difference from the Python SDK, which sends them again. A second use of a code ends all tokens of the first (RFC 6749
+/// section 4.1.2), and one of a rotated refresh token looks like theft (RFC 9700 section 4.14.2).
+#[tokio::test]
+async fn a_one_use_code_and_a_refresh_token_are_never_sent_twice() {
+    let limits = Limits { timeout: Duration::from_secs(1), ..Limits::default() };
+    for first in doubtful() {
+        let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
+        let flow = bench.app().oauth2_start_flow("http://localhost/login", ["openid"]).unwrap();
+        let result = flow.exchange_code_for_tokens(AuthorizationCode::new("c")).await;
+        assert!(matches!(result, Err(TokenError::Call(_))), "{first:?}: {result:?}");
+        assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
+
+        let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
+        let result = bench.app().oauth2_refresh_token(&RefreshToken::new("R")).await;
+        assert!(matches!(result, Err(TokenError::Call(_))), "{first:?}: {result:?}");
+        assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
+
+        let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
+        drop(bench.app().oauth2_token(&[("code", "c"), ("grant_type", "authorization_code")]).await);
+        assert_eq!(bench.server.seen().len(), 1, "{first:?}");
+
+        // A grant that spends nothing is tried again.
+        let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
+        bench.app().oauth2_client_credentials_tokens("s").await.unwrap();
+        assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (2, 1), "{first:?}");
+    }
+}
+
+/// Difference from the Python SDK, which crashes when it has to sleep for less than no time.
+#[tokio::test]
+async fn a_negative_retry_after_is_harmless() {
+    let bench = Bench::start([trouble(429).with("Retry-After", "-5"), endpoint()]).await;
+    bench.fixed().get_endpoint("e").await.unwrap();
+    assert_eq!(bench.pause.seconds(), [0.5]);
+}
+
+#[tokio::test]
+async fn a_retry_after_that_is_no_number_or_a_huge_one_is_harmless() {
+    for (value, pause) in [("soon", 0.5), ("1.5", 0.5), ("", 0.5), ("99999999999999999999", 0.5), ("9999999999", 10.0)]
+    {
+        let bench = Bench::start([trouble(503).with("Retry-After", value), endpoint()]).await;
+        bench.fixed().get_endpoint("e").await.unwrap();
+        assert_eq!(bench.pause.seconds(), [pause], "{value}");
+    }
+}
+
+/// Difference from the Python SDK, which looks at the first answer only: a token that expires during a retry is lost there.
+#[tokio::test]
+async fn a_401_after_a_500_still_renews() {
+    let bench = Bench::start([trouble(500), trouble(401), Step::answer(200, new_token()), endpoint()]).await;
+    bench.renewing().get_endpoint("e").await.unwrap();
+    let sent = bench.requests();
+    let by: Vec<_> = sent.iter().map(|(_, authorization)| authorization.as_deref().unwrap()).collect();
+    assert_eq!(by, ["Bearer OLD", "Bearer OLD", BASIC, "Bearer NEW"]);
+    // And a trouble after the renewal is tried again with the new token.
+    let bench = Bench::start([trouble(401), Step::answer(200, new_token()), trouble(500), endpoint()]).await;
+    bench.renewing().get_endpoint("e").await.unwrap();
+    assert_eq!(bench.requests().last().unwrap().1.as_deref(), Some("Bearer NEW"));
+    assert_eq!(bench.pause.seconds(), [0.5]);
+}
+
+/// Difference from the Python SDK, which first sleeps: nothing has to pass before a new token is good.
+#[tokio::test]
+async fn a_renewal_after_a_401_is_made_at_once_and_once() {
+    let bench = Bench::start([trouble(401), Step::answer(200, new_token()), trouble(401), endpoint()]).await;
+    assert_eq!(outcome(bench.renewing().get_endpoint("e").await), "APIError 401");
+    assert_eq!((bench.server.steps_left(), bench.pause.seconds()), (1, vec![]));
+    // Also where nothing else would be tried again.
+    let limits = Limits { max_retries: 0, ..Limits::default() };
+    let bench = Bench::with(limits, [trouble(401), Step::answer(200, new_token()), endpoint()]).await;
+    bench.renewing().get_endpoint("e").await.unwrap();
+}
+
+/// Difference from the Python SDK, which has no such bound: its call can last for six minutes.
+#[tokio::test]
+async fn a_pause_that_would_pass_the_deadline_is_not_begun() {
+    let limits = Limits { deadline: Duration::from_secs(60), max_sleep: Duration::from_secs(100), ..Limits::default() };
+    let late = trouble(503).with("Retry-After", "61");
+    let bench = Bench::with(limits, [trouble(500), late, endpoint()]).await;
+    assert_eq!(outcome(bench.fixed().get_endpoint("e").await), "APIError 503");
+    assert_eq!((bench.pause.seconds(), bench.server.steps_left()), (vec![0.5], 1));
+}
+
+/// The server would keep the caller waiting for a minute a try, and the caller has a fraction of a second.
+#[tokio::test]
+async fn the_callers_deadline_bounds_the_whole() {
+    let long = Duration::from_secs(60);
+    let limits = Limits { timeout: long, deadline: Duration::from_millis(300), ..Limits::default() };
+    let bench = Bench::with(limits, std::iter::repeat_n(Step::Hold, 9)).await;
+    let begun = Instant::now();
+    assert!(matches!(bench.fixed().get_endpoint("e").await, Err(CallError::Timeout)));
+    assert!(bench.server.seen().len() <= 1 && bench.pause.seconds().is_empty());
+
+    // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
+    let patient = loopback_client(Limits { deadline: long, ..limits });
+    let clock = Clock::manual(start_of_time());
+    let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.base, patient), "s", None, clock);
+    let transfer = TransferClient::new(bench.server.base.clone(), bench.http(), authorizer);
+    for _ in 0..2 {
+        // The second caller waits for the renewal that the first one began.
+        assert!(matches!(transfer.get_endpoint("e").await, Err(CallError::Timeout)));
+    }
+    let renewals = bench.server.seen().iter().filter(|seen| seen.path == "/v2/oauth2/token").count();
+    assert!(renewals <= 1, "{renewals}");
+    assert!(begun.elapsed() < long / 2, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn no_limit_is_no_limit() {
+    let limits = Limits { timeout: Duration::MAX, deadline: Duration::MAX, ..Limits::default() };
+    let bench = Bench::with(limits, [trouble(500), endpoint()]).await;
+    bench.fixed().get_endpoint("e").await.unwrap();
+}
+
+/// Difference from the Python SDK, which calls a 3xx a success (and follows one that says where to). Credentials must not go
+/// where a redirect points (RFC 9700 section 4.12).
+#[tokio::test]
+async fn a_redirect_is_an_error_and_is_not_followed() {
+    for status in [301, 302, 303, 304, 307, 308] {
+        let elsewhere = Scripted::start([endpoint()]).await;
+        let away = Step::answer(status, "").with("Location", elsewhere.base.as_str());
+        let bench = Bench::start([away, endpoint()]).await;
+        assert_eq!(outcome(bench.fixed().get_endpoint("e").await), format!("APIError {status}"));
+        assert_eq!((elsewhere.seen().len(), bench.server.seen().len()), (0, 1));
+    }
+}

@@ -1,0 +1,193 @@
+//! Token responses, read from the wire as the Python SDK reads them.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, response::IntoResponse as _};
+use globus_portal::{
+    clock::Clock,
+    globus::{
+        auth::{ConfidentialAppAuthClient, TokenError},
+        error::CallError,
+        http::Limits,
+        tokens::{DependentTokenResponse, Token, TokenResponse},
+    },
+    secret::{AccessToken, ClientSecret},
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use url::Url;
+
+use crate::harness::{
+    Provider, fixture, loopback_client,
+    provider::{CLIENT_ID, CLIENT_SECRET},
+};
+
+const NOW: i64 = 1_700_000_000;
+
+fn client(provider: &Provider) -> ConfidentialAppAuthClient {
+    let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+    let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
+    let http = loopback_client(Limits::default());
+    ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
+}
+
+/// Asks a token endpoint that answers with this document.
+async fn received(document: &Value) -> Result<TokenResponse, TokenError> {
+    let provider = Provider::start().await;
+    let document = document.clone();
+    provider.on_token(move |_| Json(document.clone()).into_response());
+    client(&provider).oauth2_token(&[("grant_type", "of the test's own")]).await
+}
+
+async fn received_dependent(document: &Value) -> Result<DependentTokenResponse, TokenError> {
+    let provider = Provider::start().await;
+    let document = document.clone();
+    provider.on_token(move |_| Json(document.clone()).into_response());
+    client(&provider).oauth2_get_dependent_tokens(&AccessToken::new("theirs"), false, None).await
+}
+
+/// A token in the form of the vectors, but for `token_type`.
+fn entry(token: &Token) -> Value {
+    json!({
+        "scope": token.scopes.join(" "),
+        "access_token": token.access_token.expose_secret(),
+        "refresh_token": token.refresh_token.as_ref().map(|token| token.expose_secret()),
+        "expires_at_seconds": token.expires_at.unix_timestamp(),
+        "resource_server": token.resource_server,
+    })
+}
+
+fn expected_entries(case: &Value) -> BTreeMap<String, Value> {
+    let entries = case["by_resource_server"].as_object().unwrap().iter();
+    let without_type = |(server, entry): (&String, &Value)| {
+        let mut entry = entry.clone();
+        entry.as_object_mut().unwrap().remove("token_type");
+        (server.clone(), entry)
+    };
+    entries.map(without_type).collect()
+}
+
+/// Compares what a response gives with what the Python SDK gives.
+fn compare<'a>(
+    case: &Value,
+    tokens: &[Token],
+    by_server: impl Fn(&str) -> Option<&'a Token>,
+    by_scopes: impl Fn(&str) -> Option<&'a Token>,
+) {
+    let name = &case["name"];
+    let expected = expected_entries(case);
+    let entries: BTreeMap<_, _> = tokens.iter().map(|token| (token.resource_server.clone(), entry(token))).collect();
+    assert_eq!(entries, expected, "{name}");
+    assert_eq!(tokens.len(), expected.len(), "{name}");
+    for (server, expected) in &expected {
+        assert_eq!(entry(by_server(server).unwrap()), *expected, "{name}");
+    }
+    for look_up in case["by_scopes"].as_array().unwrap() {
+        let found = by_scopes(look_up["key"].as_str().unwrap()).map(|token| token.access_token.expose_secret());
+        assert_eq!(found, look_up["access_token"].as_str(), "{name}: {look_up}");
+    }
+}
+
+/// The document with `token_type` where the vector leaves it out: it is optional for the Python SDK alone.
+fn with_token_type(document: &Value) -> Value {
+    let mut document = document.clone();
+    if let Some(members) = document.as_object_mut() {
+        members.entry("token_type").or_insert_with(|| "Bearer".into());
+    }
+    document
+}
+
+#[tokio::test]
+async fn every_token_response_is_read_as_the_python_sdk_reads_it() {
+    let Some(text) = fixture("token responses", "vectors/token_responses.json") else { return };
+    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    for case in &cases {
+        assert_eq!(case["now"], NOW);
+        let document = with_token_type(&case["response"]);
+        if document.is_array() {
+            let response = received_dependent(&document).await.unwrap();
+            compare(case, response.tokens(), |s| response.by_resource_server(s), |s| response.by_scopes(s));
+        } else if let Some(error) = case["error"].as_str() {
+            let refused = received(&document).await.unwrap_err();
+            assert!(matches!(refused, TokenError::Call(CallError::Malformed { .. })), "{error}: {refused:?}");
+        } else {
+            let response = received(&document).await.unwrap();
+            compare(case, response.tokens(), |s| response.by_resource_server(s), |s| response.by_scopes(s));
+            assert_eq!(response.id_token().map(|token| token.expose_secret()), document["id_token"].as_str());
+        }
+    }
+    assert_eq!(cases.len(), 10);
+}
+
+/// Difference from the Python SDK, which takes a token of any type or of none and sends it as Bearer. A client must not
+/// use a token of a type that it does not know (RFC 6749 section 7.1), and the type is required (section 5.1).
+#[tokio::test]
+async fn a_token_must_be_of_the_type_bearer_in_any_case_of_its_letters() {
+    let good = json!({
+        "access_token": "SENTINEL", "scope": "s", "resource_server": "r", "expires_in": 60, "token_type": "Bearer",
+        "other_tokens": [],
+    });
+    for kind in ["Bearer", "bearer", "BEARER"] {
+        let mut document = good.clone();
+        document["token_type"] = kind.into();
+        assert!(received(&document).await.is_ok(), "{kind}");
+    }
+    for kind in [json!("mac"), json!("DPoP"), json!(""), json!(null), json!(7)] {
+        let mut document = good.clone();
+        document["token_type"] = kind.clone();
+        let refused = received(&document).await.unwrap_err();
+        assert!(matches!(refused, TokenError::Call(CallError::Malformed { .. })), "{kind}: {refused:?}");
+        assert!(!refused.to_string().contains("SENTINEL"));
+    }
+    let mut document = good.clone();
+    document.as_object_mut().unwrap().remove("token_type");
+    assert!(received(&document).await.is_err());
+    let mut document = good.clone();
+    document["other_tokens"] = json!([{"access_token": "A", "scope": "t", "resource_server": "u", "expires_in": 60}]);
+    assert!(received(&document).await.is_err(), "each token of a response has its type");
+    assert!(received_dependent(&json!([good])).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_globus_sends_is_read() {
+    let files = [
+        ("token_authorization_code.json", 1, false),
+        ("token_authorization_code_openid.json", 1, true),
+        ("token_authorization_code_full.json", 2, true),
+        ("token_client_credentials.json", 1, false),
+        ("token_client_credentials_openid.json", 1, true),
+        ("token_refresh.json", 1, false),
+    ];
+    for (file, tokens, has_id_token) in files {
+        let Some(text) = fixture("token documents", file) else { return };
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let response = received(&document).await.unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!((response.tokens().len(), response.id_token().is_some()), (tokens, has_id_token), "{file}");
+        let top = &response.tokens()[0];
+        assert_eq!(top.resource_server, document["resource_server"].as_str().unwrap(), "{file}");
+        assert_eq!(top.expires_at.unix_timestamp(), NOW + document["expires_in"].as_i64().unwrap(), "{file}");
+        assert_eq!(top.refresh_token.is_some(), document["refresh_token"].is_string(), "{file}");
+    }
+    for (file, refresh) in [("token_dependent.json", false), ("token_dependent_refresh.json", true)] {
+        let Some(text) = fixture("token documents", file) else { return };
+        let response = received_dependent(&serde_json::from_str(&text).unwrap()).await.unwrap();
+        let token = response.by_resource_server("groups.api.globus.org").unwrap();
+        assert_eq!(token.refresh_token.is_some(), refresh, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_response_prints_no_token() {
+    let document = json!({
+        "access_token": "SENTINEL-a", "refresh_token": "SENTINEL-r", "scope": "s", "resource_server": "r",
+        "expires_in": 60, "token_type": "Bearer", "id_token": "SENTINEL-i", "other_tokens": [],
+    });
+    let response = received(&document).await.unwrap();
+    let dependent = received_dependent(&json!([document])).await.unwrap();
+    assert!(!format!("{response:?} {dependent:?}").contains("SENTINEL"));
+    // Nor does an error that was made of one.
+    let mut broken = document.clone();
+    broken["expires_in"] = "SENTINEL".into();
+    let error = received(&broken).await.unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("SENTINEL"));
+}
