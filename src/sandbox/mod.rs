@@ -1,4 +1,4 @@
-//! The sandbox: a stand-in for Globus Auth and Globus Transfer, on loopback.
+//! The sandbox: a stand-in for Globus Auth, Transfer and Groups, on loopback.
 //!
 //! It serves the first run of a portal without any registration, and the tests. It follows the public documentation of
 //! Globus and the standards (RFC 6749 OAuth 2.0, RFC 7636 PKCE, RFC 7009 revocation, RFC 7662 introspection, OpenID Connect
@@ -17,6 +17,7 @@
 //! | `auth` | discovery, keys, revoke, introspect, userinfo |
 //! | `identities` | the Identities API |
 //! | `transfer` | endpoint search, single endpoints |
+//! | `groups`, `group_book` | Groups, and the groups that exist |
 //! | `web` | the front page, logout, consents, auth-code, static files |
 //! | `people`, `collections` | who there is and what they own |
 //! | `client` | the registered apps and how they authenticate |
@@ -50,6 +51,8 @@ mod authorize;
 mod claims;
 mod client;
 mod collections;
+mod group_book;
+mod groups;
 mod identities;
 mod keys;
 mod pages;
@@ -203,6 +206,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v2/web/logout", "sign out of the sandbox"),
     ("GET, POST", "/v2/web/consents", "see and rescind consents"),
     ("GET", "/v2/web/auth-code", "the code of apps without a web server"),
+    ("GET", "/v2/groups/my_groups", "Groups: where the person is a member"),
+    ("GET", "/v2/groups/{id}", "Groups: one group"),
     ("GET", "/v0.10/endpoint_search", "Transfer: find endpoints"),
     ("GET", "/v0.10/endpoint/{id}", "Transfer: one endpoint"),
 ];
@@ -225,6 +230,8 @@ fn router(app: AppState) -> Router {
         .route("/v2/web/consents", get(web::consents).post(web::rescind))
         .route("/v2/web/logout", get(web::logout))
         .route("/v2/web/auth-code", get(web::auth_code))
+        .route("/v2/groups/my_groups", get(groups::my_groups))
+        .route("/v2/groups/{id}", get(groups::group))
         .route("/v0.10/endpoint_search", get(transfer::endpoint_search))
         .route("/v0.10/endpoint/{id}", get(transfer::endpoint))
         .route("/v0.10/{*rest}", any(transfer::unknown))
