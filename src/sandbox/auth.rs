@@ -13,7 +13,7 @@ use super::people::Identity;
 use super::reply::{self, AuthError};
 use super::scopes::AUTH;
 use super::store::{BrowserSession, Store, Token, now};
-use super::{App, AppState, claims, random};
+use super::{App, AppState, claims, policies, random};
 
 /// `GET /.well-known/openid-configuration`: as short as the real one, without introspection, logout or PKCE members.
 pub(super) async fn discovery(State(app): State<AppState>) -> Response {
@@ -79,7 +79,7 @@ pub(super) async fn introspect(
     let store = app.store();
     let token = store.access_tokens.get(text, now()).filter(|token| may_introspect(client, token));
     let document = match token {
-        Some(token) => active_document(&app, &store, token, &form.list("include")),
+        Some(token) => active_document(&app, &store, token, &form),
         None => json!({"active": false}),
     };
     Ok(reply::json(StatusCode::OK, &document))
@@ -90,7 +90,8 @@ fn may_introspect(client: Client, token: &Token) -> bool {
     token.resource_server == client.id() || token.resource_server == AUTH && token.grant.client == client
 }
 
-fn active_document(app: &App, store: &Store, token: &Token, include: &[String]) -> Value {
+/// What a live token says, with what `include` asks for, and an evaluation for each of `authentication_policies`.
+fn active_document(app: &App, store: &Store, token: &Token, form: &Params) -> Value {
     let person = &token.grant.person;
     let mut document = Map::new();
     let facts = [
@@ -110,14 +111,19 @@ fn active_document(app: &App, store: &Store, token: &Token, include: &[String]) 
         ("dependent_tokens_cache_id", json!(cache_id(token))),
     ];
     document.extend(facts.map(|(name, value)| (name.to_owned(), value)));
-    for name in include {
+    for name in form.list("include") {
         let value = match name.as_str() {
             "identity_set" | "identities_set" => person.identities().map(|identity| json!(identity.id)).collect(),
             "identity_set_detail" => person.identities().map(|identity| identity_detail(store, identity)).collect(),
             "session_info" => session_info(token),
             _ => continue,
         };
-        document.insert(name.clone(), value);
+        document.insert(name, value);
+    }
+    let asked = form.list("authentication_policies");
+    if !asked.is_empty() {
+        let evaluations = policies::evaluations(token.grant.session.as_ref(), token.grant.client, &asked);
+        document.insert("policy_evaluations".into(), evaluations.into());
     }
     document.into()
 }
@@ -165,7 +171,12 @@ fn authentications(session: &BrowserSession, client: Client) -> Map<String, Valu
         .iter()
         .filter(|authentication| authentication.client == client)
         .map(|authentication| {
-            let facts = json!({"idp": authentication.provider, "auth_time": authentication.time});
+            let mut facts = json!({"idp": authentication.provider, "auth_time": authentication.time});
+            if authentication.mfa {
+                // RFC 8176 for `amr`, the REFEDS MFA profile for `acr`.
+                facts["acr"] = json!("https://refeds.org/profile/mfa");
+                facts["amr"] = json!(["mfa", "otp", "pwd"]);
+            }
             (authentication.identity.clone(), facts)
         })
         .collect()

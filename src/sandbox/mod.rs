@@ -15,16 +15,17 @@
 //! | `sign_in` | the pages after it: who are you, do you allow this, and the way back to the app |
 //! | `token` | `POST /v2/oauth2/token` and its four grants |
 //! | `auth` | discovery, keys, revoke, introspect, userinfo |
-//! | `identities` | the Identities API |
+//! | `identities`, `consents` | the Identities API: identities, providers, consents |
 //! | `transfer` | endpoint search, single endpoints |
 //! | `groups`, `group_book` | Groups, and the groups that exist |
 //! | `web` | the front page, logout, consents, auth-code, static files |
 //! | `people`, `collections` | who there is and what they own |
 //! | `client` | the registered apps and how they authenticate |
 //! | `scopes` | scope strings, and the scopes that exist |
+//! | `policies` | authentication policies |
 //! | `claims`, `keys` | what an `id_token` says, and its signature |
 //! | `store`, `shelf` | sessions, consents, codes and tokens: in memory, bounded |
-//! | `params`, `reply`, `pages`, `random` | parameters in; documents, redirects and pages out; random values |
+//! | `params`, `reply`, `pages`, `random`, `moment` | parameters in; documents, redirects and pages out; random values, dates |
 //!
 //! # Signing in without a browser
 //!
@@ -51,13 +52,16 @@ mod authorize;
 mod claims;
 mod client;
 mod collections;
+mod consents;
 mod group_book;
 mod groups;
 mod identities;
 mod keys;
+mod moment;
 mod pages;
 mod params;
 mod people;
+mod policies;
 mod random;
 mod reply;
 mod scopes;
@@ -203,6 +207,9 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v2/oauth2/token/introspect", "look at a token"),
     ("GET, POST", "/v2/oauth2/userinfo", "who a token speaks for"),
     ("GET", "/v2/api/identities", "identities by username or id"),
+    ("GET", "/v2/api/identity_providers", "identity providers by domain or id"),
+    ("GET", "/v2/api/identities/{id}/consents", "what a person lets apps do, as a document"),
+    ("GET", "/v2/web/identities", "see linked identities"),
     ("GET", "/v2/web/logout", "sign out of the sandbox"),
     ("GET, POST", "/v2/web/consents", "see and rescind consents"),
     ("GET", "/v2/web/auth-code", "the code of apps without a web server"),
@@ -225,6 +232,9 @@ fn router(app: AppState) -> Router {
         .route("/v2/oauth2/token/introspect", post(auth::introspect))
         .route("/v2/oauth2/userinfo", get(auth::userinfo).post(auth::userinfo))
         .route("/v2/api/identities", get(identities::identities))
+        .route("/v2/api/identity_providers", get(identities::identity_providers))
+        .route("/v2/api/identities/{id}/consents", get(consents::of_identity))
+        .route("/v2/web/identities", get(web::linked_identities))
         .route("/v2/web/choose", get(sign_in::choose_again).post(sign_in::choose))
         .route("/v2/web/consent", get(sign_in::consent).post(sign_in::decide))
         .route("/v2/web/consents", get(web::consents).post(web::rescind))

@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::client::Client;
-use super::people::Person;
+use super::people::{Identity, Person};
 use super::scopes::{self, Scope};
 use super::store::{Consent, Pending, now};
 use super::{App, CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, ROUTES, random};
@@ -89,6 +89,8 @@ pub(super) struct ChoosePage {
     message: Option<String>,
     needs: Vec<String>,
     people: Vec<PersonCard>,
+    /// The page to see afterwards when no request waits.
+    next: &'static str,
 }
 
 impl ChoosePage {
@@ -99,11 +101,13 @@ impl ChoosePage {
             message: pending.message.clone(),
             needs: needs(pending),
             people: people(app),
+            next: "",
         }
     }
 
-    pub(super) fn for_consents(app: &App) -> Self {
-        Self { request: None, client_name: String::new(), message: None, needs: vec![], people: people(app) }
+    /// For somebody who comes to see `consents` or `identities`.
+    pub(super) fn for_page(app: &App, next: &'static str) -> Self {
+        Self { request: None, client_name: String::new(), message: None, needs: vec![], people: people(app), next }
     }
 }
 
@@ -258,6 +262,32 @@ impl ConsentsPage {
             consents: consents.iter().map(card).collect(),
             link,
         }
+    }
+}
+
+/// The linked identities of a person.
+#[derive(Template)]
+#[template(path = "sandbox/identities.html")]
+pub(super) struct IdentitiesPage {
+    person_name: String,
+    identities: Vec<IdentityCard>,
+    link: Option<BackLink>,
+}
+
+struct IdentityCard {
+    username: String,
+    id: String,
+    provider: &'static str,
+}
+
+impl IdentitiesPage {
+    pub(super) fn new(person: &Person, link: Option<BackLink>) -> Self {
+        let card = |identity: &Identity| IdentityCard {
+            username: identity.username.clone(),
+            id: identity.id.clone(),
+            provider: identity.provider.name,
+        };
+        Self { person_name: person.shown_name().to_owned(), identities: person.identities().map(card).collect(), link }
     }
 }
 

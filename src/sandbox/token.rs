@@ -62,6 +62,7 @@ async fn authorization_code(app: &App, client: Client, form: &Params) -> Result<
         let redeemed = redeem(&mut store, client, code, form)?;
         // Under the same lock, so that a replay that comes now finds the tokens it has to end.
         let tokens = issue(app, &mut store, &redeemed.grant, redeemed.state.as_deref());
+        store.note_use_of_consent(&redeemed.grant.person, client);
         (redeemed, tokens)
     };
     answer(app, &redeemed.grant, tokens, redeemed.nonce).await
@@ -227,6 +228,7 @@ fn refresh_token(app: &App, client: Client, form: &Params) -> Result<Response, A
         .map(|token| (token.grant.clone(), token.resource_server.clone(), token.scopes.clone()))
         .ok_or(AuthError::oauth("invalid_grant"))?;
     store.refresh_tokens.prolong(text, now() + REFRESH_LIFE);
+    store.note_use_of_consent(&grant.person, client);
     let mut first = access_token(&mut store, &grant, &server, &scopes, TOKEN_LIFE);
     first.refresh_token = Some(text.to_owned());
     let answer = TokenAnswer { first, other_tokens: vec![], id_token: None };
