@@ -16,10 +16,14 @@
 //! | `token` | `POST /v2/oauth2/token` and its four grants |
 //! | `auth` | discovery, keys, revoke, introspect, userinfo |
 //! | `identities`, `consents` | the Identities API: identities, providers, consents |
-//! | `transfer` | endpoint search, single endpoints |
+//! | `transfer` | Transfer: endpoint search, single endpoints |
+//! | `operations`, `disk` | Transfer: `ls`, `stat`, `mkdir`, `rename`, and the files |
+//! | `submit`, `task_routes`, `tasks` | Transfer: handing in tasks, looking after them, and how they run |
+//! | `access`, `listing` | Transfer: who may do what, and its errors; filters, orders and pages |
+//! | `troubles` | Transfer: collections that fail in one way each |
 //! | `groups`, `group_book` | Groups, and the groups that exist |
 //! | `web` | the front page, logout, consents, auth-code, static files |
-//! | `people`, `collections` | who there is and what they own |
+//! | `people`, `collections`, `belongings` | who there is, what collections are, who owns which |
 //! | `client` | the registered apps and how they authenticate |
 //! | `scopes` | scope strings, and the scopes that exist |
 //! | `policies` | authentication policies |
@@ -47,17 +51,22 @@
 //! `0009-0004-7312-5580@scholar-id.example`, `priya@coastal.example` and `quirk@hostile.example`. The front page says what
 //! each is good for.
 
+mod access;
 mod auth;
 mod authorize;
+mod belongings;
 mod claims;
 mod client;
 mod collections;
 mod consents;
+mod disk;
 mod group_book;
 mod groups;
 mod identities;
 mod keys;
+mod listing;
 mod moment;
+mod operations;
 mod pages;
 mod params;
 mod people;
@@ -68,8 +77,12 @@ mod scopes;
 mod shelf;
 mod sign_in;
 mod store;
+mod submit;
+mod task_routes;
+mod tasks;
 mod token;
 mod transfer;
+mod troubles;
 mod web;
 
 use std::io;
@@ -84,7 +97,8 @@ use tokio::net::TcpListener;
 use collections::Catalogue;
 use keys::ComingKey;
 use people::People;
-use store::Store;
+use store::{Store, now_millis};
+use tasks::TransferState;
 
 /// The client id of the registered confidential app, "Sandbox App".
 pub const CLIENT_ID: &str = "4d8f1a52-7c3e-4b09-9f61-2ac05e7d8b34";
@@ -175,6 +189,7 @@ struct App {
     catalogue: Catalogue,
     key: ComingKey,
     store: Mutex<Store>,
+    transfer: Mutex<TransferState>,
 }
 
 impl App {
@@ -188,7 +203,15 @@ impl App {
             people,
             key: ComingKey::begin(),
             store: Mutex::new(Store::new()),
+            transfer: Mutex::default(),
         }
+    }
+
+    /// Files and tasks, brought up to this moment. Nobody who holds this may take the store.
+    fn transfer(&self) -> MutexGuard<'_, TransferState> {
+        let mut state = self.transfer.lock().unwrap_or_else(PoisonError::into_inner);
+        state.advance(&self.catalogue, now_millis());
+        state
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -217,6 +240,18 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v2/groups/{id}", "Groups: one group"),
     ("GET", "/v0.10/endpoint_search", "Transfer: find endpoints"),
     ("GET", "/v0.10/endpoint/{id}", "Transfer: one endpoint"),
+    ("GET", "/v0.10/operation/endpoint/{id}/ls", "Transfer: what is in a folder"),
+    ("GET", "/v0.10/operation/endpoint/{id}/stat", "Transfer: one file or folder"),
+    ("POST", "/v0.10/operation/endpoint/{id}/mkdir", "Transfer: make a folder"),
+    ("POST", "/v0.10/operation/endpoint/{id}/rename", "Transfer: rename a file or folder"),
+    ("GET", "/v0.10/submission_id", "Transfer: an id for handing in a task"),
+    ("POST", "/v0.10/transfer", "Transfer: hand in a transfer; it takes 2 s"),
+    ("POST", "/v0.10/delete", "Transfer: hand in a deletion; it takes 1 s"),
+    ("GET", "/v0.10/task_list", "Transfer: the person's tasks"),
+    ("GET", "/v0.10/task/{id}", "Transfer: one task"),
+    ("POST", "/v0.10/task/{id}/cancel", "Transfer: end a task"),
+    ("GET", "/v0.10/task/{id}/event_list", "Transfer: what happened to a task"),
+    ("GET", "/v0.10/bookmark_list", "Transfer: the person's bookmarks"),
 ];
 
 fn router(app: AppState) -> Router {
@@ -244,6 +279,18 @@ fn router(app: AppState) -> Router {
         .route("/v2/groups/{id}", get(groups::group))
         .route("/v0.10/endpoint_search", get(transfer::endpoint_search))
         .route("/v0.10/endpoint/{id}", get(transfer::endpoint))
+        .route("/v0.10/operation/endpoint/{id}/ls", get(operations::ls))
+        .route("/v0.10/operation/endpoint/{id}/stat", get(operations::stat))
+        .route("/v0.10/operation/endpoint/{id}/mkdir", post(operations::mkdir))
+        .route("/v0.10/operation/endpoint/{id}/rename", post(operations::rename))
+        .route("/v0.10/submission_id", get(submit::submission_id))
+        .route("/v0.10/transfer", post(submit::transfer))
+        .route("/v0.10/delete", post(submit::delete))
+        .route("/v0.10/task_list", get(task_routes::task_list))
+        .route("/v0.10/task/{id}", get(task_routes::task))
+        .route("/v0.10/task/{id}/cancel", post(task_routes::cancel))
+        .route("/v0.10/task/{id}/event_list", get(task_routes::event_list))
+        .route("/v0.10/bookmark_list", get(task_routes::bookmark_list))
         .route("/v0.10/{*rest}", any(transfer::unknown))
         .fallback(web::unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

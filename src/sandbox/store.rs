@@ -10,14 +10,19 @@ use super::random;
 use super::scopes::{self, Scope};
 use super::shelf::Shelf;
 
-/// Seconds since 1970: the one place where the sandbox looks at a clock.
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    now_millis() / 1000
+}
+
+/// Milliseconds since 1970: the one place where the sandbox looks at a clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the sandbox shares no clock with the portal, as the real Globus does not"
 )]
-pub(super) fn now() -> i64 {
+pub(super) fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 const MINUTE: i64 = 60;
