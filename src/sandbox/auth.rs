@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::client::{self, Client};
+use super::keys::{self, ComingKey};
 use super::params::Params;
 use super::people::Identity;
 use super::reply::{self, AuthError};
@@ -38,9 +39,16 @@ pub(super) async fn discovery(State(app): State<AppState>) -> Response {
 }
 
 /// `GET /jwk.json`
-pub(super) async fn keys(State(app): State<AppState>) -> Result<Response, AuthError> {
-    let key = app.key.ready().await?;
-    Ok(reply::json(StatusCode::OK, &key.jwks()))
+pub(super) async fn key_set(State(app): State<AppState>) -> Result<Response, AuthError> {
+    let faults = app.faults().keys();
+    let mut keys = Vec::new();
+    if !faults.rotated || faults.overlap {
+        keys.push(app.key.ready().await?);
+    }
+    if faults.rotated {
+        keys.push(ComingKey::second().ready().await?);
+    }
+    Ok(reply::json(StatusCode::OK, &keys::jwks(&keys, !faults.without_kid)))
 }
 
 /// `POST /v2/oauth2/token/revoke`: the same answer for a token that was good and for one that never was.
@@ -50,6 +58,7 @@ pub(super) async fn revoke(
     body: Bytes,
 ) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
+    app.seen().note("revoke", form.pairs());
     let client = client::authenticated(&headers, &form)?;
     let token = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     end_token(&mut app.store(), client, token);
@@ -74,6 +83,7 @@ pub(super) async fn introspect(
     body: Bytes,
 ) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
+    app.seen().note("introspect", form.pairs());
     let client = client::confidential(&headers, &form)?;
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let store = app.store();

@@ -151,7 +151,7 @@ impl Tree {
             ("README.txt", 1_204),
             (".hidden-settings", 310),
             ("file with spaces & umlauts äöü.txt", 77),
-            ("<b>not markup</b>.txt", 12),
+            ("<img src=x onerror=alert(1)>.txt", 12),
             ("data/frames.h5", 2_147_483_648),
             ("data/notes.txt", 2_048),
             ("data/raw/run-1.dat", 734_003_200),

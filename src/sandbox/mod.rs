@@ -27,7 +27,9 @@
 //! | `client` | the registered apps and how they authenticate |
 //! | `scopes` | scope strings, and the scopes that exist |
 //! | `policies` | authentication policies |
-//! | `claims`, `keys` | what an `id_token` says, and its signature |
+//! | `id_token`, `claims`, `keys` | what an `id_token` says, and its signature |
+//! | `control`, `faults`, `seen` | the controls for tests: faults, what was seen, tasks that end at once |
+//! | `wire` | connections that can be cut |
 //! | `store`, `shelf` | sessions, consents, codes and tokens: in memory, bounded |
 //! | `params`, `reply`, `pages`, `random`, `moment` | parameters in; documents, redirects and pages out; random values, dates |
 //!
@@ -59,9 +61,12 @@ mod claims;
 mod client;
 mod collections;
 mod consents;
+mod control;
 mod disk;
+mod faults;
 mod group_book;
 mod groups;
+mod id_token;
 mod identities;
 mod keys;
 mod listing;
@@ -74,6 +79,7 @@ mod policies;
 mod random;
 mod reply;
 mod scopes;
+mod seen;
 mod shelf;
 mod sign_in;
 mod store;
@@ -84,21 +90,25 @@ mod token;
 mod transfer;
 mod troubles;
 mod web;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 
 use collections::Catalogue;
+use faults::Faults;
 use keys::ComingKey;
 use people::People;
+use seen::Seen;
 use store::{Store, now_millis};
 use tasks::TransferState;
+use wire::{CuttableListener, Shears};
 
 /// The client id of the registered confidential app, "Sandbox App".
 pub const CLIENT_ID: &str = "4d8f1a52-7c3e-4b09-9f61-2ac05e7d8b34";
@@ -174,7 +184,8 @@ impl Sandbox {
     /// What the operating system says to the listening socket.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         tracing::info!(base_url = self.app.base_url, "sandbox: listening");
-        axum::serve(self.listener, router(self.app)).with_graceful_shutdown(shutdown).await
+        let service = router(self.app).into_make_service_with_connect_info::<Shears>();
+        axum::serve(CuttableListener(self.listener), service).with_graceful_shutdown(shutdown).await
     }
 }
 
@@ -190,6 +201,8 @@ struct App {
     key: ComingKey,
     store: Mutex<Store>,
     transfer: Mutex<TransferState>,
+    faults: Mutex<Faults>,
+    seen: Mutex<Seen>,
 }
 
 impl App {
@@ -204,14 +217,25 @@ impl App {
             key: ComingKey::begin(),
             store: Mutex::new(Store::new()),
             transfer: Mutex::default(),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
-    /// Files and tasks, brought up to this moment. Nobody who holds this may take the store.
+    /// Files and tasks, brought up to this moment. Nobody who holds this may take the store: locks are taken in the order
+    /// store, transfer, faults, seen.
     fn transfer(&self) -> MutexGuard<'_, TransferState> {
         let mut state = self.transfer.lock().unwrap_or_else(PoisonError::into_inner);
         state.advance(&self.catalogue, now_millis());
         state
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -232,6 +256,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v2/api/identities", "identities by username or id"),
     ("GET", "/v2/api/identity_providers", "identity providers by domain or id"),
     ("GET", "/v2/api/identities/{id}/consents", "what a person lets apps do, as a document"),
+    ("GET, POST", "/v2/web/choose", "who are you"),
+    ("GET, POST", "/v2/web/consent", "do you allow this"),
     ("GET", "/v2/web/identities", "see linked identities"),
     ("GET", "/v2/web/logout", "sign out of the sandbox"),
     ("GET, POST", "/v2/web/consents", "see and rescind consents"),
@@ -252,6 +278,9 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v0.10/task/{id}/cancel", "Transfer: end a task"),
     ("GET", "/v0.10/task/{id}/event_list", "Transfer: what happened to a task"),
     ("GET", "/v0.10/bookmark_list", "Transfer: the person's bookmarks"),
+    ("GET, POST, DELETE", "/sandbox/faults", "see, switch on and clear faults"),
+    ("GET, DELETE", "/sandbox/seen", "calls by route, and parameters of the latest authorize, logout, token, revoke and introspect requests"),
+    ("POST", "/sandbox/tasks/finish", "let tasks end at once"),
 ];
 
 fn router(app: AppState) -> Router {
@@ -260,7 +289,7 @@ fn router(app: AppState) -> Router {
         .route("/static/sandbox.css", get(web::stylesheet))
         .route("/static/sandbox.svg", get(web::icon))
         .route("/.well-known/openid-configuration", get(auth::discovery))
-        .route("/jwk.json", get(auth::keys))
+        .route("/jwk.json", get(auth::key_set))
         .route("/v2/oauth2/authorize", get(authorize::authorize))
         .route("/v2/oauth2/token", post(token::token))
         .route("/v2/oauth2/token/revoke", post(auth::revoke))
@@ -291,8 +320,12 @@ fn router(app: AppState) -> Router {
         .route("/v0.10/task/{id}/cancel", post(task_routes::cancel))
         .route("/v0.10/task/{id}/event_list", get(task_routes::event_list))
         .route("/v0.10/bookmark_list", get(task_routes::bookmark_list))
+        .route("/sandbox/faults", get(control::faults).post(control::switch_on).delete(control::clear_faults))
+        .route("/sandbox/seen", get(control::seen).delete(control::clear_seen))
+        .route("/sandbox/tasks/finish", post(control::finish_tasks))
         .route("/v0.10/{*rest}", any(transfer::unknown))
         .fallback(web::unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(app.clone(), control::on_the_way))
         .with_state(app)
 }

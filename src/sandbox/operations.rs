@@ -154,7 +154,7 @@ fn document(name: &str, entry: &Entry) -> Map<String, Value> {
         ("group", json!("research")),
         ("last_modified", json!(when)),
         ("link_group", json!(linked.then_some("research"))),
-        ("link_last_modified", json!(linked.then_some(when.clone()))),
+        ("link_last_modified", json!(linked.then_some(when))),
         ("link_size", json!(entry.link.map(str::len))),
         ("link_target", json!(entry.link)),
         ("link_user", json!(linked.then_some("researcher"))),

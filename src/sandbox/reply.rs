@@ -163,6 +163,23 @@ fn unauthorized(status: u16, code: &str, detail: &str) -> Value {
     })
 }
 
+/// An error document of Globus Auth for a status that it gives of itself.
+pub(super) fn auth_document(status: StatusCode) -> Value {
+    let words = status.canonical_reason().unwrap_or("Unknown");
+    let code = words.to_uppercase().replace(' ', "_");
+    json!({
+        "errors": [{
+            "status": status.as_str(),
+            "id": random::uuid(),
+            "code": code,
+            "detail": format!("{words}, as asked for"),
+            "title": words,
+        }],
+        "error_description": words,
+        "error": code.to_lowercase(),
+    })
+}
+
 fn consent_required(scopes: &[String]) -> Value {
     let text = "User must approve your client using scopes. See 'unapproved_scopes'.";
     json!({

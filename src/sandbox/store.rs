@@ -156,6 +156,8 @@ pub(super) struct Store {
     pub(super) codes: Shelf<Code>,
     pub(super) access_tokens: Shelf<Token>,
     pub(super) refresh_tokens: Shelf<Token>,
+    /// Refresh tokens that were rotated; who comes with one of them again may be a thief.
+    pub(super) spent_refresh_tokens: Shelf<Arc<Grant>>,
     /// At most one for each person and client, so it needs no other bound.
     consents: Vec<Consent>,
     last_authentications: HashMap<String, i64>,
@@ -170,6 +172,7 @@ impl Store {
             codes: Shelf::with_room_for(5_000),
             access_tokens: Shelf::with_room_for(20_000),
             refresh_tokens: Shelf::with_room_for(20_000),
+            spent_refresh_tokens: Shelf::with_room_for(5_000),
             consents: Vec::new(),
             last_authentications: HashMap::new(),
             provisioned: VecDeque::new(),
@@ -256,6 +259,15 @@ impl Store {
         self.access_tokens.keep_only(|token| other(&token.grant));
         self.refresh_tokens.keep_only(|token| other(&token.grant));
         true
+    }
+
+    /// Ends a login whose refresh token was rotated and came again (RFC 9700, section 4.14.2).
+    pub(super) fn punish_reuse(&mut self, refresh_token: &str, client: Client) {
+        let spent = self.spent_refresh_tokens.get(refresh_token, now()).filter(|grant| grant.client == client);
+        if let Some(id) = spent.map(|grant| grant.id.clone()) {
+            tracing::warn!("sandbox: a rotated refresh token came again, its login is ended");
+            self.end_grant(&id);
+        }
     }
 
     /// Ends everything that one login gave.
