@@ -17,7 +17,8 @@ use super::{App, AppState, moment, random};
 /// The client id of Globus Transfer itself, which holds the consents to collections.
 const TRANSFER_CLIENT: &str = "2fbdda78-a599-4cb5-ac3d-1fbcfbc6a754";
 
-/// `GET /v2/api/identities/{id}/consents`: those that begin at the app that asks; with `all`, those of every app.
+/// `GET /v2/api/identities/{id}/consents`: those that begin at the app that asks; with `all`, those of every app, which needs
+/// the scope `view_consents`.
 pub(super) async fn of_identity(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -28,12 +29,14 @@ pub(super) async fn of_identity(
     let store = app.store();
     let token = bearer_token(&store, &headers)?;
     let person = &token.grant.person;
-    if !token.has_scope(VIEW_CONSENTS) || !person.identities().any(|identity| identity.id == id) {
+    let every = params.is_true("all");
+    let own = person.identities().any(|identity| identity.id == id);
+    if !own || every && !token.has_scope(VIEW_CONSENTS) {
         return Err(AuthError::Forbidden);
     }
     let mut entries = Vec::new();
     for consent in store.consents_of(person) {
-        if params.is_true("all") || consent.client == token.grant.client {
+        if every || consent.client == token.grant.client {
             add_entries(&app, &consent, consent.client.id(), &consent.scopes, &[], &mut entries);
         }
     }

@@ -155,7 +155,7 @@ async fn consents_are_a_tree_and_go_when_they_are_rescinded() {
     let visit = Visit::start().await;
     let collection = "542f1a4c-1145-4604-b926-dd8c9916ae01";
     let data_access = format!("https://auth.globus.org/scopes/{collection}/data_access");
-    let scope = format!("openid {VIEW_CONSENTS} {TRANSFER}[*{data_access}]");
+    let scope = format!("openid {TRANSFER}[*{data_access}]");
     let answer = visit.log_in(MIRA, &request(&scope, &[("access_type", "offline")])).await;
     let token = token_of(&answer, "auth.globus.org");
     let mira = "f8907a41-b87f-4770-b2b4-cabdd1f151d5";
@@ -174,12 +174,14 @@ async fn consents_are_a_tree_and_go_when_they_are_rescinded() {
     }
     let other = visit.bearer("/v2/api/identities/87c4309c-3bb8-4ada-8ad9-d8657eed2d2f/consents", token).await;
     assert_eq!(other.status(), StatusCode::FORBIDDEN);
+    assert_eq!(visit.bearer(&format!("{path}?all=true"), token).await.status(), StatusCode::FORBIDDEN);
 
     let page = visit.get("/v2/web/consents").await.text().await.unwrap();
     visit.submit("/v2/web/consents", &[("consent", &hidden(&page, "consent"))]).await;
     assert_eq!(visit.bearer(&path, token).await.status(), StatusCode::UNAUTHORIZED);
     let answer = visit.log_in(MIRA, &request(VIEW_CONSENTS, &[])).await;
-    let document: Value = visit.bearer(&path, token_of(&answer, "auth.globus.org")).await.json().await.unwrap();
+    let all = visit.bearer(&format!("{path}?all=true"), token_of(&answer, "auth.globus.org")).await;
+    let document: Value = all.json().await.unwrap();
     assert_eq!(document["consents"].as_array().unwrap().len(), 1);
 }
 

@@ -163,7 +163,7 @@ pub fn request<'a>(scope: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str,
 
 pub fn hidden(page: &str, name: &str) -> String {
     let start = format!("name=\"{name}\" value=\"");
-    let rest = page.split_once(&start).expect("the field is there").1;
+    let rest = page.split_once(&start).unwrap().1;
     rest.split_once('"').unwrap().0.to_owned()
 }
 
