@@ -234,7 +234,7 @@ impl Tree {
     }
 
     fn put(&mut self, path: &str, entry: Entry) -> Result<(), Refusal> {
-        if self.0.len() >= MAX_ENTRIES && !self.0.contains_key(path) {
+        if path.len() > MAX_PATH || self.0.len() >= MAX_ENTRIES && !self.0.contains_key(path) {
             return Err(Refusal::Full);
         }
         self.0.insert(path.to_owned(), entry);
@@ -248,6 +248,11 @@ impl Tree {
             return Err(Refusal::IsAFolder);
         }
         self.check_new(new)?;
+        // Paths must not grow with every renaming.
+        let longest = self.below(&inside(old)).map(|(path, _)| path.len()).max().unwrap_or(old.len());
+        if new.len() + longest - old.len() > MAX_PATH {
+            return Err(Refusal::Full);
+        }
         for (path, entry) in self.cut(old) {
             self.0.insert(format!("{new}{}", &path[old.len()..]), entry);
         }

@@ -52,6 +52,13 @@
 //! `mira@northfield.example`, `jonas@ridgeline.example`, `amara@globusid.org`,
 //! `0009-0004-7312-5580@scholar-id.example`, `priya@coastal.example` and `quirk@hostile.example`. The front page says what
 //! each is good for.
+//!
+//! # Trouble on purpose
+//!
+//! Collections `7e57ab1e-0000-4000-8000-0000000000NN` fail in one way each, for everybody; `troubles` and the front page
+//! list them. Everything else that can go wrong is switched on and off, in any language, by `POST`, `GET` and `DELETE` of
+//! `/sandbox/faults`; `faults` has the list. `GET /sandbox/seen` tells which calls came, and `POST /sandbox/tasks/finish` ends
+//! tasks at once. Each sandbox has faults and a memory of its own, so tests that start one each do not meet.
 
 mod access;
 mod auth;
