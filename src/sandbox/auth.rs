@@ -8,12 +8,13 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::client::{self, Client};
+use super::keys::{self, ComingKey};
 use super::params::Params;
 use super::people::Identity;
 use super::reply::{self, AuthError};
 use super::scopes::AUTH;
 use super::store::{BrowserSession, Store, Token, now};
-use super::{App, AppState, claims, random};
+use super::{App, AppState, claims, policies, random};
 
 /// `GET /.well-known/openid-configuration`: as short as the real one, without introspection, logout or PKCE members.
 pub(super) async fn discovery(State(app): State<AppState>) -> Response {
@@ -38,9 +39,16 @@ pub(super) async fn discovery(State(app): State<AppState>) -> Response {
 }
 
 /// `GET /jwk.json`
-pub(super) async fn keys(State(app): State<AppState>) -> Result<Response, AuthError> {
-    let key = app.key.ready().await?;
-    Ok(reply::json(StatusCode::OK, &key.jwks()))
+pub(super) async fn key_set(State(app): State<AppState>) -> Result<Response, AuthError> {
+    let faults = app.faults().keys();
+    let mut keys = Vec::new();
+    if !faults.rotated || faults.overlap {
+        keys.push(app.key.ready().await?);
+    }
+    if faults.rotated {
+        keys.push(ComingKey::second().ready().await?);
+    }
+    Ok(reply::json(StatusCode::OK, &keys::jwks(&keys, !faults.without_kid)))
 }
 
 /// `POST /v2/oauth2/token/revoke`: the same answer for a token that was good and for one that never was.
@@ -50,6 +58,7 @@ pub(super) async fn revoke(
     body: Bytes,
 ) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
+    app.seen().note("revoke", form.pairs());
     let client = client::authenticated(&headers, &form)?;
     let token = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     end_token(&mut app.store(), client, token);
@@ -74,12 +83,13 @@ pub(super) async fn introspect(
     body: Bytes,
 ) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
+    app.seen().note("introspect", form.pairs());
     let client = client::confidential(&headers, &form)?;
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let store = app.store();
     let token = store.access_tokens.get(text, now()).filter(|token| may_introspect(client, token));
     let document = match token {
-        Some(token) => active_document(&app, &store, token, &form.list("include")),
+        Some(token) => active_document(&app, &store, token, &form),
         None => json!({"active": false}),
     };
     Ok(reply::json(StatusCode::OK, &document))
@@ -90,7 +100,8 @@ fn may_introspect(client: Client, token: &Token) -> bool {
     token.resource_server == client.id() || token.resource_server == AUTH && token.grant.client == client
 }
 
-fn active_document(app: &App, store: &Store, token: &Token, include: &[String]) -> Value {
+/// What a live token says, with what `include` asks for, and an evaluation for each of `authentication_policies`.
+fn active_document(app: &App, store: &Store, token: &Token, form: &Params) -> Value {
     let person = &token.grant.person;
     let mut document = Map::new();
     let facts = [
@@ -110,14 +121,19 @@ fn active_document(app: &App, store: &Store, token: &Token, include: &[String]) 
         ("dependent_tokens_cache_id", json!(cache_id(token))),
     ];
     document.extend(facts.map(|(name, value)| (name.to_owned(), value)));
-    for name in include {
+    for name in form.list("include") {
         let value = match name.as_str() {
             "identity_set" | "identities_set" => person.identities().map(|identity| json!(identity.id)).collect(),
             "identity_set_detail" => person.identities().map(|identity| identity_detail(store, identity)).collect(),
             "session_info" => session_info(token),
             _ => continue,
         };
-        document.insert(name.clone(), value);
+        document.insert(name, value);
+    }
+    let asked = form.list("authentication_policies");
+    if !asked.is_empty() {
+        let evaluations = policies::evaluations(token.grant.session.as_ref(), token.grant.client, &asked);
+        document.insert("policy_evaluations".into(), evaluations.into());
     }
     document.into()
 }
@@ -165,7 +181,12 @@ fn authentications(session: &BrowserSession, client: Client) -> Map<String, Valu
         .iter()
         .filter(|authentication| authentication.client == client)
         .map(|authentication| {
-            let facts = json!({"idp": authentication.provider, "auth_time": authentication.time});
+            let mut facts = json!({"idp": authentication.provider, "auth_time": authentication.time});
+            if authentication.mfa {
+                // RFC 8176 for `amr`, the REFEDS MFA profile for `acr`.
+                facts["acr"] = json!("https://refeds.org/profile/mfa");
+                facts["amr"] = json!(["mfa", "otp", "pwd"]);
+            }
             (authentication.identity.clone(), facts)
         })
         .collect()

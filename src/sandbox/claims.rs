@@ -57,9 +57,12 @@ pub(super) struct IdToken {
     #[serde(flatten)]
     pub(super) claims: Claims,
     pub(super) iss: String,
-    pub(super) aud: &'static str,
+    pub(super) aud: String,
     pub(super) exp: i64,
     pub(super) iat: i64,
+    /// Globus sends none; only a token that is not yet good has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nbf: Option<i64>,
     pub(super) at_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nonce: Option<String>,

@@ -9,22 +9,26 @@ use serde_json::{Value, json};
 
 use super::auth::bearer_token;
 use super::params::Params;
-use super::people::Identity;
+use super::people::{self, Identity, Provider};
 use super::reply::{self, AuthError};
 use super::scopes::VIEW_IDENTITIES;
 use super::store::Store;
 use super::{App, AppState, client};
 
-/// `GET /v2/api/identities` by `usernames` or by `ids`. Unknown ones are left out; `provision` makes nobody here.
+/// `GET /v2/api/identities` by `usernames` or by `ids`. Unknown ones are left out, unless `provision` makes them: that works
+/// for usernames of known providers.
 pub(super) async fn identities(
     State(app): State<AppState>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, AuthError> {
     let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
-    let store = app.store();
+    let mut store = app.store();
     authorize(&store, &headers)?;
-    let found = find(&app, &params)?;
+    if params.is_true("provision") {
+        provision(&app, &mut store, &params);
+    }
+    let found = find(&app, &store, &params)?;
     let documents: Vec<Value> = found.iter().map(|i| document(&store, i)).collect();
     let mut answer = json!({ "identities": documents });
     if params.list("include").iter().any(|name| name == "identity_provider") {
@@ -42,16 +46,48 @@ fn authorize(store: &Store, headers: &HeaderMap) -> Result<(), AuthError> {
     if bearer_token(store, headers)?.has_scope(VIEW_IDENTITIES) { Ok(()) } else { Err(AuthError::Forbidden) }
 }
 
-fn find<'a>(app: &'a App, params: &Params) -> Result<Vec<&'a Identity>, AuthError> {
+/// `GET /v2/api/identity_providers` by `domains` or by `ids` ("Globus Auth documentation", Get Identity Providers).
+pub(super) async fn identity_providers(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AuthError> {
+    let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
+    authorize(&app.store(), &headers)?;
+    let (domains, ids) = (params.list("domains"), params.list("ids"));
+    if domains.is_empty() == ids.is_empty() {
+        return Err(AuthError::BadRequest("Exactly one of domains and ids is required"));
+    }
+    let asked = |provider: &&Provider| {
+        domains.iter().any(|domain| domain.eq_ignore_ascii_case(provider.domain))
+            || ids.iter().any(|id| id == provider.id)
+    };
+    let documents: Vec<Value> = people::providers().filter(asked).map(provider_document).collect();
+    Ok(reply::json(StatusCode::OK, &json!({ "identity_providers": documents })))
+}
+
+/// Makes an identity for each username that nobody has.
+fn provision(app: &App, store: &mut Store, params: &Params) {
+    for username in params.list("usernames").into_iter().filter(|username| username.len() <= 200) {
+        let taken = all(app, store).any(|identity| identity.username.eq_ignore_ascii_case(&username));
+        if let Some(identity) = people::unknown_identity(&username).filter(|_| !taken) {
+            store.provision(identity);
+        }
+    }
+}
+
+fn all<'a>(app: &'a App, store: &'a Store) -> impl Iterator<Item = &'a Identity> {
+    app.people.identities().chain(store.provisioned())
+}
+
+fn find<'a>(app: &'a App, store: &'a Store, params: &Params) -> Result<Vec<&'a Identity>, AuthError> {
     let (usernames, ids) = (params.list("usernames"), params.list("ids"));
     match (usernames.is_empty(), ids.is_empty()) {
-        (false, true) if usernames.iter().all(|name| name.contains('@')) => Ok(app
-            .people
-            .identities()
+        (false, true) if usernames.iter().all(|name| name.contains('@')) => Ok(all(app, store)
             .filter(|identity| usernames.iter().any(|name| name.eq_ignore_ascii_case(&identity.username)))
             .collect()),
         (false, true) => Err(AuthError::BadRequest("Malformed username")),
-        (true, false) => Ok(app.people.identities().filter(|identity| ids.contains(&identity.id)).collect()),
+        (true, false) => Ok(all(app, store).filter(|identity| ids.contains(&identity.id)).collect()),
         _ => Err(AuthError::BadRequest("Exactly one of usernames and ids is required")),
     }
 }
@@ -72,15 +108,15 @@ fn document(store: &Store, identity: &Identity) -> Value {
 
 fn providers(identities: &[&Identity]) -> Vec<Value> {
     let each: BTreeMap<_, _> = identities.iter().map(|identity| (identity.provider.id, identity.provider)).collect();
-    each.values()
-        .map(|provider| {
-            json!({
-                "short_name": provider.short_name,
-                "id": provider.id,
-                "alternative_names": [],
-                "domains": [provider.domain],
-                "name": provider.name,
-            })
-        })
-        .collect()
+    each.values().map(|provider| provider_document(provider)).collect()
+}
+
+fn provider_document(provider: &Provider) -> Value {
+    json!({
+        "short_name": provider.short_name,
+        "id": provider.id,
+        "alternative_names": [],
+        "domains": [provider.domain],
+        "name": provider.name,
+    })
 }

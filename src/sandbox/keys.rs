@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA512};
@@ -34,7 +35,17 @@ impl ComingKey {
     /// starts hundreds of sandboxes. Their tokens still differ by issuer.
     pub(super) fn begin() -> Self {
         static KEY: OnceLock<ComingKey> = OnceLock::new();
-        KEY.get_or_init(|| {
+        Self::made_once(&KEY)
+    }
+
+    /// The key that comes after the first one. Nobody waits for it before it is asked for.
+    pub(super) fn second() -> Self {
+        static KEY: OnceLock<ComingKey> = OnceLock::new();
+        Self::made_once(&KEY)
+    }
+
+    fn made_once(key: &OnceLock<Self>) -> Self {
+        key.get_or_init(|| {
             let (sender, receiver) = watch::channel(None);
             thread::spawn(move || {
                 if let Ok(key) = SigningKey::generate() {
@@ -67,35 +78,81 @@ impl SigningKey {
         Ok(Self { pair, kid: kid.to_string() })
     }
 
-    /// The key set with this one key (RFC 7517, section 5).
-    pub(super) fn jwks(&self) -> Value {
+    /// The public key as a member of a key set (RFC 7517, section 4).
+    fn jwk(&self, with_kid: bool) -> Value {
         let public = self.pair.public_key();
         let text = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
-        json!({"keys": [{
+        let mut key = json!({
             "alg": "RS512",
             "e": text(public.exponent().big_endian_without_leading_zero()),
-            "kid": self.kid,
             "kty": "RSA",
             "n": text(public.modulus().big_endian_without_leading_zero()),
             "use": "sig",
-        }]})
+        });
+        if with_kid {
+            key["kid"] = json!(self.kid);
+        }
+        key
     }
 
     /// Signs claims as a compact JSON Web Token.
-    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, NoKey> {
-        #[derive(Serialize)]
-        struct Header<'a> {
-            typ: &'a str,
-            alg: &'a str,
-            kid: &'a str,
-        }
-        let header = Header { typ: "JWT", alg: "RS512", kid: &self.kid };
-        let input = format!("{}.{}", part(&header)?, part(claims)?);
+    pub(super) fn sign(&self, claims: &impl Serialize, seal: &Seal) -> Result<String, NoKey> {
+        let kid = match seal {
+            Seal::WithKid => Some(self.kid.as_str()),
+            Seal::WithKidOf(other) => Some(other.kid.as_str()),
+            Seal::UnknownKid => Some("1"),
+            Seal::WithoutKid | Seal::None | Seal::Hmac(_) => None,
+        };
+        let alg = match seal {
+            Seal::None => "none",
+            Seal::Hmac(_) => "HS256",
+            _ => "RS512",
+        };
+        let input = format!("{}.{}", part(&Header { typ: "JWT", alg, kid })?, part(claims)?);
+        let signature = match seal {
+            Seal::None => vec![],
+            Seal::Hmac(secret) => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+                hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
+            }
+            _ => self.rs512(&input)?,
+        };
+        Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    fn rs512(&self, input: &str) -> Result<Vec<u8>, NoKey> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         let random = SystemRandom::new();
         self.pair.sign(&RSA_PKCS1_SHA512, &random, input.as_bytes(), &mut signature).map_err(|_| NoKey)?;
-        Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        Ok(signature)
     }
+}
+
+/// The key set (RFC 7517, section 5).
+pub(super) fn jwks(keys: &[Arc<SigningKey>], with_kid: bool) -> Value {
+    let keys: Vec<Value> = keys.iter().map(|key| key.jwk(with_kid)).collect();
+    json!({ "keys": keys })
+}
+
+/// The header of a JSON Web Token.
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'a str,
+    alg: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+}
+
+/// How a token is signed: as it should be, or in one of the ways that a verifier must refuse.
+pub(super) enum Seal {
+    WithKid,
+    WithoutKid,
+    /// Names another key than the one that signs.
+    WithKidOf(Arc<SigningKey>),
+    UnknownKid,
+    /// RFC 8725, section 3.1.
+    None,
+    Hmac(&'static str),
 }
 
 fn part(value: &impl Serialize) -> Result<String, NoKey> {

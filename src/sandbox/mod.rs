@@ -1,4 +1,4 @@
-//! The sandbox: a stand-in for Globus Auth and Globus Transfer, on loopback.
+//! The sandbox: a stand-in for Globus Auth, Transfer and Groups, on loopback.
 //!
 //! It serves the first run of a portal without any registration, and the tests. It follows the public documentation of
 //! Globus and the standards (RFC 6749 OAuth 2.0, RFC 7636 PKCE, RFC 7009 revocation, RFC 7662 introspection, OpenID Connect
@@ -15,15 +15,23 @@
 //! | `sign_in` | the pages after it: who are you, do you allow this, and the way back to the app |
 //! | `token` | `POST /v2/oauth2/token` and its four grants |
 //! | `auth` | discovery, keys, revoke, introspect, userinfo |
-//! | `identities` | the Identities API |
-//! | `transfer` | endpoint search, single endpoints |
+//! | `identities`, `consents` | the Identities API: identities, providers, consents |
+//! | `transfer` | Transfer: endpoint search, single endpoints |
+//! | `operations`, `disk` | Transfer: `ls`, `stat`, `mkdir`, `rename`, and the files |
+//! | `submit`, `task_routes`, `tasks` | Transfer: handing in tasks, looking after them, and how they run |
+//! | `access`, `listing` | Transfer: who may do what, and its errors; filters, orders and pages |
+//! | `troubles` | Transfer: collections that fail in one way each |
+//! | `groups`, `group_book` | Groups, and the groups that exist |
 //! | `web` | the front page, logout, consents, auth-code, static files |
-//! | `people`, `collections` | who there is and what they own |
+//! | `people`, `collections`, `belongings` | who there is, what collections are, who owns which |
 //! | `client` | the registered apps and how they authenticate |
 //! | `scopes` | scope strings, and the scopes that exist |
-//! | `claims`, `keys` | what an `id_token` says, and its signature |
+//! | `policies` | authentication policies |
+//! | `id_token`, `claims`, `keys` | what an `id_token` says, and its signature |
+//! | `control`, `faults`, `seen` | the controls for tests: faults, what was seen, tasks that end at once |
+//! | `wire` | connections that can be cut |
 //! | `store`, `shelf` | sessions, consents, codes and tokens: in memory, bounded |
-//! | `params`, `reply`, `pages`, `random` | parameters in; documents, redirects and pages out; random values |
+//! | `params`, `reply`, `pages`, `random`, `moment` | parameters in; documents, redirects and pages out; random values, dates |
 //!
 //! # Signing in without a browser
 //!
@@ -44,40 +52,70 @@
 //! `mira@northfield.example`, `jonas@ridgeline.example`, `amara@globusid.org`,
 //! `0009-0004-7312-5580@scholar-id.example`, `priya@coastal.example` and `quirk@hostile.example`. The front page says what
 //! each is good for.
+//!
+//! # Trouble on purpose
+//!
+//! Collections `7e57ab1e-0000-4000-8000-0000000000NN` fail in one way each, for everybody; `troubles` and the front page
+//! list them. Everything else that can go wrong is switched on and off, in any language, by `POST`, `GET` and `DELETE` of
+//! `/sandbox/faults`; `faults` has the list. `GET /sandbox/seen` tells which calls came, and `POST /sandbox/tasks/finish` ends
+//! tasks at once. Each sandbox has faults and a memory of its own, so tests that start one each do not meet.
 
+mod access;
 mod auth;
 mod authorize;
+mod belongings;
 mod claims;
 mod client;
 mod collections;
+mod consents;
+mod control;
+mod disk;
+mod faults;
+mod group_book;
+mod groups;
+mod id_token;
 mod identities;
 mod keys;
+mod listing;
+mod moment;
+mod operations;
 mod pages;
 mod params;
 mod people;
+mod policies;
 mod random;
 mod reply;
 mod scopes;
+mod seen;
 mod shelf;
 mod sign_in;
 mod store;
+mod submit;
+mod task_routes;
+mod tasks;
 mod token;
 mod transfer;
+mod troubles;
 mod web;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 
 use collections::Catalogue;
+use faults::Faults;
 use keys::ComingKey;
 use people::People;
-use store::Store;
+use seen::Seen;
+use store::{Store, now_millis};
+use tasks::TransferState;
+use wire::{CuttableListener, Shears};
 
 /// The client id of the registered confidential app, "Sandbox App".
 pub const CLIENT_ID: &str = "4d8f1a52-7c3e-4b09-9f61-2ac05e7d8b34";
@@ -153,7 +191,8 @@ impl Sandbox {
     /// What the operating system says to the listening socket.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         tracing::info!(base_url = self.app.base_url, "sandbox: listening");
-        axum::serve(self.listener, router(self.app)).with_graceful_shutdown(shutdown).await
+        let service = router(self.app).into_make_service_with_connect_info::<Shears>();
+        axum::serve(CuttableListener(self.listener), service).with_graceful_shutdown(shutdown).await
     }
 }
 
@@ -168,6 +207,9 @@ struct App {
     catalogue: Catalogue,
     key: ComingKey,
     store: Mutex<Store>,
+    transfer: Mutex<TransferState>,
+    faults: Mutex<Faults>,
+    seen: Mutex<Seen>,
 }
 
 impl App {
@@ -181,7 +223,26 @@ impl App {
             people,
             key: ComingKey::begin(),
             store: Mutex::new(Store::new()),
+            transfer: Mutex::default(),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
         }
+    }
+
+    /// Files and tasks, brought up to this moment. Nobody who holds this may take the store: locks are taken in the order
+    /// store, transfer, faults, seen.
+    fn transfer(&self) -> MutexGuard<'_, TransferState> {
+        let mut state = self.transfer.lock().unwrap_or_else(PoisonError::into_inner);
+        state.advance(&self.catalogue, now_millis());
+        state
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -200,11 +261,33 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v2/oauth2/token/introspect", "look at a token"),
     ("GET, POST", "/v2/oauth2/userinfo", "who a token speaks for"),
     ("GET", "/v2/api/identities", "identities by username or id"),
+    ("GET", "/v2/api/identity_providers", "identity providers by domain or id"),
+    ("GET", "/v2/api/identities/{id}/consents", "what a person lets apps do, as a document"),
+    ("GET, POST", "/v2/web/choose", "who are you"),
+    ("GET, POST", "/v2/web/consent", "do you allow this"),
+    ("GET", "/v2/web/identities", "see linked identities"),
     ("GET", "/v2/web/logout", "sign out of the sandbox"),
     ("GET, POST", "/v2/web/consents", "see and rescind consents"),
     ("GET", "/v2/web/auth-code", "the code of apps without a web server"),
+    ("GET", "/v2/groups/my_groups", "Groups: where the person is a member"),
+    ("GET", "/v2/groups/{id}", "Groups: one group"),
     ("GET", "/v0.10/endpoint_search", "Transfer: find endpoints"),
     ("GET", "/v0.10/endpoint/{id}", "Transfer: one endpoint"),
+    ("GET", "/v0.10/operation/endpoint/{id}/ls", "Transfer: what is in a folder"),
+    ("GET", "/v0.10/operation/endpoint/{id}/stat", "Transfer: one file or folder"),
+    ("POST", "/v0.10/operation/endpoint/{id}/mkdir", "Transfer: make a folder"),
+    ("POST", "/v0.10/operation/endpoint/{id}/rename", "Transfer: rename a file or folder"),
+    ("GET", "/v0.10/submission_id", "Transfer: an id for handing in a task"),
+    ("POST", "/v0.10/transfer", "Transfer: hand in a transfer; it takes 2 s"),
+    ("POST", "/v0.10/delete", "Transfer: hand in a deletion; it takes 1 s"),
+    ("GET", "/v0.10/task_list", "Transfer: the person's tasks"),
+    ("GET", "/v0.10/task/{id}", "Transfer: one task"),
+    ("POST", "/v0.10/task/{id}/cancel", "Transfer: end a task"),
+    ("GET", "/v0.10/task/{id}/event_list", "Transfer: what happened to a task"),
+    ("GET", "/v0.10/bookmark_list", "Transfer: the person's bookmarks"),
+    ("GET, POST, DELETE", "/sandbox/faults", "see, switch on and clear faults"),
+    ("GET, DELETE", "/sandbox/seen", "calls by route, and parameters of the latest authorize, logout, token, revoke and introspect requests"),
+    ("POST", "/sandbox/tasks/finish", "let tasks end at once"),
 ];
 
 fn router(app: AppState) -> Router {
@@ -213,22 +296,43 @@ fn router(app: AppState) -> Router {
         .route("/static/sandbox.css", get(web::stylesheet))
         .route("/static/sandbox.svg", get(web::icon))
         .route("/.well-known/openid-configuration", get(auth::discovery))
-        .route("/jwk.json", get(auth::keys))
+        .route("/jwk.json", get(auth::key_set))
         .route("/v2/oauth2/authorize", get(authorize::authorize))
         .route("/v2/oauth2/token", post(token::token))
         .route("/v2/oauth2/token/revoke", post(auth::revoke))
         .route("/v2/oauth2/token/introspect", post(auth::introspect))
         .route("/v2/oauth2/userinfo", get(auth::userinfo).post(auth::userinfo))
         .route("/v2/api/identities", get(identities::identities))
+        .route("/v2/api/identity_providers", get(identities::identity_providers))
+        .route("/v2/api/identities/{id}/consents", get(consents::of_identity))
+        .route("/v2/web/identities", get(web::linked_identities))
         .route("/v2/web/choose", get(sign_in::choose_again).post(sign_in::choose))
         .route("/v2/web/consent", get(sign_in::consent).post(sign_in::decide))
         .route("/v2/web/consents", get(web::consents).post(web::rescind))
         .route("/v2/web/logout", get(web::logout))
         .route("/v2/web/auth-code", get(web::auth_code))
+        .route("/v2/groups/my_groups", get(groups::my_groups))
+        .route("/v2/groups/{id}", get(groups::group))
         .route("/v0.10/endpoint_search", get(transfer::endpoint_search))
         .route("/v0.10/endpoint/{id}", get(transfer::endpoint))
+        .route("/v0.10/operation/endpoint/{id}/ls", get(operations::ls))
+        .route("/v0.10/operation/endpoint/{id}/stat", get(operations::stat))
+        .route("/v0.10/operation/endpoint/{id}/mkdir", post(operations::mkdir))
+        .route("/v0.10/operation/endpoint/{id}/rename", post(operations::rename))
+        .route("/v0.10/submission_id", get(submit::submission_id))
+        .route("/v0.10/transfer", post(submit::transfer))
+        .route("/v0.10/delete", post(submit::delete))
+        .route("/v0.10/task_list", get(task_routes::task_list))
+        .route("/v0.10/task/{id}", get(task_routes::task))
+        .route("/v0.10/task/{id}/cancel", post(task_routes::cancel))
+        .route("/v0.10/task/{id}/event_list", get(task_routes::event_list))
+        .route("/v0.10/bookmark_list", get(task_routes::bookmark_list))
+        .route("/sandbox/faults", get(control::faults).post(control::switch_on).delete(control::clear_faults))
+        .route("/sandbox/seen", get(control::seen).delete(control::clear_seen))
+        .route("/sandbox/tasks/finish", post(control::finish_tasks))
         .route("/v0.10/{*rest}", any(transfer::unknown))
         .fallback(web::unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(app.clone(), control::on_the_way))
         .with_state(app)
 }

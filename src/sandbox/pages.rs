@@ -6,10 +6,12 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::client::Client;
-use super::people::Person;
+use super::group_book::{GROUPS, Group, Membership};
+use super::people::{Identity, Person};
+use super::policies::POLICIES;
 use super::scopes::{self, Scope};
 use super::store::{Consent, Pending, now};
-use super::{App, CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, ROUTES, random};
+use super::{App, CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, ROUTES, faults, random, troubles};
 
 /// What the sandbox is, how to point an app at it, who can sign in, what it serves.
 #[derive(Template)]
@@ -22,6 +24,11 @@ pub(super) struct FrontPage<'a> {
     native_client_id: &'static str,
     redirect_uris: &'a [String],
     people: Vec<PersonCard>,
+    /// Name, id, and what happens.
+    troubles: Vec<(&'static str, String, &'static str)>,
+    groups: Vec<GroupLine>,
+    policies: [(&'static str, &'static str); 2],
+    faults: Vec<&'static str>,
     routes: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -35,9 +42,33 @@ impl<'a> FrontPage<'a> {
             native_client_id: NATIVE_CLIENT_ID,
             redirect_uris: &app.redirect_uris,
             people: people(app),
+            troubles: troubles::described(),
+            groups: GROUPS.iter().map(|group| group_line(app, group)).collect(),
+            policies: POLICIES,
+            faults: faults::names(),
             routes: ROUTES,
         }
     }
+}
+
+/// A group on the front page.
+struct GroupLine {
+    name: &'static str,
+    id: &'static str,
+    members: Vec<String>,
+}
+
+fn group_line(app: &App, group: &Group) -> GroupLine {
+    let words = |membership: &Membership| {
+        let mut identities = app.people.identities();
+        let found = identities.find(|i| i.id == membership.identity || i.username == membership.identity);
+        let username = found.map_or(membership.identity, |identity| identity.username.as_str());
+        match membership.status {
+            "active" => format!("{username}: {}", membership.role),
+            status => format!("{username}: {status}"),
+        }
+    };
+    GroupLine { name: group.name, id: group.id, members: group.memberships.iter().map(words).collect() }
 }
 
 /// A person as the front page and the choice show one.
@@ -89,6 +120,8 @@ pub(super) struct ChoosePage {
     message: Option<String>,
     needs: Vec<String>,
     people: Vec<PersonCard>,
+    /// The page to see afterwards when no request waits.
+    next: &'static str,
 }
 
 impl ChoosePage {
@@ -99,11 +132,13 @@ impl ChoosePage {
             message: pending.message.clone(),
             needs: needs(pending),
             people: people(app),
+            next: "",
         }
     }
 
-    pub(super) fn for_consents(app: &App) -> Self {
-        Self { request: None, client_name: String::new(), message: None, needs: vec![], people: people(app) }
+    /// For somebody who comes to see `consents` or `identities`.
+    pub(super) fn for_page(app: &App, next: &'static str) -> Self {
+        Self { request: None, client_name: String::new(), message: None, needs: vec![], people: people(app), next }
     }
 }
 
@@ -258,6 +293,32 @@ impl ConsentsPage {
             consents: consents.iter().map(card).collect(),
             link,
         }
+    }
+}
+
+/// The linked identities of a person.
+#[derive(Template)]
+#[template(path = "sandbox/identities.html")]
+pub(super) struct IdentitiesPage {
+    person_name: String,
+    identities: Vec<IdentityCard>,
+    link: Option<BackLink>,
+}
+
+struct IdentityCard {
+    username: String,
+    id: String,
+    provider: &'static str,
+}
+
+impl IdentitiesPage {
+    pub(super) fn new(person: &Person, link: Option<BackLink>) -> Self {
+        let card = |identity: &Identity| IdentityCard {
+            username: identity.username.clone(),
+            id: identity.id.clone(),
+            provider: identity.provider.name,
+        };
+        Self { person_name: person.shown_name().to_owned(), identities: person.identities().map(card).collect(), link }
     }
 }
 

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::CLIENT_ID;
+use super::{CLIENT_ID, random};
 
 /// Where an identity comes from ("Globus Auth documentation", identity providers).
 pub(super) struct Provider {
@@ -104,6 +104,34 @@ const CLIENTS: Provider = Provider {
     short_name: "clients",
     domain: "clients.auth.globus.org",
 };
+
+/// Every provider.
+const PROVIDERS: [&Provider; 7] = [&NORTHFIELD, &RIDGELINE, &GLOBUS_ID, &SCHOLAR_ID, &COASTAL, &HOSTILE, &CLIENTS];
+
+/// The providers that somebody could sign in with.
+pub(super) fn providers() -> impl Iterator<Item = &'static Provider> {
+    PROVIDERS.into_iter()
+}
+
+/// Owner of the collections that fail. Nobody can sign in as it.
+pub(super) fn trouble_desk() -> Identity {
+    identity("d9d3d0d8-3c1e-4f0b-8c55-70ab1e000001", "trouble-desk", "Trouble Desk", &GLOBUS_ID)
+}
+
+/// An identity that nobody has used yet: what `provision` makes for a username of a known provider.
+pub(super) fn unknown_identity(username: &str) -> Option<Identity> {
+    let (_, domain) = username.rsplit_once('@')?;
+    let provider =
+        PROVIDERS.into_iter().find(|p| p.domain.eq_ignore_ascii_case(domain) && p.short_name != "clients")?;
+    Some(Identity {
+        id: random::uuid_of(&format!("provisioned {}", username.to_lowercase())),
+        username: username.to_lowercase(),
+        name: None,
+        email: None,
+        organization: None,
+        provider,
+    })
+}
 
 pub(super) const MIRA: &str = "f8907a41-b87f-4770-b2b4-cabdd1f151d5";
 pub(super) const JONAS: &str = "87c4309c-3bb8-4ada-8ad9-d8657eed2d2f";

@@ -31,6 +31,14 @@ pub(super) fn uuid() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+/// A UUID that follows from a text, for what has to stay the same.
+pub(super) fn uuid_of(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_ref()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
 fn letters_and_digits(length: usize) -> String {
     let mut text = String::with_capacity(length);
     let mut bytes = [0_u8; 64];

@@ -9,7 +9,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
 use super::keys::NoKey;
@@ -163,6 +163,23 @@ fn unauthorized(status: u16, code: &str, detail: &str) -> Value {
     })
 }
 
+/// An error document of Globus Auth for a status that it gives of itself.
+pub(super) fn auth_document(status: StatusCode) -> Value {
+    let words = status.canonical_reason().unwrap_or("Unknown");
+    let code = words.to_uppercase().replace(' ', "_");
+    json!({
+        "errors": [{
+            "status": status.as_str(),
+            "id": random::uuid(),
+            "code": code,
+            "detail": format!("{words}, as asked for"),
+            "title": words,
+        }],
+        "error_description": words,
+        "error": code.to_lowercase(),
+    })
+}
+
 fn consent_required(scopes: &[String]) -> Value {
     let text = "User must approve your client using scopes. See 'unapproved_scopes'.";
     json!({
@@ -216,20 +233,22 @@ impl From<Repeated> for AuthError {
 #[derive(Debug)]
 pub(super) struct TransferError {
     pub(super) status: StatusCode,
-    pub(super) code: &'static str,
+    pub(super) code: String,
     pub(super) message: String,
     /// The path that was asked for.
     pub(super) resource: String,
+    /// Members that this error has besides.
+    pub(super) more: Map<String, Value>,
 }
 
 impl IntoResponse for TransferError {
     fn into_response(self) -> Response {
-        let document = json!({
-            "code": self.code,
-            "message": self.message,
-            "request_id": random::request_id(),
-            "resource": self.resource,
-        });
+        tracing::debug!(code = self.code, "sandbox: Globus Transfer refuses");
+        let mut document = self.more;
+        document.insert("code".into(), self.code.into());
+        document.insert("message".into(), self.message.into());
+        document.insert("request_id".into(), random::request_id().into());
+        document.insert("resource".into(), self.resource.into());
         json(self.status, &document)
     }
 }

@@ -145,6 +145,7 @@ pub(super) struct Known {
 pub(super) const AUTH: &str = "auth.globus.org";
 pub(super) const TRANSFER: &str = "transfer.api.globus.org";
 pub(super) const TRANSFER_ALL: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
+pub(super) const VIEW_CONSENTS: &str = "urn:globus:auth:scope:auth.globus.org:view_consents";
 pub(super) const VIEW_IDENTITIES: &str = "urn:globus:auth:scope:auth.globus.org:view_identities";
 
 const URN: &str = "urn:globus:auth:scope:";

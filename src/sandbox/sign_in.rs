@@ -18,7 +18,7 @@ use super::people::{Identity, Person};
 use super::store::{
     Authentication, BrowserSession, CODE_LIFE, Code, Grant, PENDING_LIFE, Pending, SESSION_LIFE, Store, now,
 };
-use super::{App, AppState, random, reply};
+use super::{App, AppState, policies, random, reply};
 
 /// Browsers share cookies among all ports of a host, so the name must be one that no app has.
 const COOKIE_NAME: &str = "sandbox_globus_auth";
@@ -61,8 +61,8 @@ fn next_step(store: &Store, headers: &HeaderMap, pending: &Pending) -> Step {
     }
 }
 
-/// Whether the app's session holds the identities that the request insists on. Policies and multi-factor
-/// authentication have no meaning in a sandbox: they are shown to the person and count as met.
+/// Whether the app's session holds what the request insists on. Policies and multi-factor authentication need nothing
+/// but a sign-in that was asked to meet them.
 fn meets_needs(session: &BrowserSession, pending: &Pending) -> bool {
     let proven = || session.authentications.iter().filter(|authentication| authentication.client == pending.client);
     let identity_of = |authentication: &Authentication| {
@@ -76,7 +76,9 @@ fn meets_needs(session: &BrowserSession, pending: &Pending) -> bool {
     let identities = needs.identities.iter().all(|id| proven().any(|authentication| authentication.identity == *id));
     let domain =
         needs.domains.is_empty() || proven().filter_map(identity_of).any(|domain| needs.domains.contains(&domain));
-    identities && domain
+    let policies = policies::existing(&needs.policies).all(|id| policies::is_met(Some(session), pending.client, id));
+    let mfa = !needs.mfa || proven().any(|authentication| authentication.mfa);
+    identities && domain && policies && mfa
 }
 
 /// `prompt=none` (OpenID Connect Core, section 3.1.2.6).
@@ -138,7 +140,8 @@ pub(super) async fn choose_again(State(app): State<AppState>, RawQuery(query): R
     }
 }
 
-/// `POST /v2/web/choose` with `identity` (a username or an id), and `request` when an app waits.
+/// `POST /v2/web/choose` with `identity` (a username or an id), and `request` when an app waits, else `next`: the page
+/// to see.
 pub(super) async fn choose(State(app): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
     let Ok(form) = Params::read(&body) else {
         return gone();
@@ -150,7 +153,8 @@ pub(super) async fn choose(State(app): State<AppState>, headers: HeaderMap, body
     match form.get("request") {
         None => {
             let cookie = sign_in(&app, &headers, person, identity, None);
-            with_cookie(see_other("/v2/web/consents"), &cookie)
+            let next = if form.get("next") == Some("identities") { "/v2/web/identities" } else { "/v2/web/consents" };
+            with_cookie(see_other(next), &cookie)
         }
         Some(name) => {
             let Some(pending) = signed_in_for(&app, name) else {
@@ -182,9 +186,9 @@ fn sign_in(
     let now = now();
     let mut store = app.store();
     let earlier = cookie(headers).and_then(|cookie| store.sessions.take(cookie, now));
-    let mut session = earlier
-        .filter(|earlier| earlier.person.primary.id == person.primary.id)
-        .unwrap_or_else(|| BrowserSession { person: person.clone(), id: random::uuid(), authentications: vec![] });
+    let mut session = earlier.filter(|earlier| earlier.person.primary.id == person.primary.id).unwrap_or_else(|| {
+        BrowserSession { person: person.clone(), id: random::uuid(), authentications: vec![], policies: vec![] }
+    });
     if let Some(pending) = pending {
         prove(&mut session, identity, pending, now);
     }
@@ -201,7 +205,13 @@ fn prove(session: &mut BrowserSession, identity: &Identity, pending: &Pending, n
         identity: identity.id.clone(),
         provider: identity.provider.id,
         time: now,
+        mfa: pending.needs.mfa,
     });
+    for id in policies::existing(&pending.needs.policies) {
+        if !policies::is_met(Some(session), pending.client, id) {
+            session.policies.push((pending.client, id));
+        }
+    }
 }
 
 /// `GET /v2/web/consent?request=…`: the page after the choice.
@@ -248,7 +258,7 @@ fn allow(app: &App, headers: &HeaderMap, name: &str, pending: &Pending) -> Respo
             drop(store);
             return gone();
         }
-        store.add_consent(&session.person, pending.client, &pending.scopes);
+        store.add_consent(&session.person, pending.client, &pending.scopes, pending.offline);
     }
     see_other_with(answer(app, &session, pending))
 }

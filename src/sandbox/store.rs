@@ -1,23 +1,28 @@
 //! What the sandbox remembers: sign-ins, consents, codes and tokens. All in memory, all bounded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::client::Client;
-use super::people::Person;
+use super::people::{Identity, Person};
 use super::random;
 use super::scopes::{self, Scope};
 use super::shelf::Shelf;
 
-/// Seconds since 1970: the one place where the sandbox looks at a clock.
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    now_millis() / 1000
+}
+
+/// Milliseconds since 1970: the one place where the sandbox looks at a clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the sandbox shares no clock with the portal, as the real Globus does not"
 )]
-pub(super) fn now() -> i64 {
+pub(super) fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 const MINUTE: i64 = 60;
@@ -43,6 +48,8 @@ pub(super) struct BrowserSession {
     /// What `session_info` calls it: not the cookie's value.
     pub(super) id: String,
     pub(super) authentications: Vec<Authentication>,
+    /// Policies that a sign-in to an app has met. No more than there are apps and policies.
+    pub(super) policies: Vec<(Client, &'static str)>,
 }
 
 /// Somebody proved an identity while signing in to one app. Another app's session does not hold it.
@@ -52,6 +59,8 @@ pub(super) struct Authentication {
     pub(super) identity: String,
     pub(super) provider: &'static str,
     pub(super) time: i64,
+    /// The app asked for multi-factor authentication.
+    pub(super) mfa: bool,
 }
 
 /// An authorization request that passed all checks and waits for the person's answer (RFC 6749, section 4.1.1).
@@ -131,7 +140,14 @@ pub(super) struct Consent {
     pub(super) person: Arc<Person>,
     pub(super) client: Client,
     pub(super) scopes: Vec<Scope>,
+    pub(super) allows_refresh: bool,
+    pub(super) created: i64,
+    pub(super) updated: i64,
+    pub(super) last_used: i64,
 }
+
+/// Identities that only exist because somebody asked for them with `provision`.
+const MAX_PROVISIONED: usize = 500;
 
 /// The whole memory of a sandbox.
 pub(super) struct Store {
@@ -140,9 +156,12 @@ pub(super) struct Store {
     pub(super) codes: Shelf<Code>,
     pub(super) access_tokens: Shelf<Token>,
     pub(super) refresh_tokens: Shelf<Token>,
+    /// Refresh tokens that were rotated; who comes with one of them again may be a thief.
+    pub(super) spent_refresh_tokens: Shelf<Arc<Grant>>,
     /// At most one for each person and client, so it needs no other bound.
     consents: Vec<Consent>,
     last_authentications: HashMap<String, i64>,
+    provisioned: VecDeque<Identity>,
 }
 
 impl Store {
@@ -153,9 +172,23 @@ impl Store {
             codes: Shelf::with_room_for(5_000),
             access_tokens: Shelf::with_room_for(20_000),
             refresh_tokens: Shelf::with_room_for(20_000),
+            spent_refresh_tokens: Shelf::with_room_for(5_000),
             consents: Vec::new(),
             last_authentications: HashMap::new(),
+            provisioned: VecDeque::new(),
         }
+    }
+
+    /// Identities made by `provision`, the oldest first.
+    pub(super) fn provisioned(&self) -> impl Iterator<Item = &Identity> {
+        self.provisioned.iter()
+    }
+
+    pub(super) fn provision(&mut self, identity: Identity) {
+        if self.provisioned.len() >= MAX_PROVISIONED {
+            self.provisioned.pop_front();
+        }
+        self.provisioned.push_back(identity);
     }
 
     pub(super) fn note_authentication(&mut self, identity: &str, now: i64) {
@@ -181,16 +214,35 @@ impl Store {
         self.consents.iter().find(|consent| consent.client == client && consent.person.primary.id == person.primary.id)
     }
 
-    pub(super) fn add_consent(&mut self, person: &Arc<Person>, client: Client, more: &[Scope]) {
-        let known = self
-            .consents
-            .iter_mut()
-            .find(|consent| consent.client == client && consent.person.primary.id == person.primary.id);
-        if let Some(consent) = known {
+    pub(super) fn add_consent(&mut self, person: &Arc<Person>, client: Client, more: &[Scope], offline: bool) {
+        let now = now();
+        if let Some(consent) = self.consent_mut(person, client) {
             scopes::merge(&mut consent.scopes, more.iter().cloned());
+            consent.allows_refresh |= offline;
+            consent.updated = now;
             return;
         }
-        self.consents.push(Consent { id: random::uuid(), person: person.clone(), client, scopes: more.to_vec() });
+        self.consents.push(Consent {
+            id: random::uuid(),
+            person: person.clone(),
+            client,
+            scopes: more.to_vec(),
+            allows_refresh: offline,
+            created: now,
+            updated: now,
+            last_used: now,
+        });
+    }
+
+    /// The app gets tokens on the strength of its consent.
+    pub(super) fn note_use_of_consent(&mut self, person: &Person, client: Client) {
+        if let Some(consent) = self.consent_mut(person, client) {
+            consent.last_used = now();
+        }
+    }
+
+    fn consent_mut(&mut self, person: &Person, client: Client) -> Option<&mut Consent> {
+        self.consents.iter_mut().find(|known| known.client == client && known.person.primary.id == person.primary.id)
     }
 
     /// Takes a consent back. All codes and tokens of that app for that person die at once.
@@ -207,6 +259,15 @@ impl Store {
         self.access_tokens.keep_only(|token| other(&token.grant));
         self.refresh_tokens.keep_only(|token| other(&token.grant));
         true
+    }
+
+    /// Ends a login whose refresh token was rotated and came again (RFC 9700, section 4.14.2).
+    pub(super) fn punish_reuse(&mut self, refresh_token: &str, client: Client) {
+        let spent = self.spent_refresh_tokens.get(refresh_token, now()).filter(|grant| grant.client == client);
+        if let Some(id) = spent.map(|grant| grant.id.clone()) {
+            tracing::warn!("sandbox: a rotated refresh token came again, its login is ended");
+            self.end_grant(&id);
+        }
     }
 
     /// Ends everything that one login gave.

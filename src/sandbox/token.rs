@@ -9,13 +9,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::claims::{self, IdToken};
 use super::client::{self, Client};
 use super::params::Params;
 use super::reply::{self, AuthError};
 use super::scopes::{self, Scope};
 use super::store::{Code, DEPENDENT_LIFE, Grant, REFRESH_LIFE, Store, TOKEN_LIFE, Token, now};
-use super::{App, AppState, random};
+use super::{App, AppState, id_token, random};
 
 /// One token as the answer tells it.
 #[derive(Serialize)]
@@ -36,7 +35,8 @@ struct TokenDocument {
 struct TokenAnswer {
     #[serde(flatten)]
     first: TokenDocument,
-    other_tokens: Vec<TokenDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_tokens: Option<Vec<TokenDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
 }
@@ -44,6 +44,7 @@ struct TokenAnswer {
 /// `POST /v2/oauth2/token`
 pub(super) async fn token(State(app): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
+    app.seen().note("token", form.pairs());
     let client = client::authenticated(&headers, &form)?;
     match form.get("grant_type") {
         Some("authorization_code") => authorization_code(&app, client, &form).await,
@@ -62,6 +63,7 @@ async fn authorization_code(app: &App, client: Client, form: &Params) -> Result<
         let redeemed = redeem(&mut store, client, code, form)?;
         // Under the same lock, so that a replay that comes now finds the tokens it has to end.
         let tokens = issue(app, &mut store, &redeemed.grant, redeemed.state.as_deref());
+        store.note_use_of_consent(&redeemed.grant.person, client);
         (redeemed, tokens)
     };
     answer(app, &redeemed.grant, tokens, redeemed.nonce).await
@@ -105,10 +107,11 @@ fn verifies(code: &Code, verifier: Option<&str>) -> bool {
 
 /// Makes one access token for each resource server of a grant, and refresh tokens for offline access.
 fn issue(app: &App, store: &mut Store, grant: &Arc<Grant>, state: Option<&str>) -> Vec<TokenDocument> {
+    let life = life(app);
     by_resource_server(app, &grant.scopes)
         .into_iter()
         .map(|(server, scopes)| {
-            let mut document = access_token(store, grant, &server, &scopes, TOKEN_LIFE);
+            let mut document = access_token(store, grant, &server, &scopes, life);
             document.state = state.map(str::to_owned);
             if grant.offline {
                 document.refresh_token = Some(new_refresh_token(store, grant, server, scopes));
@@ -116,6 +119,11 @@ fn issue(app: &App, store: &mut Store, grant: &Arc<Grant>, state: Option<&str>) 
             document
         })
         .collect()
+}
+
+/// How long the access tokens of one answer live.
+fn life(app: &App) -> i64 {
+    app.faults().take_token_life().unwrap_or(TOKEN_LIFE)
 }
 
 /// Groups scopes by the service they are for. With `openid` the token of Globus Auth comes first.
@@ -144,7 +152,7 @@ fn by_resource_server(app: &App, scopes: &[Scope]) -> Vec<(String, Vec<Scope>)> 
         .collect()
 }
 
-fn asks_openid(scopes: &[Scope]) -> bool {
+pub(super) fn asks_openid(scopes: &[Scope]) -> bool {
     scopes.iter().any(|scope| scope.name == "openid")
 }
 
@@ -192,45 +200,43 @@ async fn answer(
 ) -> Result<Response, AuthError> {
     let mut tokens = tokens.into_iter();
     let first = tokens.next().ok_or(AuthError::oauth("invalid_scope"))?;
-    let id_token = if asks_openid(&grant.scopes) {
-        let key = app.key.ready().await?;
-        Some(key.sign(&id_token(app, grant, &first, nonce))?)
-    } else {
-        None
-    };
-    let answer = TokenAnswer { first, other_tokens: tokens.collect(), id_token };
-    Ok(reply::json(StatusCode::OK, &answer))
-}
-
-fn id_token(app: &App, grant: &Grant, first: &TokenDocument, nonce: Option<String>) -> IdToken {
-    let now = now();
-    IdToken {
-        claims: claims::of_person(&app.store(), &grant.person, |name| {
-            grant.scopes.iter().any(|scope| scope.name == name)
-        }),
-        iss: app.base_url.clone(),
-        aud: grant.client.id(),
-        exp: now + TOKEN_LIFE,
-        iat: now,
-        at_hash: random::at_hash(&first.access_token),
-        nonce,
-    }
+    let id_token = id_token::made(app, grant, &first.access_token, nonce).await?;
+    let other_tokens = (!app.faults().take("other-tokens-missing")).then(|| tokens.collect());
+    Ok(reply::json(StatusCode::OK, &TokenAnswer { first, other_tokens, id_token }))
 }
 
 fn refresh_token(app: &App, client: Client, form: &Params) -> Result<Response, AuthError> {
     let text = form.get("refresh_token").ok_or(AuthError::oauth("invalid_request"))?;
     let mut store = app.store();
-    let (grant, server, scopes) = store
+    let found = store
         .refresh_tokens
         .get(text, now())
         .filter(|token| token.grant.client == client)
-        .map(|token| (token.grant.clone(), token.resource_server.clone(), token.scopes.clone()))
-        .ok_or(AuthError::oauth("invalid_grant"))?;
-    store.refresh_tokens.prolong(text, now() + REFRESH_LIFE);
-    let mut first = access_token(&mut store, &grant, &server, &scopes, TOKEN_LIFE);
-    first.refresh_token = Some(text.to_owned());
-    let answer = TokenAnswer { first, other_tokens: vec![], id_token: None };
-    Ok(reply::json(StatusCode::OK, &answer))
+        .map(|token| (token.grant.clone(), token.resource_server.clone(), token.scopes.clone()));
+    let Some((grant, server, scopes)) = found else {
+        store.punish_reuse(text, client);
+        return Err(AuthError::oauth("invalid_grant"));
+    };
+    let refresh_token = rotated(app, &mut store, text, &grant, &server, &scopes);
+    store.note_use_of_consent(&grant.person, client);
+    let mut first = access_token(&mut store, &grant, &server, &scopes, life(app));
+    first.refresh_token = Some(refresh_token);
+    let other_tokens = (!app.faults().take("other-tokens-missing")).then(Vec::new);
+    Ok(reply::json(StatusCode::OK, &TokenAnswer { first, other_tokens, id_token: None }))
+}
+
+/// The refresh token to use from now on: the same, unless a fault rotates it.
+fn rotated(app: &App, store: &mut Store, text: &str, grant: &Arc<Grant>, server: &str, scopes: &[Scope]) -> String {
+    let strictly = app.faults().take("refresh-rotates-strictly");
+    if !strictly && !app.faults().take("refresh-rotates") {
+        store.refresh_tokens.prolong(text, now() + REFRESH_LIFE);
+        return text.to_owned();
+    }
+    store.refresh_tokens.take(text, now());
+    if strictly {
+        store.spent_refresh_tokens.put(text.to_owned(), grant.clone(), now() + REFRESH_LIFE);
+    }
+    new_refresh_token(store, grant, server.to_owned(), scopes.to_vec())
 }
 
 /// Tokens for the app itself, which has an identity of its own.

@@ -1,50 +1,24 @@
-//! Globus Transfer as far as the sandbox has it: endpoint search and single endpoints ("Globus Transfer documentation",
-//! Endpoint Search and Endpoint Management).
-
-use std::sync::Arc;
+//! Globus Transfer's endpoint search and single endpoints ("Globus Transfer documentation", Endpoint Search and Endpoint
+//! Management).
 
 use axum::extract::{OriginalUri, Path, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use super::access::{Caller, Outcome, Problem};
 use super::collections::{Collection, Kind};
-use super::params::Params;
+use super::listing::{self, number};
 use super::people::Person;
 use super::reply::{self, TransferError};
-use super::scopes::{TRANSFER, TRANSFER_ALL};
-use super::store::now;
-use super::{App, AppState, client};
+use super::troubles::Trouble;
+use super::{App, AppState};
 
 const DEFAULT_LIMIT: usize = 25;
 /// What happens to a greater `limit` is not documented; it is cut to this.
 const MAX_LIMIT: usize = 100;
 /// A search never leads further than this.
 const MAX_RESULTS: usize = 1000;
-
-/// An answer, or an error that still has to be told which resource it is about.
-type Outcome<T> = Result<T, Problem>;
-
-struct Problem {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
-
-impl Problem {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
-    }
-
-    fn about(self, uri: &Uri) -> TransferError {
-        TransferError { status: self.status, code: self.code, message: self.message, resource: uri.path().to_owned() }
-    }
-}
 
 /// `GET /v0.10/endpoint_search`
 pub(super) async fn endpoint_search(
@@ -74,32 +48,8 @@ pub(super) async fn unknown(OriginalUri(uri): OriginalUri) -> TransferError {
 }
 
 fn one_endpoint(app: &App, headers: &HeaderMap, id: &str) -> Outcome<Map<String, Value>> {
-    let reader = reader(app, headers)?;
-    match app.catalogue.find(id) {
-        Some(collection) => Ok(collection.full_document(&reader)),
-        None => Err(Problem::new(StatusCode::NOT_FOUND, "EndpointNotFound", format!("No such endpoint '{id}'"))),
-    }
-}
-
-/// Who asks. Transfer answers 400 when there is no token at all and 401 when there is a dead one.
-fn reader(app: &App, headers: &HeaderMap) -> Outcome<Arc<Person>> {
-    let missing =
-        || Problem::new(StatusCode::BAD_REQUEST, "ClientError.AuthenticationFailed", "No credentials supplied");
-    headers.get(AUTHORIZATION).ok_or_else(missing)?;
-    let text = client::bearer(headers).ok_or_else(missing)?;
-    let store = app.store();
-    let token = store
-        .access_tokens
-        .get(text, now())
-        .ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", "Token is not active"))?;
-    if token.resource_server == TRANSFER && token.has_scope(TRANSFER_ALL) {
-        return Ok(token.grant.person.clone());
-    }
-    Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "PermissionDenied",
-        format!("The token does not have the scope {TRANSFER_ALL}"),
-    ))
+    let caller = Caller::of(app, headers)?;
+    caller.look_at(app, id).map(|collection| collection.full_document(caller.person()))
 }
 
 /// A search as its query asks for it.
@@ -115,18 +65,21 @@ struct Search {
 }
 
 fn search(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
-    let reader = reader(app, headers)?;
+    let caller = Caller::of(app, headers)?;
+    let reader = caller.person();
     let search = Search::read(query)?;
-    let mut hits: Vec<&Collection> =
-        app.catalogue.all.iter().filter(|collection| search.finds(collection, &reader)).take(MAX_RESULTS + 1).collect();
+    let busy = busy(app, reader);
+    let mut hits: Vec<&Collection> = app
+        .catalogue
+        .all
+        .iter()
+        .filter(|collection| search.finds(collection, reader, &busy))
+        .take(MAX_RESULTS + 1)
+        .collect();
     hits.truncate(MAX_RESULTS);
     let end = search.offset.saturating_add(search.limit);
-    let page: Vec<Value> = hits
-        .iter()
-        .skip(search.offset)
-        .take(search.limit)
-        .map(|collection| search.shown(collection, &reader))
-        .collect();
+    let page: Vec<Value> =
+        hits.iter().skip(search.offset).take(search.limit).map(|collection| search.shown(collection, reader)).collect();
     Ok(json!({
         "DATA": page,
         "DATA_TYPE": "endpoint_list",
@@ -136,10 +89,16 @@ fn search(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
     }))
 }
 
+/// The collections that tasks of this person are using.
+fn busy(app: &App, reader: &Person) -> Vec<String> {
+    let state = app.transfer();
+    let running = state.tasks_of(&reader.primary.id).filter(|task| task.is_under_way());
+    running.flat_map(|task| task.work.collections()).map(str::to_owned).collect()
+}
+
 impl Search {
     fn read(query: &str) -> Outcome<Self> {
-        let params = Params::read(query.as_bytes())
-            .map_err(|again| Problem::bad_request(format!("Repeated parameter '{}'", again.0)))?;
+        let params = listing::params(query)?;
         let search = Self {
             scope: params.owned("filter_scope").unwrap_or("all".into()),
             words: words(params.get("filter_fulltext").unwrap_or_default()),
@@ -175,17 +134,18 @@ impl Search {
         }
     }
 
-    fn finds(&self, collection: &Collection, reader: &Person) -> bool {
+    fn finds(&self, collection: &Collection, reader: &Person, busy: &[String]) -> bool {
         let entity_type = collection.kind.entity_type();
         let non_functional = collection.kind == Kind::Endpoint;
-        self.in_scope(collection, reader)
+        collection.trouble != Some(Trouble::Deleted)
+            && self.in_scope(collection, reader, busy)
             && (self.entity_types.is_empty() || self.entity_types.iter().any(|t| t == entity_type))
             && self.owner_id.as_ref().is_none_or(|id| *id == collection.owner.id)
             && self.non_functional.is_none_or(|wanted| wanted == non_functional)
             && self.matches_words(collection)
     }
 
-    fn in_scope(&self, collection: &Collection, reader: &Person) -> bool {
+    fn in_scope(&self, collection: &Collection, reader: &Person, busy: &[String]) -> bool {
         let mine = collection.is_owned_by(reader);
         match self.scope.as_str() {
             "my-endpoints" | "administered-by-me" => mine,
@@ -193,9 +153,8 @@ impl Search {
             "recently-used" => mine && collection.last_used.is_some(),
             "shared-by-me" => mine && collection.kind.is_guest(),
             "shared-with-me" => collection.is_shared_with(reader),
-            // Nothing is ever being transferred here.
-            "in-use" => false,
-            _ => mine || collection.public || collection.is_shared_with(reader),
+            "in-use" => busy.contains(&collection.id),
+            _ => collection.public || collection.admits(reader),
         }
     }
 
@@ -225,13 +184,6 @@ impl Search {
             document.retain(|name, _| name == "DATA_TYPE" || self.fields.contains(name));
         }
         document.into()
-    }
-}
-
-fn number(params: &Params, name: &str, default: usize) -> Outcome<usize> {
-    match params.get(name) {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| Problem::bad_request(format!("{name} must be a whole number"))),
     }
 }
 

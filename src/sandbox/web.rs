@@ -8,7 +8,9 @@ use axum::response::Response;
 use url::Url;
 
 use super::client::Client;
-use super::pages::{AuthCodePage, BackLink, ChoosePage, ConsentsPage, FrontPage, LogoutPage, NoticePage};
+use super::pages::{
+    AuthCodePage, BackLink, ChoosePage, ConsentsPage, FrontPage, IdentitiesPage, LogoutPage, NoticePage,
+};
 use super::params::Params;
 use super::sign_in::{see_other, session, sign_out};
 use super::{App, AppState, reply};
@@ -58,12 +60,26 @@ pub(super) async fn auth_code(RawQuery(query): RawQuery) -> Response {
 pub(super) async fn consents(State(app): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let session = session(&app.store(), &headers);
     let Some(session) = session else {
-        return reply::page(StatusCode::OK, &ChoosePage::for_consents(&app), None);
+        return reply::page(StatusCode::OK, &ChoosePage::for_page(&app, "consents"), None);
     };
     let (_, link) = helper_params(&app, query.as_deref());
     let held = app.store().consents_of(&session.person);
     let page = ConsentsPage::new(&app, &session.person, &held, link);
     reply::page(StatusCode::OK, &page, None)
+}
+
+/// `GET /v2/web/identities`: the linked identities of the signed-in person.
+pub(super) async fn linked_identities(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let session = session(&app.store(), &headers);
+    let Some(session) = session else {
+        return reply::page(StatusCode::OK, &ChoosePage::for_page(&app, "identities"), None);
+    };
+    let (_, link) = helper_params(&app, query.as_deref());
+    reply::page(StatusCode::OK, &IdentitiesPage::new(&session.person, link), None)
 }
 
 /// `POST /v2/web/consents` with `consent`: takes that consent back.

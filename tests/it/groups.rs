@@ -74,5 +74,5 @@ async fn an_error_of_groups_comes_with_its_code() {
     let document = r#"{"errors": [{"id": "x", "status": "401", "code": "INVALID_TOKEN", "detail": "no"}]}"#;
     let server = Recorder::start(move |_| status(401, document)).await;
     let Err(CallError::Api(error)) = client(&server).get_my_groups(&["active"]).await else { panic!("no error") };
-    assert_eq!((error.status, error.code.as_deref()), (401, Some("INVALID_TOKEN")));
+    assert_eq!((error.http_status(), error.code()), (401, Some("INVALID_TOKEN")));
 }

@@ -100,7 +100,7 @@ fn trouble(status: u16) -> Step {
 fn outcome<T>(result: Result<T, CallError>) -> String {
     match result {
         Ok(_) => "HTTP 200".to_owned(),
-        Err(CallError::Api(error)) => format!("APIError {}", error.status),
+        Err(CallError::Api(error)) => format!("APIError {}", error.http_status()),
         Err(error) if error.is_network() => "network error".to_owned(),
         Err(error) => panic!("{error:?}"),
     }

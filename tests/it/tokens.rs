@@ -11,7 +11,7 @@ use axum::{
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::{AuthClient, TokenError},
+        auth::{ConfidentialAppAuthClient, TokenError},
         error::CallError,
         http::{HttpClient, Limits},
     },
@@ -462,7 +462,8 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     let limits = Limits { timeout: Wait::from_millis(50), ..Limits::default() };
     let http = HttpClient::new(limits, true).unwrap();
     let base = Url::parse(&format!("{}/", stage.provider.base)).unwrap();
-    let auth = AuthClient::new(base, http, stage.clock.clone(), CLIENT_ID.to_owned(), ClientSecret::new("s"));
+    let auth =
+        ConfidentialAppAuthClient::new(base, http, stage.clock.clone(), CLIENT_ID.to_owned(), &ClientSecret::new("s"));
     let hasty = Tokens::new(stage.portal.app.vault.clone(), auth);
     let key = stage.key(&browser);
     let error = hasty.fresh(key, TRANSFER).await.unwrap_err();

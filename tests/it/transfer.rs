@@ -250,7 +250,7 @@ async fn without_a_submission_id_nothing_is_handed_in() {
     let server = Recorder::start(|_| status(403, r#"{"code": "PermissionDenied", "message": "no"}"#)).await;
     let mut data = DeleteData::new("a");
     let error = server.transfer().submit_delete(&mut data).await.unwrap_err();
-    assert_eq!(error.fault(), Fault::Permission);
+    assert_eq!(error.fault(), Fault::NotAllowed);
     assert_eq!((server.the_only().uri.path(), data.submission_id()), ("/v0.10/submission_id", None));
 }
 
@@ -315,7 +315,7 @@ async fn waiting_for_less_than_a_second_is_a_mistake_of_the_caller() {
     for (timeout, interval) in [(0, 10), (10, 0)] {
         let (result, _) = wait(&["ACTIVE"], timeout, interval).await;
         let error = result.unwrap_err();
-        assert_eq!(error.fault(), Fault::Ours);
+        assert_eq!(error.fault(), Fault::OurMistake);
         assert!(error.to_string().ends_with("has a minimum of 1"), "{error}");
     }
 }

@@ -1,0 +1,220 @@
+//! Files and folders of collections: `ls`, `stat`, `mkdir`, `rename` ("Globus Transfer documentation", File Operations).
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use url::form_urlencoded;
+
+use super::access::{self, Caller, Outcome, Problem, Wish};
+use super::collections::Collection;
+use super::disk::{self, Entry, Refusal};
+use super::listing::{Fields, Filter, Order, Page};
+use super::params::Params;
+use super::reply::{self, TransferError};
+use super::store::now;
+use super::{App, AppState, moment, random};
+
+/// Both the default and the most that one listing gives.
+const MAX_LISTING: usize = 100_000;
+
+const FIELDS: Fields = Fields {
+    names: &["name", "type", "size", "last_modified", "user", "group", "permissions"],
+    dates: &["last_modified"],
+};
+
+/// `GET /v0.10/operation/endpoint/{id}/ls`
+pub(super) async fn ls(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    let listed = list(&app, &headers, &id, uri.query().unwrap_or_default());
+    listed.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+}
+
+/// `GET /v0.10/operation/endpoint/{id}/stat`
+pub(super) async fn stat(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    let found = one(&app, &headers, &id, uri.query().unwrap_or_default());
+    found.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+}
+
+/// `POST /v0.10/operation/endpoint/{id}/mkdir` with `path`.
+pub(super) async fn mkdir(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TransferError> {
+    let made = make_folder(&app, &headers, &id, &body);
+    made.map_err(|problem| problem.about(&uri))?;
+    Ok(done(&uri, "mkdir_result", "DirectoryCreated", "The directory was created successfully"))
+}
+
+/// `POST /v0.10/operation/endpoint/{id}/rename` with `old_path` and `new_path`.
+pub(super) async fn rename(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TransferError> {
+    let moved = give_new_name(&app, &headers, &id, &body);
+    moved.map_err(|problem| problem.about(&uri))?;
+    Ok(done(&uri, "result", "FileRenamed", "File or directory renamed successfully"))
+}
+
+fn done(uri: &axum::http::Uri, data_type: &str, code: &str, message: &str) -> Response {
+    let document = json!({
+        "DATA_TYPE": data_type,
+        "code": code,
+        "message": message,
+        "request_id": random::request_id(),
+        "resource": uri.path(),
+    });
+    reply::json(StatusCode::OK, &document)
+}
+
+/// A query of `ls`. Only `filter` may come several times; that all of them must hold is a guess.
+fn ls_params(query: &str) -> Outcome<(Params, Filter)> {
+    let mut filter = Filter::default();
+    let mut rest = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name == "filter" {
+            filter.add(&value, &FIELDS)?;
+        } else {
+            rest.append_pair(&name, &value);
+        }
+    }
+    Ok((super::listing::params(&rest.finish())?, filter))
+}
+
+fn list(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value> {
+    let caller = Caller::of(app, headers)?;
+    let (params, filter) = ls_params(query)?;
+    let page = Page::read(&params, MAX_LISTING, MAX_LISTING)?;
+    let order = Order::read(params.get("orderby").unwrap_or("name"), &FIELDS)?;
+    let hidden = params.get("show_hidden").is_none_or(|_| params.is_true("show_hidden"));
+    let collection = caller.open(app, id, Wish::List)?;
+    let path = path(collection, params.get("path").unwrap_or("~"))?;
+    let mut state = app.transfer();
+    let entries = state.disks.of(collection).list(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
+    let mut documents: Vec<Map<String, Value>> = entries
+        .into_iter()
+        .filter(|(name, _)| hidden || !name.starts_with('.'))
+        .map(|(name, entry)| document(name, entry))
+        .filter(|document| filter.admits(document))
+        .collect();
+    order.sort(&mut documents);
+    let total = documents.len();
+    let shown = page.cut(documents);
+    Ok(json!({
+        "DATA_TYPE": "file_list",
+        "absolute_path": folder_text(&path),
+        "endpoint": id,
+        "length": shown.len(),
+        "path": folder_text(params.get("path").unwrap_or(&path)),
+        "rename_supported": true,
+        "symlink_supported": true,
+        "total": total,
+        "DATA": shown,
+    }))
+}
+
+/// Transfer prints folders with a final slash.
+fn folder_text(path: &str) -> String {
+    if path.ends_with('/') { path.to_owned() } else { format!("{path}/") }
+}
+
+fn one(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Map<String, Value>> {
+    let caller = Caller::of(app, headers)?;
+    let params = super::listing::params(query)?;
+    let collection = caller.open(app, id, Wish::List)?;
+    let path = path(collection, params.get("path").unwrap_or("~"))?;
+    let mut state = app.transfer();
+    let entry = state.disks.of(collection).get(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
+    Ok(document(disk::name(&path), entry))
+}
+
+/// A file document.
+fn document(name: &str, entry: &Entry) -> Map<String, Value> {
+    let kind = if entry.folder { "dir" } else { "file" };
+    let linked = entry.link.is_some();
+    let when = moment::of_file(entry.modified);
+    [
+        ("DATA_TYPE", json!("file")),
+        ("group", json!("research")),
+        ("last_modified", json!(when)),
+        ("link_group", json!(linked.then_some("research"))),
+        ("link_last_modified", json!(linked.then_some(when))),
+        ("link_size", json!(entry.link.map(str::len))),
+        ("link_target", json!(entry.link)),
+        ("link_user", json!(linked.then_some("researcher"))),
+        ("name", json!(name)),
+        ("permissions", json!(entry.permissions)),
+        ("size", json!(entry.size)),
+        ("type", json!(kind)),
+        ("user", json!("researcher")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
+}
+
+fn make_folder(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome<()> {
+    let caller = Caller::of(app, headers)?;
+    let body = body_of(body, "mkdir")?;
+    let collection = caller.open(app, id, Wish::MakeFolder)?;
+    let path = path(collection, text(&body, "path")?)?;
+    let mut state = app.transfer();
+    let made = state.disks.of(collection).make_folder(&path, now());
+    made.map_err(|why| refused(why, collection, &path, Wish::MakeFolder))
+}
+
+fn give_new_name(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome<()> {
+    let caller = Caller::of(app, headers)?;
+    let body = body_of(body, "rename")?;
+    let collection = caller.open(app, id, Wish::Rename)?;
+    let (old, new) = (path(collection, text(&body, "old_path")?)?, path(collection, text(&body, "new_path")?)?);
+    let mut state = app.transfer();
+    let moved = state.disks.of(collection).rename(&old, &new);
+    moved.map_err(|why| refused(why, collection, &old, Wish::Rename))
+}
+
+/// A JSON document with the right `DATA_TYPE`.
+pub(super) fn body_of(body: &[u8], data_type: &str) -> Outcome<Value> {
+    let document: Value =
+        serde_json::from_slice(body).map_err(|_| Problem::bad_request("The body is not a JSON document"))?;
+    if document["DATA_TYPE"] == data_type {
+        return Ok(document);
+    }
+    Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'")))
+}
+
+/// A member that has to be a text.
+pub(super) fn text<'a>(document: &'a Value, name: &str) -> Outcome<&'a str> {
+    document[name].as_str().ok_or_else(|| Problem::bad_request(format!("'{name}' must be a string")))
+}
+
+fn path(collection: &Collection, text: &str) -> Outcome<String> {
+    disk::absolute(collection, text).ok_or_else(|| Problem::bad_request("Invalid path"))
+}
+
+fn refused(why: Refusal, collection: &Collection, path: &str, wish: Wish) -> Problem {
+    match why {
+        Refusal::NotFound => access::path_not_found(collection, path),
+        Refusal::Denied => access::endpoint_denied(collection, path),
+        Refusal::Exists => access::failed(collection, wish, "Exists", "Path already exists"),
+        Refusal::NotAFolder => access::failed(collection, wish, "NotDirectory", "Not a directory"),
+        Refusal::IsAFolder => access::failed(collection, wish, "IsDirectory", "Is a directory"),
+        Refusal::Full => access::failed(collection, wish, "NoSpace", "No space left on device"),
+    }
+}

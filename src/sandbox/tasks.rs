@@ -1,0 +1,395 @@
+//! Tasks: transfers and deletions that run for a moment and then have happened ("Globus Transfer documentation", Task
+//! Submission and Task Management).
+//!
+//! Nothing runs in the background. Whoever asks Transfer for anything first brings all tasks up to the present moment.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value, json};
+
+use super::collections::{Catalogue, Collection};
+use super::disk::{Amount, Disks, Refusal, absolute};
+use super::moment;
+use super::troubles::Trouble;
+
+/// How long tasks take, in milliseconds.
+const TRANSFER_TIME: i64 = 2_000;
+const DELETE_TIME: i64 = 1_000;
+const SLOW_TIME: i64 = 3_600_000;
+/// A task that waits for its owner is never due.
+const NEVER: i64 = i64::MAX;
+const DAY: i64 = 24 * 60 * 60;
+/// The oldest make room.
+const MAX_TASKS: usize = 500;
+
+/// Files and tasks: what Transfer remembers.
+#[derive(Default)]
+pub(super) struct TransferState {
+    pub(super) disks: Disks,
+    tasks: VecDeque<Task>,
+}
+
+/// One task.
+pub(super) struct Task {
+    pub(super) id: String,
+    pub(super) submission_id: String,
+    /// The primary identity of who submitted it.
+    pub(super) owner: String,
+    pub(super) work: Work,
+    pub(super) label: Option<String>,
+    /// Settings that only come back in the document.
+    pub(super) settings: Map<String, Value>,
+    pub(super) skip_source_errors: bool,
+    requested: i64,
+    due: i64,
+    trouble: Option<Trouble>,
+    /// What it would move, as known at the beginning.
+    expected: Amount,
+    moved: Amount,
+    end: Option<End>,
+    events: Vec<Event>,
+}
+
+/// What a task does, by ids of collections.
+pub(super) enum Work {
+    Transfer { source: String, destination: String, items: Vec<Item> },
+    Delete { collection: String, paths: Vec<String>, recursive: bool },
+}
+
+/// One file or folder to move.
+pub(super) struct Item {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) recursive: bool,
+}
+
+struct End {
+    at: i64,
+    succeeded: bool,
+    /// Code and description of what ended it.
+    fatal: Option<(&'static str, &'static str)>,
+}
+
+/// Something that happened to a task.
+struct Event {
+    at: i64,
+    code: &'static str,
+    description: &'static str,
+    details: String,
+    is_error: bool,
+}
+
+impl Work {
+    /// The collections that take part.
+    pub(super) fn collections(&self) -> Vec<&str> {
+        match self {
+            Self::Transfer { source, destination, .. } => vec![source, destination],
+            Self::Delete { collection, .. } => vec![collection],
+        }
+    }
+}
+
+impl TransferState {
+    /// Takes on a task at a moment in milliseconds.
+    pub(super) fn accept(&mut self, mut task: Task, catalogue: &Catalogue, now: i64) {
+        let troubles: Vec<Trouble> =
+            task.work.collections().iter().filter_map(|id| catalogue.find(id)?.trouble).collect();
+        let is = |trouble| troubles.contains(&trouble);
+        task.trouble = troubles.first().copied();
+        task.requested = now;
+        task.due = match task.work {
+            _ if is(Trouble::Inactive) || is(Trouble::OffLine) => NEVER,
+            _ if is(Trouble::Slow) => now + SLOW_TIME,
+            Work::Transfer { .. } => now + TRANSFER_TIME,
+            Work::Delete { .. } => now + DELETE_TIME,
+        };
+        task.expected = expected(&task.work, &mut self.disks, catalogue);
+        task.note(now, "STARTED", "started", "{\"concurrency\": 2, \"parallelism\": 4, \"pipelining\": 20}", false);
+        if self.tasks.len() >= MAX_TASKS {
+            self.tasks.pop_front();
+        }
+        self.tasks.push_back(task);
+    }
+
+    /// Lets everything happen that is due.
+    pub(super) fn advance(&mut self, catalogue: &Catalogue, now: i64) {
+        for task in &mut self.tasks {
+            if task.end.is_none() && task.due <= now {
+                let at = task.due;
+                task.run(&mut self.disks, catalogue, at);
+            }
+        }
+    }
+
+    /// Makes everything due that is under way; gives how many tasks that were.
+    pub(super) fn finish(&mut self, catalogue: &Catalogue, now: i64) -> usize {
+        let mut count = 0;
+        for task in &mut self.tasks {
+            if task.end.is_none() && task.due != NEVER {
+                task.due = now;
+                count += 1;
+            }
+        }
+        self.advance(catalogue, now);
+        count
+    }
+
+    /// The tasks of a person, the latest first.
+    pub(super) fn tasks_of(&self, owner: &str) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().rev().filter(move |task| task.owner == owner)
+    }
+
+    pub(super) fn task_mut(&mut self, owner: &str, id: &str) -> Option<&mut Task> {
+        self.tasks.iter_mut().find(|task| task.owner == owner && task.id == id)
+    }
+}
+
+fn expected(work: &Work, disks: &mut Disks, catalogue: &Catalogue) -> Amount {
+    let mut amount = Amount::default();
+    if let Work::Transfer { source, items, .. } = work
+        && let Some(source) = catalogue.find(source)
+    {
+        for item in items {
+            let found = absolute(source, &item.from).and_then(|path| disks.of(source).read(&path, item.recursive).ok());
+            for (_, entry) in found.unwrap_or_default() {
+                amount.count(&entry);
+            }
+        }
+    }
+    amount
+}
+
+/// Code and description of a refusal, as events have them.
+fn told(refusal: Refusal) -> (&'static str, &'static str) {
+    match refusal {
+        Refusal::NotFound => ("FILE_NOT_FOUND", "file not found"),
+        Refusal::Denied => ("PERMISSION_DENIED", "permission denied"),
+        Refusal::Exists => ("EXISTS", "already exists"),
+        Refusal::NotAFolder => ("NOT_A_DIRECTORY", "not a directory"),
+        Refusal::IsAFolder => ("IS_A_DIRECTORY", "is a directory"),
+        Refusal::Full => ("NO_SPACE_LEFT", "no space left"),
+    }
+}
+
+impl Task {
+    /// A task that is not under way yet.
+    pub(super) fn new(id: String, submission_id: String, owner: String, work: Work) -> Self {
+        Self {
+            id,
+            submission_id,
+            owner,
+            work,
+            label: None,
+            settings: Map::new(),
+            skip_source_errors: false,
+            requested: 0,
+            due: NEVER,
+            trouble: None,
+            expected: Amount::default(),
+            moved: Amount::default(),
+            end: None,
+            events: vec![],
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Ends it for its owner; false if it has ended before.
+    pub(super) fn cancel(&mut self, now: i64) -> bool {
+        let under_way = self.is_under_way();
+        if under_way {
+            self.note(now, "CANCELED", "canceled", "Canceled by the task owner", true);
+            self.end = Some(End { at: now, succeeded: false, fatal: Some(("CANCELED", "canceled")) });
+        }
+        under_way
+    }
+
+    fn note(&mut self, at: i64, code: &'static str, description: &'static str, details: &str, is_error: bool) {
+        self.events.push(Event { at, code, description, details: details.into(), is_error });
+    }
+
+    fn run(&mut self, disks: &mut Disks, catalogue: &Catalogue, now: i64) {
+        let outcome = match self.trouble {
+            Some(Trouble::EndpointDenied) => Err(("PERMISSION_DENIED", "permission denied")),
+            Some(Trouble::Domain) => Err(("LOGIN_DENIED", "login denied")),
+            Some(Trouble::Unreachable) => Err(("CONNECT_FAILED", "connect failed")),
+            _ => self.move_files(disks, catalogue, now / 1000).map_err(told),
+        };
+        let fatal = outcome.err();
+        match fatal {
+            None => self.note(now, "SUCCEEDED", "succeeded", "", false),
+            Some((code, description)) => {
+                let details = format!("Error ({description})\nServer: 198.51.100.7:443\nMessage: {description}");
+                self.note(now, code, description, &details, true);
+            }
+        }
+        self.end = Some(End { at: now, succeeded: fatal.is_none(), fatal });
+    }
+
+    fn move_files(&mut self, disks: &mut Disks, catalogue: &Catalogue, now: i64) -> Result<(), Refusal> {
+        let find = |id: &str| catalogue.find(id).ok_or(Refusal::NotFound);
+        let path = |collection, text: &str| absolute(collection, text).ok_or(Refusal::NotFound);
+        match &self.work {
+            Work::Transfer { source, destination, items } => {
+                let (source, destination) = (find(source)?, find(destination)?);
+                for item in items {
+                    let what = match disks.of(source).read(&path(source, &item.from)?, item.recursive) {
+                        Err(Refusal::NotFound | Refusal::Denied) if self.skip_source_errors => continue,
+                        read => read?,
+                    };
+                    self.moved.add(disks.of(destination).write(&path(destination, &item.to)?, what, now)?);
+                }
+            }
+            Work::Delete { collection, paths, recursive } => {
+                let collection = find(collection)?;
+                for text in paths {
+                    self.moved.add(disks.of(collection).delete(&path(collection, text)?, *recursive)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> &'static str {
+        match (&self.end, self.trouble) {
+            (Some(end), _) if end.succeeded => "SUCCEEDED",
+            (Some(_), _) => "FAILED",
+            (None, Some(Trouble::Inactive)) => "INACTIVE",
+            (None, _) => "ACTIVE",
+        }
+    }
+
+    /// How much has arrived at a moment: even progress, as far as anybody can tell.
+    fn progress(&self, now: i64) -> Amount {
+        if self.end.is_some() || self.due == NEVER {
+            return self.moved;
+        }
+        let (done, all) = ((now - self.requested).max(0), (self.due - self.requested).max(1));
+        let part = |number: u64| {
+            let done = u128::from(number) * u128::try_from(done).unwrap_or(0) / u128::try_from(all).unwrap_or(1);
+            u64::try_from(done).unwrap_or(number)
+        };
+        let Amount { files, folders, bytes } = self.expected;
+        Amount { files: part(files), folders, bytes: part(bytes) }
+    }
+
+    /// The task document.
+    pub(super) fn document(&self, catalogue: &Catalogue, now: i64) -> Map<String, Value> {
+        let mut document = self.settings.clone();
+        document.extend(self.facts(now));
+        document.extend(self.counts(now));
+        document.extend(self.health());
+        let (source, destination) = match &self.work {
+            Work::Transfer { source, destination, .. } => (Some(source), Some(destination)),
+            Work::Delete { collection, .. } => (Some(collection), None),
+        };
+        for (side, id) in [("source", source), ("destination", destination)] {
+            let collection = id.and_then(|id| catalogue.find(id));
+            document.insert(format!("{side}_endpoint"), json!(collection.map(Collection::canonical_name)));
+            document.insert(format!("{side}_endpoint_display_name"), json!(collection.map(Collection::shown_name)));
+            document.insert(format!("{side}_endpoint_id"), json!(id));
+        }
+        document
+    }
+
+    fn facts(&self, now: i64) -> Map<String, Value> {
+        let kind = if matches!(self.work, Work::Transfer { .. }) { "TRANSFER" } else { "DELETE" };
+        let fatal = self.end.as_ref().and_then(|end| end.fatal);
+        let deadline = self.settings.get("deadline").cloned();
+        members([
+            ("DATA_TYPE", json!("task")),
+            ("task_id", json!(self.id)),
+            ("type", json!(kind)),
+            ("status", json!(self.status())),
+            ("label", json!(self.label)),
+            ("owner_id", json!(self.owner)),
+            ("username", json!(format!("u_{}", self.owner.replace('-', "")))),
+            ("command", json!("API 0.10")),
+            ("request_time", json!(moment::iso(self.requested / 1000))),
+            ("completion_time", json!(self.end.as_ref().map(|end| moment::iso(end.at / 1000)))),
+            ("deadline", deadline.unwrap_or_else(|| json!(moment::iso(self.requested / 1000 + DAY)))),
+            ("fatal_error", json!(fatal.map(|(code, description)| json!({"code": code, "description": description})))),
+            ("effective_bytes_per_second", json!(self.speed(now))),
+            ("filter_rules", Value::Null),
+            ("recursive_symlinks", json!("ignore")),
+            ("history_deleted", json!(false)),
+            ("canceled_by_admin", Value::Null),
+            ("canceled_by_admin_message", Value::Null),
+        ])
+    }
+
+    fn speed(&self, now: i64) -> u64 {
+        let until = self.end.as_ref().map_or(now, |end| end.at);
+        let elapsed = u64::try_from(until - self.requested).unwrap_or(0).max(1);
+        self.progress(now).bytes.saturating_mul(1000) / elapsed
+    }
+
+    fn counts(&self, now: i64) -> Map<String, Value> {
+        let moved = self.progress(now);
+        let total = self.expected.files.max(moved.files) + self.expected.folders.max(moved.folders) + 1;
+        let (succeeded, failed, pending) = match self.status() {
+            "SUCCEEDED" => (total, 0, 0),
+            "FAILED" => (total - 1, 1, 0),
+            _ => (moved.files + 1, 0, total.saturating_sub(moved.files + 1)),
+        };
+        let transfer = matches!(self.work, Work::Transfer { .. });
+        let faults = self.events.iter().filter(|event| event.is_error).count();
+        members([
+            ("bytes_checksummed", json!(0)),
+            ("bytes_transferred", json!(moved.bytes)),
+            ("directories", json!(self.expected.folders.max(moved.folders))),
+            ("faults", json!(faults)),
+            ("files", json!(self.expected.files.max(moved.files))),
+            ("files_skipped", json!(0)),
+            ("files_transferred", json!(transfer.then_some(moved.files))),
+            ("subtasks_canceled", json!(0)),
+            ("subtasks_expired", json!(0)),
+            ("subtasks_failed", json!(failed)),
+            ("subtasks_pending", json!(pending)),
+            ("subtasks_retrying", json!(0)),
+            ("subtasks_skipped_errors", json!(0)),
+            ("subtasks_succeeded", json!(succeeded)),
+            ("subtasks_total", json!(total)),
+            ("symlinks", json!(0)),
+            ("is_paused", json!(false)),
+        ])
+    }
+
+    /// A task that has ended has no health; one that cannot go on says why.
+    fn health(&self) -> Map<String, Value> {
+        let nice = match (&self.end, self.trouble) {
+            (Some(_), _) => None,
+            (None, Some(Trouble::OffLine)) => Some(("GC_NOT_CONNECTED", "not connected")),
+            (None, Some(Trouble::Inactive)) => Some(("AUTH", "credentials needed")),
+            (None, _) => Some(("OK", "OK")),
+        };
+        members([
+            ("is_ok", json!(nice.map(|(status, _)| status == "OK"))),
+            ("nice_status", json!(nice.map(|(status, _)| status))),
+            ("nice_status_details", Value::Null),
+            ("nice_status_expires_in", json!(nice.map(|_| -1))),
+            ("nice_status_short_description", json!(nice.map(|(_, words)| words))),
+        ])
+    }
+
+    /// Its events, the latest first.
+    pub(super) fn events(&self) -> Vec<Map<String, Value>> {
+        let document = |event: &Event| {
+            members([
+                ("DATA_TYPE", json!("event")),
+                ("code", json!(event.code)),
+                ("description", json!(event.description)),
+                ("details", json!(event.details)),
+                ("is_error", json!(event.is_error)),
+                ("time", json!(moment::iso(event.at / 1000))),
+            ])
+        };
+        self.events.iter().rev().map(document).collect()
+    }
+}
+
+fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
