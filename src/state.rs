@@ -85,9 +85,11 @@ impl AppState {
     /// [`BuildError::Http`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let http = http_client(&settings)?;
+        // What fails at Globus Auth is tried again by those who know when: the list of revocations, the keeper of its
+        // documents, or the person.
         let auth = ConfidentialAppAuthClient::new(
             settings.environment.auth.clone(),
-            http.clone(),
+            http.clone().without_retries(),
             clock.clone(),
             settings.client_id.clone(),
             &settings.client_secret,

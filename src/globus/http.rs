@@ -134,6 +134,13 @@ impl HttpClient {
         Ok(Self { client: builder.build()?, limits, pause: Arc::new(RealPause) })
     }
 
+    /// The same client, with the same connections, that tries nothing again.
+    #[must_use]
+    pub fn without_retries(mut self) -> Self {
+        self.limits.max_retries = 0;
+        self
+    }
+
     /// The same client with pauses of another kind.
     #[must_use]
     pub fn with_pause(mut self, pause: Arc<dyn Pause>) -> Self {
