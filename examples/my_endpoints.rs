@@ -10,32 +10,30 @@
 
 #![expect(clippy::print_stdout, reason = "a command-line program")]
 
-use std::{env, error::Error};
+use std::error::Error;
 
 use globus_portal::{
     clock::Clock,
     globus::{
         auth::{ConfidentialAppAuthClient, NativeAppAuthClient},
         authorizer::{AccessTokenAuthorizer, Authorizer, LoginClient, RenewingAuthorizer},
-        environment::{Environment, with_slash},
+        environment::{Environment, process_variable},
         groups::GroupsClient,
-        http::{HttpClient, Limits},
+        http::HttpClient,
         transfer::{EndpointSearch, TransferClient},
     },
     secret::{AccessToken, ClientSecret, RefreshToken},
 };
-use url::Url;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let globus = environment()?;
-    let direct = globus.transfer.scheme() == "http"; // A stand-in on loopback is behind no proxy.
-    let http = HttpClient::new(Limits::default(), direct)?;
+    let globus = Environment::from_env()?;
+    let http = HttpClient::from_env()?;
     let transfer = TransferClient::new(globus.transfer.clone(), http.clone(), authorizer(&globus, &http)?);
     print_endpoints(&transfer).await?;
-    if let Some(token) = variable("GLOBUS_GROUPS_TOKEN") {
+    if let Some(token) = process_variable("GLOBUS_GROUPS_TOKEN") {
         let authorizer = AccessTokenAuthorizer::new(AccessToken::new(token));
         print_groups(&GroupsClient::new(globus.groups, http, authorizer)).await?;
     }
@@ -69,33 +67,16 @@ async fn print_groups(groups: &GroupsClient) -> Result<()> {
 
 /// What to send to Transfer: the access token as it is, or access tokens that the refresh token gives.
 fn authorizer(globus: &Environment, http: &HttpClient) -> Result<Authorizer> {
-    if let Some(token) = variable("GLOBUS_TRANSFER_TOKEN") {
+    if let Some(token) = process_variable("GLOBUS_TRANSFER_TOKEN") {
         return Ok(AccessTokenAuthorizer::new(AccessToken::new(token)).into());
     }
     let missing = "set GLOBUS_TRANSFER_TOKEN, or GLOBUS_TRANSFER_REFRESH_TOKEN and GLOBUS_CLIENT_ID";
-    let refresh_token = RefreshToken::new(variable("GLOBUS_TRANSFER_REFRESH_TOKEN").ok_or(missing)?);
-    let client_id = variable("GLOBUS_CLIENT_ID").ok_or(missing)?;
+    let refresh_token = RefreshToken::new(process_variable("GLOBUS_TRANSFER_REFRESH_TOKEN").ok_or(missing)?);
+    let client_id = process_variable("GLOBUS_CLIENT_ID").ok_or(missing)?;
     let (auth, http, clock) = (globus.auth.clone(), http.clone(), Clock::system());
-    let app: LoginClient = match variable("GLOBUS_CLIENT_SECRET").map(ClientSecret::new) {
+    let app: LoginClient = match process_variable("GLOBUS_CLIENT_SECRET").map(ClientSecret::new) {
         Some(secret) => ConfidentialAppAuthClient::new(auth, http, clock.clone(), client_id, &secret).into(),
         None => NativeAppAuthClient::new(auth, http, clock.clone(), client_id)?.into(),
     };
     Ok(RenewingAuthorizer::refresh_token(refresh_token, app, None, clock).into())
-}
-
-/// Where Globus is, from the variables that the Globus Python SDK reads.
-fn environment() -> Result<Environment> {
-    let name = variable("GLOBUS_SDK_ENVIRONMENT").unwrap_or_else(|| "production".to_owned());
-    let mut globus = Environment::named(&name)?;
-    let services = [("AUTH", &mut globus.auth), ("TRANSFER", &mut globus.transfer), ("GROUPS", &mut globus.groups)];
-    for (service, url) in services {
-        if let Some(text) = variable(&format!("GLOBUS_SDK_SERVICE_URL_{service}")) {
-            *url = with_slash(Url::parse(&text)?);
-        }
-    }
-    Ok(globus)
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }

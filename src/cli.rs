@@ -193,17 +193,19 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
         tracing::warn!(sandbox = %base, "this portal runs on the sandbox, a stand-in for Globus: nothing here is real");
         settings = settings.on_sandbox(&base);
     }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
     let listen = settings.listen;
     let app = AppState::build(settings, Clock::system()).await?;
     let server = Server::bind(app.clone(), more).await.map_err(|error| Failure::Bind(listen, error))?;
+    let stop = stop_signal()?;
     say(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
     if let Some(sandbox) = &app.settings.sandbox {
         say(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));
     }
-    server.serve(stop_signal()?).await?;
+    server.serve(stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

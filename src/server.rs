@@ -47,6 +47,7 @@ impl Server {
     /// When the listener fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+        let store = self.app.vault.store.clone();
         let sweeping = tokio::spawn(sweep(self.app.clone()));
         let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
         let graceful = axum::serve(self.listener, service).with_graceful_shutdown(async move {
@@ -65,6 +66,7 @@ impl Server {
             () = deadline => Ok(()),
         };
         sweeping.abort();
+        store.close().await;
         result
     }
 }

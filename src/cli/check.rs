@@ -79,10 +79,22 @@ async fn client(auth: &ConfidentialAppAuthClient) -> Finding {
 }
 
 async fn store(kind: &StoreKind) -> Finding {
+    let made = match kind {
+        StoreKind::Sqlite(path) if !path.exists() => Some(path),
+        _ => None,
+    };
     let result = match open_store(kind).await {
-        Ok(store) => store.probe().await,
+        Ok(store) => {
+            let result = store.probe().await;
+            store.close().await;
+            result
+        }
         Err(error) => Err(error),
     };
+    // Whoever checks need not be who serves, and must not own the file then.
+    if let Some(path) = made {
+        let _ = std::fs::remove_file(path);
+    }
     let name = match kind {
         StoreKind::Memory => "memory: sessions end with the process".to_owned(),
         StoreKind::Sqlite(path) => format!("{} can be read and written", path.display()),

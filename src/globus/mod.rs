@@ -21,6 +21,7 @@
 //! | [`groups`] | [`GroupsClient`](groups::GroupsClient): the person's groups |
 //!
 #![doc = include_str!("differences.md")]
+#![deny(missing_docs)]
 
 pub mod auth;
 pub mod authorizer;

@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use globus_portal::{
     clock::Clock,
     globus::{
@@ -191,4 +192,16 @@ async fn identities_providers_and_consents_are_read() {
     assert_eq!(consents[0].more["allows_refresh"], true);
     let call = provider.other_calls().pop().unwrap();
     assert_eq!(call.uri.path(), "/v2/api/identities/8ca28797-3541-4a5d-a264-05b00f91e608/consents");
+}
+
+#[tokio::test]
+async fn the_header_of_a_real_id_token_names_the_one_algorithm_that_is_taken() {
+    let header: Value = serde_json::from_str(&document!("id_token_header.json")).unwrap();
+    let response: Value = serde_json::from_str(&document!("token_authorization_code_full.json")).unwrap();
+    let first = response["id_token"].as_str().unwrap().split('.').next().unwrap();
+    let decoded: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(first).unwrap()).unwrap();
+    assert_eq!(decoded, header);
+    assert_eq!(header["alg"], "RS512");
+    let discovery: Value = serde_json::from_str(&document!("oidc_discovery.json")).unwrap();
+    assert_eq!(discovery["id_token_signing_alg_values_supported"], serde_json::json!(["RS512"]));
 }

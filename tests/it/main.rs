@@ -22,6 +22,7 @@ mod leaks;
 mod load;
 mod login_start;
 mod logout;
+mod my_endpoints;
 mod native_app;
 mod nginx;
 mod own_page;

@@ -144,4 +144,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Reads and writes, and leaves nothing behind.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Puts everything in its place before the process ends. Nothing is asked of the store afterwards.
+    async fn close(&self);
 }

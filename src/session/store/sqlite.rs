@@ -229,4 +229,9 @@ impl Store for SqliteStore {
         transaction.rollback().await?;
         Ok(())
     }
+
+    /// The last connection that closes folds the write-ahead log into the database: from then on the one file is all.
+    async fn close(&self) {
+        self.pool.close().await;
+    }
 }

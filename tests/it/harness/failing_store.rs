@@ -104,4 +104,6 @@ impl Store for FailingStore {
     async fn probe(&self) -> Result<(), StoreError> {
         self.inner()?.probe().await
     }
+
+    async fn close(&self) {}
 }
