@@ -6,6 +6,7 @@ use crate::{
     clock::Clock,
     globus::{
         auth::ConfidentialAppAuthClient,
+        environment::Environment,
         http::{HttpClient, Limits},
         id_token::IdTokenVerifier,
         provider::Provider,
@@ -76,7 +77,14 @@ impl AppState {
     /// [`BuildError`].
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, BuildError> {
         let store = open_store(&settings.session_store).await?;
-        Self::with_store(settings, clock, store)
+        let app = Self::with_store(settings, clock, store)?;
+        let http = app.http.clone();
+        tokio::spawn(async move {
+            if let Err(error) = http.open().await {
+                tracing::error!(error = %error, "Globus cannot be called");
+            }
+        });
+        Ok(app)
     }
 
     /// Builds a portal on a store that is open.
@@ -116,13 +124,18 @@ impl AppState {
     }
 }
 
-/// The HTTP client that the settings ask for: a Globus on loopback is never behind a proxy.
+/// The HTTP client that the settings ask for: a Globus that is all on loopback is never behind a proxy, and needs nobody's
+/// word that it is itself. For any other, the client is made in the background, so that a start need not wait for it.
 ///
 /// # Errors
-/// When the machine has no certificates of authorities.
+/// When no client can be made.
 pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
-    let direct = settings.environment.auth.scheme() == "http";
-    HttpClient::new(Limits::for_web_pages(), direct)
+    let Environment { auth, transfer, groups } = &settings.environment;
+    let limits = Limits::for_web_pages();
+    if [auth, transfer, groups].iter().all(|url| url.scheme() == "http") {
+        return HttpClient::with_authorities(limits, true, Some(Vec::new()));
+    }
+    Ok(HttpClient::when_needed(limits))
 }
 
 /// Opens the store that the settings name.

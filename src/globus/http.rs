@@ -14,7 +14,7 @@ use reqwest::{
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
 use super::{
@@ -92,7 +92,8 @@ impl Pause for RealPause {
 /// An HTTP client with [`Limits`]. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    client: reqwest::Client,
+    /// Empty until the first call, for a client that is made when it is needed.
+    client: Arc<OnceCell<reqwest::Client>>,
     limits: Limits,
     pause: Arc<dyn Pause>,
 }
@@ -116,22 +117,37 @@ impl HttpClient {
         direct: bool,
         authorities: Option<Vec<Certificate>>,
     ) -> Result<Self, reqwest::Error> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, JSON);
-        headers.insert("x-globus-client-info", HeaderValue::from_static(CLIENT_INFO));
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(headers)
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(limits.timeout.min(Duration::from_secs(5)));
-        if direct {
-            builder = builder.no_proxy();
-        }
-        if let Some(authorities) = authorities {
-            builder = builder.tls_certs_only(authorities);
-        }
-        Ok(Self { client: builder.build()?, limits, pause: Arc::new(RealPause) })
+        let client = build(limits, direct, authorities)?;
+        Ok(Self { client: Arc::new(OnceCell::new_with(Some(client))), limits, pause: Arc::new(RealPause) })
+    }
+
+    /// A client that is made when it is first needed, or when [`open`](Self::open) asks for it: reading the machine's
+    /// certificates takes longer than everything else that a program does at its start.
+    #[must_use]
+    pub fn when_needed(limits: Limits) -> Self {
+        Self { client: Arc::default(), limits, pause: Arc::new(RealPause) }
+    }
+
+    /// Makes the client now, if that has not been done yet.
+    ///
+    /// # Errors
+    /// [`CallError::Request`] when no TLS configuration can be made, for example because the machine has no certificates
+    /// of authorities.
+    pub async fn open(&self) -> Result<(), CallError> {
+        self.client().await.map(drop)
+    }
+
+    async fn client(&self) -> Result<&reqwest::Client, CallError> {
+        let limits = self.limits;
+        let make = || async move {
+            let made = tokio::task::spawn_blocking(move || build(limits, false, None)).await;
+            let made = made.map_err(|_| CallError::Request("no HTTP client could be made".to_owned()))?;
+            made.map_err(|_| {
+                let text = "no HTTP client can be made: are the certificates of authorities installed?";
+                CallError::Request(text.to_owned())
+            })
+        };
+        self.client.get_or_try_init(make).await
     }
 
     /// The same client, with the same connections, that tries nothing again.
@@ -182,7 +198,7 @@ impl HttpClient {
         authorization: Option<&HeaderValue>,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
-        let mut request = self.client.request(call.method.clone(), call.url.clone());
+        let mut request = self.client().await?.request(call.method.clone(), call.url.clone());
         request = request.timeout(self.limits.timeout.min(left(deadline)));
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -238,6 +254,29 @@ fn after(duration: Duration) -> Instant {
 
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
+}
+
+fn build(
+    limits: Limits,
+    direct: bool,
+    authorities: Option<Vec<Certificate>>,
+) -> Result<reqwest::Client, reqwest::Error> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, JSON);
+    headers.insert("x-globus-client-info", HeaderValue::from_static(CLIENT_INFO));
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .default_headers(headers)
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(limits.timeout.min(Duration::from_secs(5)));
+    if direct {
+        builder = builder.no_proxy();
+    }
+    if let Some(authorities) = authorities {
+        builder = builder.tls_certs_only(authorities);
+    }
+    builder.build()
 }
 
 /// One call: what to send, and with whose authorization.
