@@ -3,7 +3,7 @@
 //! A secret leaves its type only through `expose_secret()`, which is easy to search for: at the edge where a
 //! request to Globus is made, and where a record is sealed.
 
-use aws_lc_rs::{constant_time, rand};
+use aws_lc_rs::constant_time;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -65,7 +65,7 @@ secret! {
 #[expect(clippy::expect_used, reason = "without randomness no answer is safe")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }
 

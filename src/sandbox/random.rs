@@ -1,6 +1,6 @@
 //! Random values, hashes and comparison, all by `aws-lc-rs`.
 
-use aws_lc_rs::{constant_time, digest, rand};
+use aws_lc_rs::{constant_time, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -43,7 +43,7 @@ fn letters_and_digits(length: usize) -> String {
     let mut text = String::with_capacity(length);
     let mut bytes = [0_u8; 64];
     while text.len() < length {
-        assert!(rand::fill(&mut bytes).is_ok(), "the operating system gives random numbers");
+        assert!(getrandom::fill(&mut bytes).is_ok(), "the operating system gives random numbers");
         // 248 = 4 × 62: larger bytes are thrown away so that every character is equally likely.
         let usable = bytes.iter().filter(|&&byte| byte < 248);
         let missing = length - text.len();
