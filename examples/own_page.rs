@@ -6,9 +6,10 @@ use globus_portal::{error::AppError, globus::transfer::EndpointSearch, routes::l
 // README: begin
 async fn count(State(app): State<AppState>, user: LoggedIn) -> Result<String, AppError> {
     let transfer = user.transfer(&app).await?;
-    let search = EndpointSearch { filter_scope: Some("my-endpoints"), limit: Some(100), ..EndpointSearch::default() };
-    let found = transfer.endpoint_search(&search).await.map_err(|error| user.refused(&app, error))?;
-    Ok(format!("{}, you have {} endpoints.", user.user.display_name(), found.endpoints.len()))
+    let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
+    let found = transfer.paginated().endpoint_search(&mine).collect().await;
+    let found = found.map_err(|error| user.refused(&app, error))?;
+    Ok(format!("{}, you have {} endpoints.", user.user.display_name(), found.len()))
 }
 
 /// The pages of this portal besides the usual ones.

@@ -102,7 +102,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Settings(problems) => problems.fmt(f),
             Self::Build(_) => f.write_str("cannot start"),
-            Self::Bind(address, _) => write!(f, "cannot listen on {address}"),
+            Self::Bind(address, _) => {
+                write!(f, "cannot listen on {address} (LISTEN and SERVER_NAME choose another port)")
+            }
             Self::Io(_) => f.write_str("stopped by a failure"),
             Self::Check => f.write_str("not everything is well"),
         }

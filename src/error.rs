@@ -93,6 +93,17 @@ impl GlobusError {
         }
     }
 
+    /// The heading, where that of the status would say something else.
+    fn title(&self) -> Option<&'static str> {
+        match self {
+            Self::IdToken(_) | Self::Token(TokenError::InvalidGrant(_) | TokenError::ClientRefused(_)) => {
+                Some("You are not signed in")
+            }
+            error if error.is_refusal() => Some("Globus does not allow this"),
+            _ => None,
+        }
+    }
+
     /// Whether Globus answers well, and says that the person may not do this.
     fn is_refusal(&self) -> bool {
         matches!(self, Self::Call(error) if matches!(error.fault(), Fault::NotAllowed | Fault::ConsentNeeded))
@@ -179,7 +190,9 @@ impl AppError {
         match self {
             Self::LogIn(_) => StatusCode::SEE_OTHER,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::StartAgain { .. } => StatusCode::BAD_REQUEST,
+            Self::StartAgain { .. } | Self::Globus(GlobusError::Token(TokenError::InvalidGrant(_))) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Refused { .. } => StatusCode::FORBIDDEN,
             Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
@@ -201,10 +214,10 @@ impl AppError {
                 ErrorText { title, message, sign_in: Some(SignIn { next }), cause }
             }
             Self::Globus(error) => ErrorText {
+                title: error.title().map_or_else(|| ErrorText::of(status).title, Cow::Borrowed),
                 message: error.message().into(),
                 sign_in: Some(SignIn { next: None }),
                 cause,
-                ..ErrorText::of(status)
             },
             Self::Busy(_) | Self::Internal(_) => ErrorText { cause, ..ErrorText::of(status) },
             _ => ErrorText::of(status),

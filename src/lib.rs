@@ -4,7 +4,7 @@
 //! ```text
 //! browser ──HTTP──> routes ──> session ──> store: memory, SQLite (values sealed, ids hashed)
 //!                     │  └──> pages (askama)
-//!                     └─────> globus ──HTTPS──> Globus Auth, Transfer
+//!                     └─────> globus ──HTTPS──> Globus Auth, Transfer, Groups
 //!                                               (or the sandbox: the same services, in this process, on loopback)
 //! ```
 //!
@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | ground | [`secret`] | secrets that do not print, random values, constant-time equality |
 //! | ground | [`clock`] | the one door for time |
-//! | protocol | [`globus`] | the client of Globus: flow, tokens, id_tokens, Transfer; knows nothing of the rest |
+//! | protocol | [`globus`] | the client of Globus: flow, tokens, id_tokens, Transfer, Groups; knows nothing of the rest |
 //! | settings | [`settings`] | the settings: read, checked, every problem reported at once |
 //! | memory | [`session`] | what we keep about a browser: logins under way, sessions, tokens, stores |
 //! | words | [`pages`] | one struct a template; the stylesheet |

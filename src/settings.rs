@@ -1,6 +1,6 @@
 //! Settings: read from a file in the style of Flask, from the environment, and checked as a whole.
 //!
-//! Order of precedence: environment (`GLOBUS_PORTAL_<KEY>`), file, default. A secret may come from a file of its own:
+//! Order of precedence: command line (it has `--config` and `--sandbox` alone), environment (`GLOBUS_PORTAL_<KEY>`), file, default. A secret may come from a file of its own:
 //! `<KEY>_FILE`. All problems are reported at once, and none shows the value of a secret.
 
 mod check;

@@ -95,6 +95,9 @@ fn log_line(facts: &RequestFacts, method: &str, path: &str, response: &Response,
             tracing::error!(method, path, status, ms, peer = %facts.peer, sub = subject, cause, "request");
         }
         Some(cause) => tracing::warn!(method, path, status, ms, peer = %facts.peer, sub = subject, cause, "request"),
+        None if status >= 500 => {
+            tracing::error!(method, path, status, ms, peer = %facts.peer, sub = subject, "request");
+        }
         None => tracing::info!(method, path, status, ms, peer = %facts.peer, sub = subject, "request"),
     }
 }

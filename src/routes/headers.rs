@@ -23,7 +23,10 @@ pub(super) async fn error_pages(State(app): State<AppState>, request: Request, n
     let status = response.status();
     let known = response.extensions().get::<ErrorText>().cloned();
     let is_error = status.is_client_error() || status.is_server_error();
-    let keeps_its_own = response.extensions().get::<PlainText>().is_some();
+    // Documents for programs stay as they are; the plain words of the framework become a page.
+    let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_document = content_type.is_some_and(|kind| !kind.starts_with(b"text/plain"));
+    let keeps_its_own = is_document || response.extensions().get::<PlainText>().is_some();
     if known.is_none() && (!is_error || keeps_its_own) {
         return response;
     }
@@ -70,7 +73,7 @@ pub(super) async fn security(State(app): State<AppState>, mut response: Response
         headers.insert(name, HeaderValue::from_static(value));
     }
     if let Ok(policy) = HeaderValue::from_str(&content_security_policy(&app)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     if app.settings.is_https() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

@@ -7,6 +7,7 @@ use axum::{
 };
 use tokio::sync::oneshot;
 use tower_sessions::Session;
+use tracing::Instrument as _;
 use url::form_urlencoded;
 
 use super::{cookies, logged_in::is_speculative};
@@ -28,7 +29,6 @@ use crate::{
 };
 
 /// What a visit to `/login` is.
-#[derive(Debug)]
 enum LoginStep {
     /// A person wants to log in, and to be at `next` afterwards.
     Start { next: Option<String> },
@@ -132,12 +132,13 @@ async fn returned(
     }
     // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
     let (done, completed) = oneshot::channel();
-    tokio::spawn(async move {
+    let completing = async move {
         let result = complete(&app, &session, code, attempt.secrets).await;
         if let Err(Ok(())) = done.send(result) {
             abandon(&app, &session).await;
         }
-    });
+    };
+    tokio::spawn(completing.in_current_span());
     completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
     Ok(Redirect::to(next.as_str()).into_response())
 }
@@ -200,7 +201,8 @@ async fn complete(
     };
     if begun.is_err() {
         let app = app.clone();
-        tokio::spawn(async move { app.tokens.revoke_response(&response).await });
+        let revoking = async move { app.tokens.revoke_response(&response).await };
+        tokio::spawn(revoking.in_current_span());
     }
     begun
 }
@@ -242,9 +244,7 @@ async fn refused(
     iss: Option<&str>,
 ) -> Result<Response, AppError> {
     let attempt = open(app, headers, state)?;
-    if iss.is_some() {
-        check_issuer(app, iss).await?;
-    }
+    check_issuer(app, iss).await?;
     app.vault.store.spend_state(attempt.state_hash, attempt.expires).await?;
     let message = match error {
         "access_denied" => {

@@ -11,12 +11,13 @@ use axum::{
 };
 use tokio::task::JoinHandle;
 use tower_sessions::Session;
+use tracing::Instrument as _;
 
 use super::logged_in::{LoggedIn, is_speculative};
 use crate::{
     error::AppError,
     pages::{ConfirmLogoutPage, SignedOutPage},
-    session::{session_key, store::SessionKey},
+    session::{session_key, store::SessionKey, user::UserSession},
     state::AppState,
 };
 
@@ -75,7 +76,11 @@ pub(super) async fn logout(
 /// The session first: from here on it is over, whatever Globus says to the revocations.
 async fn end(app: &AppState, session: &Session) -> Result<Response, AppError> {
     if let Some(id) = session.id() {
+        let user = UserSession::load(session).await?;
         session.flush().await?;
+        if let Some(user) = user {
+            tracing::info!(sub = user.claims.sub, "logged out");
+        }
         let revoked = revoke_in_background(app, session_key(id));
         if tokio::time::timeout(PATIENCE, revoked).await.is_err() {
             tracing::warn!("Globus takes long to revoke tokens; going on without waiting");
@@ -89,12 +94,13 @@ async fn end(app: &AppState, session: &Session) -> Result<Response, AppError> {
 /// Revokes the tokens of a session that has ended. What fails stays on the list and is tried again later.
 pub(super) fn revoke_in_background(app: &AppState, key: SessionKey) -> JoinHandle<()> {
     let app = app.clone();
-    tokio::spawn(async move {
+    let revoking = async move {
         match app.tokens.revoke_due(Some(key)).await {
-            Ok((revoked, failed)) => tracing::info!(revoked, failed, "logged out"),
+            Ok((revoked, failed)) => tracing::info!(revoked, failed, "tokens revoked"),
             Err(error) => tracing::error!(error = %error, "revocations are left for later"),
         }
-    })
+    };
+    tokio::spawn(revoking.in_current_span())
 }
 
 pub(super) async fn signed_out(State(app): State<AppState>, user: Option<LoggedIn>) -> Result<Response, AppError> {

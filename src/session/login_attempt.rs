@@ -58,7 +58,6 @@ impl std::fmt::Debug for BrowserBinding {
 }
 
 /// The random values of one login.
-#[derive(Debug)]
 pub struct FlowSecrets {
     /// Given back with the code: ties the answer to the browser that asked (RFC 6749 section 10.12).
     pub state: String,
@@ -66,6 +65,12 @@ pub struct FlowSecrets {
     pub nonce: String,
     /// Proves at the exchange who asked for the code (RFC 7636).
     pub verifier: CodeVerifier,
+}
+
+impl std::fmt::Debug for FlowSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FlowSecrets([REDACTED])")
+    }
 }
 
 /// A login that came back in the browser that began it, in time.

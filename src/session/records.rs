@@ -51,7 +51,8 @@ impl Records {
         stale: bool,
     ) -> session_store::Result<()> {
         let now = self.vault.clock.now();
-        if now - row.last_seen >= TOUCH_EVERY {
+        // With a short idle limit more often, for a use that is not noted does not count.
+        if now - row.last_seen >= TOUCH_EVERY.min(self.vault.lifetimes.idle / 4) {
             self.vault.store.touch_session(key, now).await.map_err(|error| backend(&error))?;
         }
         if stale && self.tokens.seal_anew(key).await.map_err(|error| backend(&error))? {

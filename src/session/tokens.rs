@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
+use tracing::Instrument as _;
 
 use super::{
     Vault,
@@ -154,7 +155,8 @@ impl Tokens {
         }
         // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
         let (this, resource_server) = (self.clone(), resource_server.to_owned());
-        let renewal = tokio::spawn(async move { this.renew(key, &resource_server).await });
+        let renewing = async move { this.renew(key, &resource_server).await };
+        let renewal = tokio::spawn(renewing.in_current_span());
         renewal.await.map_err(|_| TokenUnavailable::BrokenOff)?
     }
 

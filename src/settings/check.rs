@@ -198,12 +198,15 @@ fn listen(reader: &mut Reader) -> SocketAddr {
     parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
 }
 
-/// On the sandbox nothing is worth a good key, so nobody is bothered about it.
+/// On the sandbox nothing is worth a good key, so every start has its own: a session of an invented person opens on no
+/// other portal.
 fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: bool) -> SecretKey {
-    let Some((key, origin)) = reader.text("SECRET_KEY") else {
-        if sandbox {
-            // Every start has its own.
-        } else if address.loopback {
+    let given = reader.text("SECRET_KEY");
+    if sandbox {
+        return SecretKey::new(random_text::<32>());
+    }
+    let Some((key, origin)) = given else {
+        if address.loopback {
             reader.warnings.push(format!("SECRET_KEY is not set: using one that ends with this process; {GENERATE}"));
         } else {
             reader.problem("SECRET_KEY", None, format!("missing: {GENERATE}"));
@@ -218,7 +221,6 @@ fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: bool) -> Se
         None
     };
     match problem {
-        Some(_) if sandbox => {}
         Some(problem) if address.loopback => reader.warnings.push(format!("SECRET_KEY {problem}; {GENERATE}")),
         Some(problem) => reader.problem("SECRET_KEY", Some(origin), format!("{problem}; {GENERATE}")),
         None => {}
@@ -282,9 +284,12 @@ fn either(reader: &mut Reader, name: &str, other: &str) -> Option<(String, Strin
 
 fn scopes(reader: &mut Reader) -> Vec<String> {
     let default = [scopes::auth::OPENID, scopes::auth::PROFILE, scopes::auth::EMAIL, scopes::transfer::ALL];
-    let Some((mut scopes, _)) = reader.list("SCOPES", &[' ', '\n', '\t']) else {
+    let Some((mut scopes, origin)) = reader.list("SCOPES", &[' ', '\n', '\t']) else {
         return default.map(ToOwned::to_owned).to_vec();
     };
+    if let Err(error) = scopes::parse(&scopes.join(" ")) {
+        reader.problem("SCOPES", Some(origin), format!("expected scopes with spaces between them: {error}"));
+    }
     if !scopes.iter().any(|scope| scope == scopes::auth::OPENID) {
         scopes.insert(0, scopes::auth::OPENID.to_owned());
     }
@@ -303,6 +308,9 @@ fn boolean(text: &str) -> Result<bool, String> {
 fn store(text: &str) -> Result<StoreKind, String> {
     match text.split_once(':') {
         None if text == "memory" => Ok(StoreKind::Memory),
+        Some(("sqlite", path)) if path.contains([':', '?']) => {
+            Err("expected the path of a file after sqlite:, and no options; memory keeps sessions in memory".to_owned())
+        }
         Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
             let path = path.strip_prefix("//").unwrap_or(path);
             Ok(StoreKind::Sqlite(PathBuf::from(path)))

@@ -98,7 +98,7 @@ impl Sources {
                 let key = name.strip_prefix(PREFIX)?;
                 Some((key.to_owned(), name.as_str(), value))
             });
-        let given = plain.chain(prefixed).filter(|(_, _, value)| !value.trim().is_empty());
+        let given = plain.chain(prefixed).filter(|(key, _, value)| !value.trim().is_empty() && !is_injected(key));
         given
             .map(|(key, name, value)| {
                 let origin = format!("{FROM_ENVIRONMENT}{name}");
@@ -106,6 +106,11 @@ impl Sources {
             })
             .collect()
     }
+}
+
+/// Whether a variable is one of those that Kubernetes puts into every container for a service named `globus-portal`.
+fn is_injected(key: &str) -> bool {
+    key == "PORT" || ["PORT_", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|start| key.starts_with(start))
 }
 
 fn is_empty(value: &Value) -> bool {

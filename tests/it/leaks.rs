@@ -303,7 +303,7 @@ async fn nothing_gets_out(log_format: &str) {
     walk.visit("/login?code=SENTINEL-code-foreign&state=SENTINEL-state", 400).await;
     let state = parameter(&walk.begin().await, "state").unwrap();
     walk.visit(&format!("/login?error=access_denied&error_description=SENTINEL&state={state}"), 403).await;
-    walk.log_in(Trouble::Grant, 502).await;
+    walk.log_in(Trouble::Grant, 400).await;
     walk.log_in(Trouble::Client, 502).await;
     walk.log_in(Trouble::BrokenOff, 502).await;
     walk.log_in(Trouble::Nonce, 502).await;

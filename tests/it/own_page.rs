@@ -1,5 +1,11 @@
 //! The page of one's own that the README shows: compiled, served, and shown as it stands.
 
+use axum::{
+    Json, Router,
+    http::{StatusCode, header},
+    routing::get,
+};
+
 use crate::harness::{Browser, JONAS, Portal};
 
 #[path = "../../examples/own_page.rs"]
@@ -32,4 +38,22 @@ fn the_readme_shows_that_page_as_it_stands_in_at_most_15_lines() {
     let shown = example.split_once("// README: begin\n").unwrap().1.split_once("// README: end").unwrap().0;
     assert!(include_str!("../../README.md").contains(shown), "README.md shows another page than examples/own_page.rs");
     assert!(shown.lines().count() <= 15);
+}
+
+#[tokio::test]
+async fn a_page_of_ones_own_keeps_its_own_error_documents_and_policy() {
+    let document = || async { (StatusCode::CONFLICT, Json(serde_json::json!({"error": "taken"}))) };
+    let words = || async { (StatusCode::CONFLICT, "plain words") };
+    let scripted = || async { ([(header::CONTENT_SECURITY_POLICY, "default-src 'self'")], "a page") };
+    let pages =
+        Router::new().route("/document", get(document)).route("/words", get(words)).route("/own", get(scripted));
+    let portal = Portal::with().pages(pages).start().await;
+    let browser = Browser::new();
+
+    let answer = browser.get(&portal.url("/document")).await;
+    assert_eq!((answer.status.as_u16(), &*answer.body), (409, r#"{"error":"taken"}"#));
+    let answer = browser.get(&portal.url("/words")).await;
+    assert!(answer.status == 409 && answer.body.contains("<h1"), "{}", answer.body);
+    let answer = browser.get(&portal.url("/own")).await;
+    assert_eq!(answer.header("content-security-policy"), Some("default-src 'self'"));
 }

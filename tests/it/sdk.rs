@@ -11,7 +11,7 @@ const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sdk_walk.py");
 
 /// The Python that has the SDK: the one that is named, or the one on the path.
 fn python() -> Command {
-    let named = std::env::var_os("GLOBUS_PORTAL_PYTHON").filter(|name| !name.is_empty());
+    let named = std::env::var_os("PYTHON_WITH_GLOBUS_SDK").filter(|name| !name.is_empty());
     let mut command = Command::new(named.unwrap_or_else(|| "python3".into()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GLOBUS_")) {
         command.env_remove(name);
@@ -24,7 +24,7 @@ fn python() -> Command {
 async fn the_python_sdk_walks_through_the_sandbox() {
     let tried = python().args(["-c", "import globus_sdk"]).stderr(Stdio::null()).status();
     let there = tried.is_ok_and(|status| status.success());
-    let what = "no Python with globus-sdk; GLOBUS_PORTAL_PYTHON names one (pip install globus-sdk)";
+    let what = "no Python with globus-sdk; PYTHON_WITH_GLOBUS_SDK names one (pip install globus-sdk)";
     if !needs("the walk of the Python SDK", there, what) {
         return;
     }

@@ -565,6 +565,19 @@ async fn a_session_ends_when_it_is_unused_and_each_use_puts_that_off() {
 
 /// Row E3.
 #[tokio::test]
+async fn the_shortest_idle_limit_ends_no_session_in_use() {
+    let stage = Stage::with(|builder| builder.set("SESSION_IDLE_SECONDS", "60")).await;
+    let browser = stage.log_in_with_transfer().await;
+    for _ in 0..12 {
+        stage.clock.advance(Duration::seconds(20));
+        assert_eq!(browser.get(&stage.portal.url("/")).await.status, 200);
+    }
+    stage.clock.advance(Duration::seconds(60));
+    assert_eq!(browser.get(&stage.portal.url("/")).await.status, 303);
+}
+
+/// Row E3.
+#[tokio::test]
 async fn no_use_puts_off_the_absolute_end() {
     let change =
         |builder: PortalBuilder| builder.set("SESSION_IDLE_SECONDS", "600").set("PERMANENT_SESSION_LIFETIME", "3600");
