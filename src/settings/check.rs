@@ -260,7 +260,8 @@ fn credentials(reader: &mut Reader, sources: &Sources, address: &PublicAddress) 
         reader.problem("APP_CLIENT_ID", None, &*missing);
     }
     if secret.is_none() {
-        reader.problem("APP_CLIENT_SECRET", None, missing);
+        let text = if id.is_none() { "missing: made on the same page".to_owned() } else { missing };
+        reader.problem("APP_CLIENT_SECRET", None, text);
     }
     let (id, _) = id.unwrap_or_default();
     if !id.is_empty() && uuid::Uuid::parse_str(&id).is_err() {
