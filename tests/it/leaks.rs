@@ -363,11 +363,13 @@ async fn nothing_gets_out(log_format: &str) {
     }
 }
 
+/// Rows D1 and D11.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_gets_out_into_a_log_for_machines_a_store_or_a_page() {
     nothing_gets_out("json").await;
 }
 
+/// Rows D1 and D11.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_gets_out_into_a_log_for_people_a_store_or_a_page() {
     nothing_gets_out("pretty").await;

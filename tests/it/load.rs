@@ -33,6 +33,7 @@ async fn visit(url: String, cookie: Option<&'static str>, status: u16) {
     }
 }
 
+/// Row K4.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_logins_that_are_only_begun_leave_the_store_empty() {
     let folder = TempDir::new().unwrap();

@@ -201,6 +201,7 @@ fn no_page_needs_more_than_the_content_security_policy_allows() {
     }
 }
 
+/// Row J7.
 #[test]
 fn text_from_outside_stays_text_and_keeps_its_direction_to_itself() {
     for (name, page) in every_page("", HOSTILE) {

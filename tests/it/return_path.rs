@@ -240,6 +240,25 @@ async fn a_query_that_cannot_be_read_does_not_fail_the_login() {
     }
 }
 
+/// Row G2: no host is on a list of allowed ones, so each name that comes near one is refused like any other.
+#[test]
+fn no_other_host_is_a_place_to_return_to_in_any_spelling() {
+    let hosts = [
+        "badexample.org",
+        "example.org.evil",
+        "example.org@evil",
+        "evil#.example.org",
+        "example.org:81",
+        "ex\u{3002}org",
+    ];
+    for host in hosts {
+        for spelling in [host.to_owned(), format!("//{host}"), format!("http://{host}/"), format!("https://{host}/a")] {
+            assert_eq!(ReturnPath::parse(&spelling, ""), None, "{spelling}");
+            assert_eq!(ReturnPath::parse(&spelling, "/portal"), None, "{spelling}");
+        }
+    }
+}
+
 /// Row G3.
 #[tokio::test]
 async fn a_login_never_leads_to_a_login_or_a_logout() {

@@ -31,6 +31,7 @@ async fn a_visitor_logs_in_sees_who_they_are_and_logs_out() {
     assert_eq!((front.status.as_u16(), front.header("location")), (303, Some("/login")));
 }
 
+/// Row J7, at its end.
 #[tokio::test]
 async fn endpoints_are_shown_page_by_page_and_an_empty_list_helps() {
     let portal = Portal::start().await;
