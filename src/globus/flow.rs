@@ -42,6 +42,7 @@ use std::fmt::Display;
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
@@ -69,7 +70,7 @@ pub trait FlowManager {
 
 /// What else an authorize URL may ask for (Globus Auth developer guide, "authorize"). An empty list is sent as an empty
 /// value, as the Python SDK does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizeParameters {
     /// The session must hold an authentication with these identities, by id or username.
     pub session_required_identities: Option<Vec<String>>,
@@ -88,16 +89,26 @@ pub struct AuthorizeParameters {
 }
 
 impl AuthorizeParameters {
-    fn add_to(&self, parameters: &mut Parameters) {
+    /// The parameters with their values, in the order of the SDK's `oauth2_get_authorize_url`, not yet encoded. As in the
+    /// SDK, lists are joined with commas, and the flag is `True` or `False`.
+    #[must_use]
+    pub fn query_pairs(&self) -> Vec<(&str, String)> {
         let list = |items: &Option<Vec<String>>| items.as_ref().map(|items| items.join(","));
-        parameters.set_some("session_required_identities", list(&self.session_required_identities));
-        parameters.set_some("session_required_single_domain", list(&self.session_required_single_domain));
-        parameters.set_some("session_required_policies", list(&self.session_required_policies));
-        let mfa = self.session_required_mfa.map(|needed| if needed { "True" } else { "False" });
-        parameters.set_some("session_required_mfa", mfa);
-        parameters.set_some("session_message", self.session_message.as_deref());
-        parameters.set_some("prompt", self.prompt.as_deref());
-        for (name, value) in &self.query_params {
+        let flag = |flag: bool| if flag { "True" } else { "False" }.to_owned();
+        let known = [
+            ("session_required_identities", list(&self.session_required_identities)),
+            ("session_required_single_domain", list(&self.session_required_single_domain)),
+            ("session_required_policies", list(&self.session_required_policies)),
+            ("session_required_mfa", self.session_required_mfa.map(flag)),
+            ("session_message", self.session_message.clone()),
+            ("prompt", self.prompt.clone()),
+        ];
+        let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        known.chain(self.query_params.iter().map(|(name, value)| (&**name, value.clone()))).collect()
+    }
+
+    fn add_to(&self, parameters: &mut Parameters) {
+        for (name, value) in self.query_pairs() {
             parameters.set(name, value);
         }
     }

@@ -18,7 +18,7 @@
 //! // What the app needs anyway goes into the new login too.
 //! let login = gare.login_parameters(&scopes::parse("openid urn:globus:auth:scope:transfer.api.globus.org:all")?)?;
 //! assert_eq!(scopes::serialize(&login.scopes)?, "openid urn:globus:auth:scope:transfer.api.globus.org:all[*data]");
-//! assert_eq!(login.query_pairs(), [("session_required_single_domain", "example.org".to_owned())]);
+//! assert_eq!(login.authorize.query_pairs(), [("session_required_single_domain", "example.org".to_owned())]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -37,6 +37,7 @@ use serde_json::{Map, Value};
 
 use super::{
     error::{ApiError, ErrorSubdocument, plain},
+    flow::AuthorizeParameters,
     scopes::{self, Scope, ScopeParseError},
 };
 
@@ -337,12 +338,15 @@ impl Gare {
         }
         Ok(LoginParameters {
             scopes: scopes::merge(app_scopes, &required)?,
-            session_required_identities: parameters.session_required_identities.clone(),
-            session_required_single_domain: parameters.session_required_single_domain.clone(),
-            session_required_policies: parameters.session_required_policies.clone(),
-            session_required_mfa: parameters.session_required_mfa,
-            session_message: parameters.session_message.clone(),
-            prompt: parameters.prompt.clone(),
+            authorize: AuthorizeParameters {
+                session_required_identities: parameters.session_required_identities.clone(),
+                session_required_single_domain: parameters.session_required_single_domain.clone(),
+                session_required_policies: parameters.session_required_policies.clone(),
+                session_required_mfa: parameters.session_required_mfa,
+                session_message: parameters.session_message.clone(),
+                prompt: parameters.prompt.clone(),
+                query_params: Vec::new(),
+            },
         })
     }
 }
@@ -398,36 +402,6 @@ impl fmt::Debug for GlobusAuthorizationParameters {
 pub struct LoginParameters {
     /// The scopes to ask for: the value of `scope`, which stands in another place than the rest.
     pub scopes: Vec<Scope>,
-    /// Identities that must all be in the session.
-    pub session_required_identities: Option<Vec<String>>,
-    /// Domains of which the session must have one identity.
-    pub session_required_single_domain: Option<Vec<String>>,
-    /// Authentication policies that must be met.
-    pub session_required_policies: Option<Vec<String>>,
-    /// Whether multi-factor authentication is needed.
-    pub session_required_mfa: Option<bool>,
-    /// For the person, on Globus's login page.
-    pub session_message: Option<String>,
-    /// `login` makes the person sign in again even in a live session.
-    pub prompt: Option<String>,
-}
-
-impl LoginParameters {
-    /// The parameters of the authorize URL beyond `scope`, in the order of the SDK's `oauth2_get_authorize_url`, not
-    /// yet encoded. As in the SDK lists are joined with commas, an empty list is an empty value, and the flag is `True`
-    /// or `False`.
-    #[must_use]
-    pub fn query_pairs(&self) -> Vec<(&'static str, String)> {
-        let list = |texts: &Option<Vec<String>>| texts.as_ref().map(|texts| texts.join(","));
-        let flag = |flag: bool| if flag { "True" } else { "False" }.to_owned();
-        let pairs = [
-            ("session_required_identities", list(&self.session_required_identities)),
-            ("session_required_single_domain", list(&self.session_required_single_domain)),
-            ("session_required_policies", list(&self.session_required_policies)),
-            ("session_required_mfa", self.session_required_mfa.map(flag)),
-            ("session_message", self.session_message.clone()),
-            ("prompt", self.prompt.clone()),
-        ];
-        pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-    }
+    /// Everything else, as a flow manager takes it.
+    pub authorize: AuthorizeParameters,
 }

@@ -40,6 +40,7 @@ mod sandbox_visit;
 mod scopes;
 mod sdk;
 mod settings;
+mod step_up;
 mod store_contract;
 mod token_responses;
 mod tokens;
