@@ -1,6 +1,33 @@
 //! Globus Groups: the groups a person is in, and one of them.
 //!
 //! To let in the members of a group only, ask with the person's token and look with [`is_active_member`].
+//!
+//! ```
+//! use globus_portal::globus::{
+//!     auth::ConfidentialAppAuthClient,
+//!     authorizer::RenewingAuthorizer,
+//!     environment::Environment,
+//!     groups::{GroupsClient, is_active_member},
+//!     http::HttpClient,
+//! };
+//!
+//! # use globus_portal::{clock::Clock, sandbox::{self, Sandbox}, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
+//! // Here the app itself asks, and is in no group. For a person, use their token.
+//! let scope = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
+//! let authorizer = RenewingAuthorizer::client_credentials(app, scope, None, clock);
+//! let groups = GroupsClient::new(environment.groups, http, authorizer).get_my_groups(&[]).await?;
+//! assert!(!is_active_member(&groups, "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0002"));
+//! # Ok(())
+//! # }
+//! ```
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

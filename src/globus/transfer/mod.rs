@@ -12,6 +12,36 @@
 //! | `paginator.rs` | lists page by page |
 //! | `filter.rs` | filters of lists |
 //! | `documents.rs` | what Transfer answers with |
+//!
+//! ```
+//! use globus_portal::globus::{
+//!     auth::ConfidentialAppAuthClient,
+//!     authorizer::RenewingAuthorizer,
+//!     environment::Environment,
+//!     http::HttpClient,
+//!     scopes,
+//!     transfer::{EndpointSearch, TransferClient},
+//! };
+//!
+//! # use globus_portal::{clock::Clock, sandbox::{self, Sandbox}, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
+//! // `environment` is `Environment::from_env()?`, `http` is `HttpClient::from_env()?`; here, both are of a sandbox.
+//! let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, clock);
+//! let transfer = TransferClient::new(environment.transfer, http, authorizer);
+//! let search = EndpointSearch { filter_fulltext: Some("trouble"), ..EndpointSearch::default() };
+//! let mut found = transfer.paginated().endpoint_search(&search);
+//! let first = found.next().await?.ok_or("nothing found")?;
+//! assert_eq!(transfer.get_endpoint(&first.id).await?.id, first.id);
+//! # Ok(())
+//! # }
+//! ```
 
 mod documents;
 mod filter;
