@@ -9,7 +9,7 @@ async fn count(State(app): State<AppState>, user: LoggedIn) -> Result<String, Ap
     let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
     let found = transfer.paginated().endpoint_search(&mine).collect().await;
     let found = found.map_err(|error| user.refused(&app, error))?;
-    Ok(format!("{}, you have {} endpoints.", user.user.display_name(), found.len()))
+    Ok(format!("{}, you have {} endpoints.", user.user().display_name(), found.len()))
 }
 
 /// The pages of this portal besides the usual ones.

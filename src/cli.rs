@@ -3,6 +3,7 @@
 //! Exit status: 0 after a clean stop, 1 for a failed check or a failure at run time, 2 for wrong usage or settings.
 
 mod check;
+mod sessions;
 
 use std::{
     error::Error,
@@ -49,6 +50,9 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Read the settings, try Globus and the session store, and say what is wrong
     Check(Config),
+    /// See who is logged in, and end sessions
+    #[command(subcommand)]
+    Sessions(sessions::Action),
     /// Print a fresh SECRET_KEY
     GenerateKey,
 }
@@ -95,6 +99,8 @@ enum Failure {
     Io(io::Error),
     /// What is wrong has been printed.
     Check,
+    /// Sessions are in the memory of another process.
+    OwnMemory,
 }
 
 impl fmt::Display for Failure {
@@ -107,6 +113,9 @@ impl fmt::Display for Failure {
             }
             Self::Io(_) => f.write_str("stopped by a failure"),
             Self::Check => f.write_str("not everything is well"),
+            Self::OwnMemory => f.write_str(
+                "SESSION_STORE is memory, and so in the running portal alone: stopping it ends all sessions",
+            ),
         }
     }
 }
@@ -116,7 +125,7 @@ impl Error for Failure {
         match self {
             Self::Build(error) => Some(error),
             Self::Bind(_, error) | Self::Io(error) => Some(error),
-            Self::Settings(_) | Self::Check => None,
+            Self::Settings(_) | Self::Check | Self::OwnMemory => None,
         }
     }
 }
@@ -176,6 +185,7 @@ async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure
             let well = check::check(config.sources(None)).await;
             if well { Ok(()) } else { Err(Failure::Check) }
         }
+        Command::Sessions(action) => sessions::run(action).await,
         Command::GenerateKey => {
             say(&random_text::<48>());
             Ok(())

@@ -58,6 +58,12 @@ pub enum AppError {
     /// The session store does not answer: nothing is known, so nothing is decided (503).
     #[error(transparent)]
     Busy(#[from] StoreError),
+    /// A token has to be renewed, and Globus does not do that now (503).
+    #[error("no token: {0}")]
+    Renewal(TokenUnavailable),
+    /// The request's body is larger than any form of ours (413).
+    #[error("the body is too large")]
+    TooLarge,
     /// There is no such page (404).
     #[error("not found")]
     NotFound,
@@ -134,21 +140,11 @@ impl From<TokenUnavailable> for AppError {
     fn from(error: TokenUnavailable) -> Self {
         match error {
             TokenUnavailable::Store(error) => Self::Busy(error),
-            TokenUnavailable::Globus(error) => Self::Globus(error.into()),
-            TokenUnavailable::SignIn(_) => Self::Unauthorized,
-            TokenUnavailable::Seal(_) | TokenUnavailable::BrokenOff => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<tower_sessions::session::Error> for AppError {
-    fn from(error: tower_sessions::session::Error) -> Self {
-        match error {
-            tower_sessions::session::Error::Store(error) => Self::Busy(StoreError(error.to_string())),
-            // serde's message may quote the record.
-            tower_sessions::session::Error::SerdeJson(_) => {
-                Self::Internal("a session record of another form".to_owned())
+            TokenUnavailable::Globus(_) | TokenUnavailable::TakesLong | TokenUnavailable::BrokenOff => {
+                Self::Renewal(error)
             }
+            TokenUnavailable::SignIn(_) => Self::Unauthorized,
+            TokenUnavailable::Seal(_) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -194,10 +190,12 @@ impl AppError {
                 StatusCode::BAD_REQUEST
             }
             Self::Refused { .. } => StatusCode::FORBIDDEN,
+            Self::Globus(GlobusError::Call(CallError::NoToken(_))) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
-            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::Renewal(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -213,6 +211,12 @@ impl AppError {
             Self::Refused { title, message, next, .. } => {
                 ErrorText { title, message, sign_in: Some(SignIn { next }), cause }
             }
+            Self::Renewal(_) | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => ErrorText {
+                title: "Just a moment, please".into(),
+                message: "This site has to renew its permission at Globus for this page, and Globus does not answer as it should. You are still signed in; please try again soon.".into(),
+                sign_in: None,
+                cause,
+            },
             Self::Globus(error) => ErrorText {
                 title: error.title().map_or_else(|| ErrorText::of(status).title, Cow::Borrowed),
                 message: error.message().into(),

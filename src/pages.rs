@@ -183,6 +183,39 @@ impl TokenView {
     }
 }
 
+/// The browsers that the reader is signed in with.
+#[derive(Template)]
+#[template(path = "sessions.html")]
+pub struct SessionsPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The reader.
+    pub user: &'a UserView,
+    /// All of the reader's sessions, the one that asks first.
+    pub sessions: Vec<BrowserSessionView>,
+    /// How many sessions were ended just before.
+    pub ended: u32,
+}
+
+/// One of a person's sessions.
+#[derive(Clone, Debug)]
+pub struct BrowserSessionView {
+    /// Names the session in a form of this page.
+    pub handle: String,
+    /// Whether it is that of the browser which asks.
+    pub current: bool,
+    /// The browser in a few words.
+    pub browser: String,
+    /// The address that the person signed in from.
+    pub address: Option<String>,
+    /// When the session began.
+    pub began: OffsetDateTime,
+    /// When it was last used.
+    pub last_seen: OffsetDateTime,
+    /// When it ends, however busy it is.
+    pub ends: OffsetDateTime,
+}
+
 /// The reader's own endpoints, a page at a time.
 #[derive(Template)]
 #[template(path = "endpoints.html")]

@@ -53,6 +53,10 @@ secret! {
     IdToken
 }
 secret! {
+    /// The URL of a session store, which may hold a password.
+    StoreUrl
+}
+secret! {
     /// One key of `SECRET_KEY` or `SECRET_KEY_FALLBACKS`, as the operator wrote it.
     SecretKey
 }

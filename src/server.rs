@@ -5,7 +5,10 @@ use std::{net::SocketAddr, time::Duration};
 use axum::Router;
 use tokio::net::TcpListener;
 
-use crate::{routes, state::AppState};
+use crate::{
+    routes::{self, frame::MakeFrame},
+    state::AppState,
+};
 
 /// How often ended sessions are swept and revocations tried again.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -41,7 +44,8 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready; then lets requests under way finish, for at most 20 seconds.
+    /// Serves until `stop` is ready. Then `/readyz` says so for as long as the settings want, while everything is served as
+    /// before; then no new connection is taken, and requests under way finish, for at most 20 seconds.
     ///
     /// # Errors
     /// When the listener fails.
@@ -49,9 +53,12 @@ impl Server {
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
         let store = self.app.vault.store.clone();
         let sweeping = tokio::spawn(sweep(self.app.clone()));
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let service = MakeFrame::new(self.app.clone(), self.router);
+        let app = self.app;
         let graceful = axum::serve(self.listener, service).with_graceful_shutdown(async move {
             stop.await;
+            app.begin_stopping();
+            tokio::time::sleep(app.settings.shutdown_delay).await;
             // The receiver is gone only when nobody waits any more.
             let _ = stopping.send(true);
         });

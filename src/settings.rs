@@ -15,7 +15,7 @@ use url::Url;
 pub use self::sources::Sources;
 use crate::{
     globus::environment::Environment,
-    secret::{ClientSecret, SecretKey},
+    secret::{ClientSecret, SecretKey, StoreUrl},
 };
 
 /// What a key is for; decides how its value is treated.
@@ -43,9 +43,11 @@ const KEYS: &[(&str, Kind)] = &[
     ("APP_NAME", Kind::Plain),
     ("SCOPES", Kind::Plain),
     ("REFRESH_TOKENS", Kind::Plain),
+    ("REFRESH_TIMEOUT_SECONDS", Kind::Plain),
     ("SESSION_STORE", Kind::Secret),
     ("SESSION_COOKIE_NAME", Kind::Plain),
     ("SESSION_IDLE_SECONDS", Kind::Plain),
+    ("SESSION_CACHE_SECONDS", Kind::Plain),
     ("PERMANENT_SESSION_LIFETIME", Kind::Plain),
     ("GLOBUS_SDK_ENVIRONMENT", Kind::Sdk),
     ("GLOBUS_SDK_SERVICE_URL_AUTH", Kind::Sdk),
@@ -53,6 +55,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("GLOBUS_SDK_SERVICE_URL_GROUPS", Kind::Sdk),
     ("TRUSTED_PROXIES", Kind::Plain),
     ("LOG_FORMAT", Kind::Plain),
+    ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
 ];
 
 /// The settings of a portal, checked.
@@ -80,6 +83,8 @@ pub struct Settings {
     pub scopes: Vec<String>,
     /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
     pub refresh_tokens: bool,
+    /// How long Globus may take to renew a token (`REFRESH_TIMEOUT_SECONDS`).
+    pub refresh_timeout: std::time::Duration,
     /// Where sessions are kept (`SESSION_STORE`).
     pub session_store: StoreKind,
     /// The session cookie's name, with its prefix (`SESSION_COOKIE_NAME`).
@@ -88,12 +93,16 @@ pub struct Settings {
     pub session_idle: Duration,
     /// A session ends at this age (`PERMANENT_SESSION_LIFETIME`).
     pub session_lifetime: Duration,
+    /// How long a session is not looked up again in a store that several portals share (`SESSION_CACHE_SECONDS`).
+    pub session_cache: Duration,
     /// Where Globus is (`GLOBUS_SDK_…`).
     pub environment: Environment,
     /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
     /// How the log looks (`LOG_FORMAT`).
     pub log_format: LogFormat,
+    /// How long the portal goes on serving after it was asked to stop (`SHUTDOWN_DELAY_SECONDS`).
+    pub shutdown_delay: std::time::Duration,
     /// The front page of the sandbox, when the portal runs on it.
     pub sandbox: Option<Url>,
     /// What works and is not right: to be logged at the start.
@@ -101,12 +110,16 @@ pub struct Settings {
 }
 
 /// Where sessions are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum StoreKind {
     /// In this process (`memory`).
     Memory,
     /// In a file (`sqlite:PATH`).
     Sqlite(PathBuf),
+    /// In PostgreSQL (`postgres://…`).
+    Postgres(StoreUrl),
+    /// In Redis or Valkey (`redis://…`, `rediss://…`).
+    Redis(StoreUrl),
 }
 
 /// How the log looks.

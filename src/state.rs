@@ -1,12 +1,19 @@
 //! What every handler can reach: built once from the settings.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::{
     clock::Clock,
     globus::{
-        auth::ConfidentialAppAuthClient,
+        auth::{ConfidentialAppAuthClient, UsageError},
         environment::Environment,
+        flow::AuthorizationCodeFlowManager,
         http::{HttpClient, Limits},
         id_token::IdTokenVerifier,
         provider::Provider,
@@ -15,8 +22,9 @@ use crate::{
     session::{
         Lifetimes, Vault,
         login_attempt::LoginAttempts,
+        records::Records,
         seal::KeyRing,
-        store::{MemoryStore, SqliteStore, Store, StoreError},
+        store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store, StoreError},
         tokens::Tokens,
     },
     settings::{Settings, StoreKind},
@@ -36,15 +44,33 @@ pub struct App {
     /// Discovery document and key set of Globus Auth.
     pub provider: Arc<Provider>,
     /// Verifies id_tokens.
-    pub id_tokens: IdTokenVerifier,
+    pub id_tokens: Arc<IdTokenVerifier>,
     /// Logins under way.
     pub login_attempts: LoginAttempts,
+    /// What all logins have in common: each makes a flow of its own of it.
+    pub login_flow: AuthorizationCodeFlowManager,
     /// Sessions: store, keys and lifetimes.
     pub vault: Vault,
     /// Tokens of sessions.
     pub tokens: Tokens,
+    /// Sessions: begun, found, listed.
+    pub records: Records,
     /// What every page shows.
     pub site: Site,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// Says that the process is about to stop: `/readyz` says so from now on, and connections end with their next answer.
+    pub fn begin_stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process is about to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
 }
 
 /// Why a portal cannot be built.
@@ -56,6 +82,9 @@ pub enum BuildError {
     /// The session store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No login can be begun.
+    #[error("no login can be begun: {0}")]
+    Flow(#[from] UsageError),
 }
 
 /// A handle on the [`App`]. Cheap to clone.
@@ -87,10 +116,10 @@ impl AppState {
         Ok(app)
     }
 
-    /// Builds a portal on a store that is open.
+    /// Builds a portal on a store that is open. Called within a runtime.
     ///
     /// # Errors
-    /// [`BuildError::Http`].
+    /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let http = http_client(&settings)?;
         // What fails at Globus Auth is tried again by those who know when: the list of revocations, the keeper of its
@@ -103,17 +132,24 @@ impl AppState {
             &settings.client_secret,
         );
         let provider = Arc::new(Provider::new(&auth, clock.clone()));
-        let vault = Vault {
+        let id_tokens = Arc::new(IdTokenVerifier::new(provider.clone(), settings.client_id.clone()));
+        let login_flow = auth.oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?;
+        let vault = Vault::new(
             store,
-            keys: Arc::new(KeyRing::new(&settings.secret_key, &settings.secret_key_fallbacks)),
-            clock: clock.clone(),
-            lifetimes: Lifetimes { idle: settings.session_idle, absolute: settings.session_lifetime },
-        };
+            KeyRing::new(&settings.secret_key, &settings.secret_key_fallbacks),
+            clock.clone(),
+            Lifetimes { idle: settings.session_idle, absolute: settings.session_lifetime },
+            settings.session_cache,
+        );
+        let tokens = Tokens::new(vault.clone(), auth.clone(), settings.refresh_timeout, id_tokens.clone());
         Ok(Self(Arc::new(App {
-            id_tokens: IdTokenVerifier::new(provider.clone(), settings.client_id.clone()),
+            id_tokens,
             login_attempts: LoginAttempts::new(settings.root.clone()),
-            tokens: Tokens::new(vault.clone(), auth.clone()),
+            login_flow: login_flow.with_refresh_tokens(settings.refresh_tokens),
+            records: Records::new(vault.clone(), tokens.clone()),
+            tokens,
             site: site(&settings),
+            stopping: AtomicBool::new(false),
             settings,
             clock,
             http,
@@ -138,6 +174,9 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
     Ok(HttpClient::when_needed(limits))
 }
 
+/// How many connections to PostgreSQL a portal has at most.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
 /// Opens the store that the settings name.
 ///
 /// # Errors
@@ -146,6 +185,8 @@ pub async fn open_store(kind: &StoreKind) -> Result<Arc<dyn Store>, StoreError> 
     Ok(match kind {
         StoreKind::Memory => Arc::new(MemoryStore::default()),
         StoreKind::Sqlite(path) => Arc::new(SqliteStore::open(path).await?),
+        StoreKind::Redis(url) => Arc::new(RedisStore::open(url.expose_secret()).await?),
+        StoreKind::Postgres(url) => Arc::new(PostgresStore::open(url.expose_secret(), POSTGRES_CONNECTIONS).await?),
     })
 }
 

@@ -4,25 +4,26 @@
 //! header, a body or a cookie is never logged: that is where codes, states and tokens are.
 
 use std::{
+    fmt,
     io::IsTerminal as _,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, LazyLock, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Instant,
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
-    middleware::Next,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri},
     response::Response,
 };
 use ipnet::IpNet;
-use tracing::Instrument as _;
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
-use crate::{error::ErrorText, secret::random_bytes, settings::LogFormat, state::AppState};
+use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession, settings::LogFormat};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The longest path that a line shows, in characters.
@@ -45,60 +46,93 @@ pub fn start(format: LogFormat) {
     };
 }
 
+/// Names a request, in the log and on an error page: a number of this process's own, and one that counts. It is no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    process: u32,
+    number: u32,
+}
+
+impl RequestId {
+    fn next() -> Self {
+        static PROCESS: LazyLock<u32> = LazyLock::new(|| u32::from_be_bytes(random_bytes()));
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self { process: *PROCESS, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn digits(self) -> [u8; 16] {
+        let number = (u64::from(self.process) << 32) | u64::from(self.number);
+        std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place) & 0xf) as usize])
+    }
+
+    /// As the value of a header.
+    pub(crate) fn header(self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.digits()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}{:08x}", self.process, self.number)
+    }
+}
+
 /// What is known of a request while it is answered. Handlers find it among the request's extensions.
 #[derive(Clone, Debug)]
 pub struct RequestFacts {
     /// Names the request, in the log and on an error page.
-    pub id: Arc<str>,
+    pub id: RequestId,
     /// Who sent it: the peer, or whom a trusted proxy names.
     pub peer: IpAddr,
-    /// The person it was answered for, once that is known.
-    pub subject: Arc<OnceLock<String>>,
+    /// The session it was answered for, once that is known.
+    pub session: Arc<OnceLock<Arc<LiveSession>>>,
 }
 
-/// Gives every request its facts and a span, and logs one line when it is answered.
-pub async fn log_request(
-    State(app): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let facts = RequestFacts {
-        id: hex(&random_bytes::<8>()).into(),
-        peer: peer_of(peer.ip(), request.headers(), &app.settings.trusted_proxies),
-        subject: Arc::default(),
-    };
-    request.extensions_mut().insert(facts.clone());
-    let method = request.method().clone();
-    let path: String = request.uri().path().chars().take(MAX_PATH).collect();
-    let span = tracing::info_span!("request", request_id = %facts.id);
-    async move {
-        let begun = Instant::now();
-        let mut response = next.run(request).await;
-        log_line(&facts, method.as_str(), &path, &response, begun);
-        if let Ok(id) = HeaderValue::from_str(&facts.id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        response
+impl RequestFacts {
+    /// Of a request that has come in by a connection from `peer`.
+    #[must_use]
+    pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
+        let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
+        Self { id: RequestId::next(), peer, session: Arc::default() }
     }
-    .instrument(span)
-    .await
 }
 
-fn log_line(facts: &RequestFacts, method: &str, path: &str, response: &Response, begun: Instant) {
-    let status = response.status().as_u16();
-    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let subject = facts.subject.get().map_or("-", String::as_str);
-    let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
-    match cause {
-        Some(cause) if status >= 500 => {
-            tracing::error!(method, path, status, ms, peer = %facts.peer, sub = subject, cause, "request");
+/// The line of a request, from its begin to its end.
+pub(crate) struct Line(Option<Begun>);
+
+struct Begun {
+    method: Method,
+    uri: Uri,
+    at: Instant,
+}
+
+impl Line {
+    /// Notes what a request is, if that will be logged.
+    pub(crate) fn begin(request: &Request, at: Instant) -> Self {
+        let begun = || Begun { method: request.method().clone(), uri: request.uri().clone(), at };
+        Self(tracing::enabled!(tracing::Level::ERROR).then(begun))
+    }
+
+    /// Logs the line.
+    pub(crate) fn end(self, facts: &RequestFacts, response: &Response) {
+        let Some(Begun { method, uri, at }) = self.0 else { return };
+        let status = response.status().as_u16();
+        let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
+        if cause.is_none() && status < 500 && !tracing::enabled!(tracing::Level::INFO) {
+            return;
         }
-        Some(cause) => tracing::warn!(method, path, status, ms, peer = %facts.peer, sub = subject, cause, "request"),
-        None if status >= 500 => {
-            tracing::error!(method, path, status, ms, peer = %facts.peer, sub = subject, "request");
+        let method = method.as_str();
+        let path: String = uri.path().chars().take(MAX_PATH).collect();
+        let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
+        match cause {
+            Some(cause) if status >= 500 => {
+                tracing::error!(method, path, status, ms, peer = %facts.peer, sub, cause, "request");
+            }
+            Some(cause) => tracing::warn!(method, path, status, ms, peer = %facts.peer, sub, cause, "request"),
+            None if status >= 500 => tracing::error!(method, path, status, ms, peer = %facts.peer, sub, "request"),
+            None => tracing::info!(method, path, status, ms, peer = %facts.peer, sub, "request"),
         }
-        None => tracing::info!(method, path, status, ms, peer = %facts.peer, sub = subject, "request"),
     }
 }
 
@@ -120,8 +154,4 @@ fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         }
     }
     visitor
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -98,6 +98,8 @@ async fn store(kind: &StoreKind) -> Finding {
     let name = match kind {
         StoreKind::Memory => "memory: sessions end with the process".to_owned(),
         StoreKind::Sqlite(path) => format!("{} can be read and written", path.display()),
+        StoreKind::Redis(_) => "Redis can be read and written".to_owned(),
+        StoreKind::Postgres(_) => "PostgreSQL can be read and written".to_owned(),
     };
     Finding { subject: "session store", result: result.map(|()| name).map_err(|error| error.to_string()) }
 }

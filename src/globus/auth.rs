@@ -241,6 +241,13 @@ impl<K> AppAuthClient<K> {
         &self.client_id
     }
 
+    /// The same client, which waits for an answer for so long, and does not try again.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
+        self.service.http = self.service.http.without_retries().with_timeout(timeout);
+        self
+    }
+
     /// The base URL of Globus Auth, with a slash at its end.
     #[must_use]
     pub fn base_url(&self) -> &Url {

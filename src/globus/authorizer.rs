@@ -34,6 +34,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::header::HeaderValue;
 use time::{Duration, OffsetDateTime};
@@ -66,6 +67,8 @@ pub enum Authorizer {
     AccessToken(AccessTokenAuthorizer),
     /// Access tokens that are renewed: from a refresh token, or for the app itself.
     Renewing(RenewingAuthorizer),
+    /// An access token that somebody else keeps, who is asked for another when it is refused.
+    Kept(KeptAuthorizer),
 }
 
 impl Authorizer {
@@ -80,16 +83,21 @@ impl Authorizer {
                 let token = renewal.await.map_err(|_| CallError::Timeout)??;
                 Ok(Some(bearer(&token)))
             }
+            Self::Kept(kept) => Ok(Some(bearer(&kept.token()))),
         }
     }
 
     /// Forgets the token that a service has just refused. Whether another try will have a new one.
-    pub(super) async fn forget(&self, refused: Option<&HeaderValue>, deadline: Instant) -> bool {
+    pub(super) async fn forget(&self, refused: Option<&HeaderValue>, deadline: Instant) -> Result<bool, CallError> {
         match (self, refused) {
             (Self::Renewing(renewing), Some(refused)) => {
-                tokio::time::timeout_at(deadline, renewing.forget(refused)).await.is_ok()
+                Ok(tokio::time::timeout_at(deadline, renewing.forget(refused)).await.is_ok())
             }
-            _ => false,
+            (Self::Kept(kept), Some(refused)) => {
+                let replaced = tokio::time::timeout_at(deadline, kept.replace(refused)).await;
+                replaced.map_err(|_| CallError::Timeout)?
+            }
+            _ => Ok(false),
         }
     }
 }
@@ -138,6 +146,51 @@ impl AccessTokenAuthorizer {
 impl From<AccessTokenAuthorizer> for Authorizer {
     fn from(authorizer: AccessTokenAuthorizer) -> Self {
         Self::AccessToken(authorizer)
+    }
+}
+
+/// Gives an access token in the place of one that was refused: for those who keep tokens in a way of their own.
+#[async_trait]
+pub trait Replace: fmt::Debug + Send + Sync + 'static {
+    /// Another token than this; nothing when there is none, and the refusal stands.
+    ///
+    /// # Errors
+    /// [`CallError`], which the caller gets instead of the refusal: whether there is another cannot be known now.
+    async fn replace(&self, refused: &AccessToken) -> Result<Option<AccessToken>, CallError>;
+}
+
+/// Sends an access token as `Bearer`, and once, when a service refuses it, the one that its keeper gives instead.
+#[derive(Clone, Debug)]
+pub struct KeptAuthorizer {
+    token: Arc<RwLock<AccessToken>>,
+    keeper: Arc<dyn Replace>,
+}
+
+impl KeptAuthorizer {
+    /// Begins with this token of the resource server that will be called.
+    #[must_use]
+    pub fn new(access_token: AccessToken, keeper: Arc<dyn Replace>) -> Self {
+        Self { token: Arc::new(RwLock::new(access_token)), keeper }
+    }
+
+    fn token(&self) -> AccessToken {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn replace(&self, refused: &HeaderValue) -> Result<bool, CallError> {
+        let token = self.token();
+        if bearer(&token) != refused {
+            return Ok(true); // Another call has done so.
+        }
+        let Some(another) = self.keeper.replace(&token).await? else { return Ok(false) };
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = another;
+        Ok(true)
+    }
+}
+
+impl From<KeptAuthorizer> for Authorizer {
+    fn from(authorizer: KeptAuthorizer) -> Self {
+        Self::Kept(authorizer)
     }
 }
 

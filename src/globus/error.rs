@@ -36,6 +36,9 @@ pub enum CallError {
     /// The service answered with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The service refused the access token, and whether there is another cannot be known now.
+    #[error("another access token could not be had: {0}")]
+    NoToken(String),
     /// The call cannot be right, so nothing was sent.
     #[error(transparent)]
     Usage(#[from] UsageError),
@@ -97,7 +100,8 @@ impl CallError {
             | Self::ConnectTimeout
             | Self::Connection(_)
             | Self::TooLarge { .. }
-            | Self::Malformed { .. } => Fault::TryAgain,
+            | Self::Malformed { .. }
+            | Self::NoToken(_) => Fault::TryAgain,
         }
     }
 

@@ -160,6 +160,7 @@ fn access_type(refresh_tokens: bool) -> &'static str {
 #[derive(Clone, Debug)]
 pub struct AuthorizationCodeFlowManager {
     auth_client: ConfidentialAppAuthClient,
+    authorize_endpoint: Url,
     redirect_uri: String,
     scope: String,
     state: String,
@@ -181,6 +182,7 @@ impl AuthorizationCodeFlowManager {
     ) -> Result<Self, UsageError> {
         Ok(Self {
             auth_client: auth_client.clone(),
+            authorize_endpoint: auth_client.authorize_endpoint(),
             redirect_uri: redirect_uri.into(),
             scope: scope_parameter(requested_scopes)?,
             state: random_text::<32>(),
@@ -243,7 +245,7 @@ impl FlowManager for AuthorizationCodeFlowManager {
             parameters.set("code_challenge_method", "S256");
         }
         more.add_to(&mut parameters);
-        let mut url = self.auth_client.authorize_endpoint();
+        let mut url = self.authorize_endpoint.clone();
         url.set_query(Some(&parameters.encoded()));
         url
     }

@@ -157,6 +157,14 @@ impl HttpClient {
         self
     }
 
+    /// The same client, with the same connections, that waits for a single answer for so long.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = timeout;
+        self.limits.deadline = timeout;
+        self
+    }
+
     /// The same client with pauses of another kind.
     #[must_use]
     pub fn with_pause(mut self, pause: Arc<dyn Pause>) -> Self {
@@ -179,7 +187,7 @@ impl HttpClient {
             let authorization = call.authorizer.authorization(deadline).await?;
             let result = self.attempt(call, authorization.as_ref(), deadline).await;
             let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
-            if refused && !renewed && call.authorizer.forget(authorization.as_ref(), deadline).await {
+            if refused && !renewed && call.authorizer.forget(authorization.as_ref(), deadline).await? {
                 renewed = true;
                 continue;
             }

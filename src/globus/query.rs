@@ -10,7 +10,16 @@ const KEPT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remo
 
 /// Text as it stands in a form or query.
 pub(super) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
+    let mut encoded = String::with_capacity(text.len() + 16);
+    encode_to(&mut encoded, text);
+    encoded
+}
+
+fn encode_to(encoded: &mut String, text: &str) {
+    for (number, word) in text.split(' ').enumerate() {
+        encoded.push_str(if number > 0 { "+" } else { "" });
+        encoded.extend(utf8_percent_encode(word, KEPT));
+    }
 }
 
 /// An id as one segment of a path. No encoding makes a segment of `.` or `..`: a URL parser takes both for directions
@@ -71,8 +80,14 @@ impl Parameters {
 
     /// `a=1&b=2`.
     pub(super) fn encoded(&self) -> String {
-        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        pairs.join("&")
+        let mut encoded = String::with_capacity(self.0.iter().map(|(name, value)| name.len() + value.len() + 8).sum());
+        for (number, (name, value)) in self.0.iter().enumerate() {
+            encoded.push_str(if number > 0 { "&" } else { "" });
+            encode_to(&mut encoded, name);
+            encoded.push('=');
+            encode_to(&mut encoded, value);
+        }
+        encoded
     }
 }
 

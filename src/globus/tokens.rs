@@ -104,7 +104,7 @@ impl TokenResponse {
         nonce: Option<&str>,
     ) -> Result<IdTokenClaims, IdTokenError> {
         let id_token = self.id_token.as_ref().ok_or(IdTokenError::Missing)?;
-        let expected = Expected { nonce, access_token: Some(&self.access_token) };
+        let expected = Expected { nonce, access_token: Some(&self.access_token), of_a_refresh: false };
         verifier.verify(id_token, &expected).await
     }
 }

@@ -1,24 +1,34 @@
 //! The extractor [`LoggedIn`]: a page that takes it needs a person who is logged in.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{HeaderMap, Method, Uri, header, request::Parts},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
-use tower_sessions::Session;
 
+use super::cookies;
 use crate::{
     error::{AppError, GlobusError},
     globus::{
-        authorizer::AccessTokenAuthorizer,
+        authorizer::KeptAuthorizer,
         error::{CallError, Fault},
+        groups::GroupsClient,
         scopes,
         transfer::TransferClient,
     },
     pages::UserView,
     secret::AccessToken,
-    session::{return_path::ReturnPath, session_key, store::SessionKey, tokens::TokenUnavailable, user::UserSession},
+    session::{
+        live::LiveSession,
+        return_path::ReturnPath,
+        session_key,
+        store::SessionKey,
+        tokens::{SessionToken, TokenUnavailable},
+        user::UserSession,
+    },
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -30,38 +40,45 @@ const JUST_LOGGED_IN: Duration = Duration::minutes(1);
 /// anything else gets 401.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
-    /// Who it is.
-    pub user: UserSession,
-    key: SessionKey,
-    log_in: LogIn,
+    live: Arc<LiveSession>,
+    asked: Asked,
 }
 
-/// What asking for a login would look like from here.
+/// What was asked for, as far as it matters when a login is needed.
 #[derive(Clone, Debug)]
-struct LogIn {
+struct Asked {
     navigation: bool,
-    location: String,
+    uri: Uri,
 }
 
-impl LogIn {
-    fn of(parts: &Parts, root: &str) -> Self {
+impl Asked {
+    fn of(parts: &Parts) -> Self {
         // Below a nested router the URI of the parts has lost the root.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let here = uri.path_and_query().and_then(|here| ReturnPath::parse(here.as_str(), root));
-        let location = login_path(root, here.as_ref());
-        Self { navigation: is_navigation(&parts.method, &parts.headers), location }
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0).clone();
+        Self { navigation: is_navigation(&parts.method, &parts.headers), uri }
     }
 
-    fn error(&self) -> AppError {
-        if self.navigation { AppError::LogIn(self.location.clone()) } else { AppError::Unauthorized }
+    /// Sends the person through login and back to what was asked for.
+    fn log_in(&self, root: &str) -> AppError {
+        if !self.navigation {
+            return AppError::Unauthorized;
+        }
+        let here = self.uri.path_and_query().and_then(|here| ReturnPath::parse(here.as_str(), root));
+        AppError::LogIn(login_path(root, here.as_ref()))
     }
 }
 
 impl LoggedIn {
+    /// Who it is.
+    #[must_use]
+    pub fn user(&self) -> &UserSession {
+        &self.live.user
+    }
+
     /// Names the session in the store.
     #[must_use]
     pub fn key(&self) -> SessionKey {
-        self.key
+        self.live.key
     }
 
     /// An access token for a resource server, renewed if need be. When there is none that is good, the error sends the
@@ -70,7 +87,7 @@ impl LoggedIn {
     /// # Errors
     /// [`AppError`].
     pub async fn access_token(&self, app: &AppState, resource_server: &str) -> Result<AccessToken, AppError> {
-        match app.tokens.fresh(self.key, resource_server).await {
+        match app.tokens.fresh(self.key(), resource_server).await {
             Err(TokenUnavailable::SignIn(resource_server)) if self.is_new(app) => Err(AppError::Refused {
                 title: "A permission is missing".into(),
                 message: format!(
@@ -80,19 +97,33 @@ impl LoggedIn {
                 cause: format!("no token for {resource_server} right after the login: see SCOPES").into(),
                 next: None,
             }),
-            Err(TokenUnavailable::SignIn(_)) => Err(self.log_in.error()),
+            Err(TokenUnavailable::SignIn(_)) => Err(self.asked.log_in(&app.settings.root)),
             other => Ok(other?),
         }
     }
 
-    /// A client of the Transfer API that acts for this person.
+    /// A client of the Transfer API that acts for this person. A token that Transfer refuses is renewed once.
     ///
     /// # Errors
     /// As [`LoggedIn::access_token`].
     pub async fn transfer(&self, app: &AppState) -> Result<TransferClient, AppError> {
-        let token = self.access_token(app, scopes::transfer::RESOURCE_SERVER).await?;
-        let base = app.settings.environment.transfer.clone();
-        Ok(TransferClient::new(base, app.http.clone(), AccessTokenAuthorizer::new(token)))
+        let authorizer = self.authorizer(app, scopes::transfer::RESOURCE_SERVER).await?;
+        Ok(TransferClient::new(app.settings.environment.transfer.clone(), app.http.clone(), authorizer))
+    }
+
+    /// A client of the Groups API that acts for this person. A token that Groups refuses is renewed once.
+    ///
+    /// # Errors
+    /// As [`LoggedIn::access_token`].
+    pub async fn groups(&self, app: &AppState) -> Result<GroupsClient, AppError> {
+        let authorizer = self.authorizer(app, scopes::groups::RESOURCE_SERVER).await?;
+        Ok(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
+    }
+
+    async fn authorizer(&self, app: &AppState, resource_server: &str) -> Result<KeptAuthorizer, AppError> {
+        let token = self.access_token(app, resource_server).await?;
+        let keeper = SessionToken::new(app.tokens.clone(), self.key(), resource_server);
+        Ok(KeptAuthorizer::new(token, Arc::new(keeper)))
     }
 
     /// What a failed call for this person means: a token that Globus no longer accepts sends the person through login
@@ -100,21 +131,21 @@ impl LoggedIn {
     #[must_use]
     pub fn refused(&self, app: &AppState, error: CallError) -> AppError {
         match error.fault() {
-            Fault::SignInAgain if !self.is_new(app) => self.log_in.error(),
+            Fault::SignInAgain if !self.is_new(app) => self.asked.log_in(&app.settings.root),
             _ => AppError::Globus(GlobusError::Call(error)),
         }
     }
 
     fn is_new(&self, app: &AppState) -> bool {
-        app.clock.now() - self.user.began < JUST_LOGGED_IN
+        app.clock.now() - self.user().began < JUST_LOGGED_IN
     }
 
     /// The person, for a page.
     #[must_use]
     pub fn view(&self) -> UserView {
-        let claims = &self.user.claims;
+        let claims = &self.user().claims;
         UserView {
-            name: self.user.display_name().to_owned(),
+            name: self.user().display_name().to_owned(),
             username: claims.preferred_username.clone().unwrap_or_else(|| claims.sub.clone()),
             organization: claims.organization.clone(),
             email: claims.email.clone(),
@@ -126,9 +157,10 @@ impl FromRequestParts<AppState> for LoggedIn {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, AppError> {
-        let log_in = LogIn::of(parts, &app.settings.root);
-        let found = <Self as OptionalFromRequestParts<AppState>>::from_request_parts(parts, app).await?;
-        found.ok_or_else(|| log_in.error())
+        match live_session(parts, app).await? {
+            Some(live) => Ok(Self { live, asked: Asked::of(parts) }),
+            None => Err(Asked::of(parts).log_in(&app.settings.root)),
+        }
     }
 }
 
@@ -137,17 +169,18 @@ impl OptionalFromRequestParts<AppState> for LoggedIn {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Option<Self>, AppError> {
-        let log_in = LogIn::of(parts, &app.settings.root);
-        let no_layer = || AppError::Internal("the session layer is missing".to_owned());
-        let session = parts.extensions.get::<Session>().ok_or_else(no_layer)?;
-        let Some(user) = UserSession::load(session).await? else { return Ok(None) };
-        let Some(id) = session.id() else { return Ok(None) };
-        if let Some(facts) = parts.extensions.get::<RequestFacts>() {
-            // The first to know says it; the same person all through a request.
-            let _ = facts.subject.set(user.claims.sub.clone());
-        }
-        Ok(Some(Self { user, key: session_key(id), log_in }))
+        Ok(live_session(parts, app).await?.map(|live| Self { live, asked: Asked::of(parts) }))
     }
+}
+
+async fn live_session(parts: &Parts, app: &AppState) -> Result<Option<Arc<LiveSession>>, AppError> {
+    let Some(id) = cookies::session_id(&parts.headers, &app.settings)? else { return Ok(None) };
+    let Some(live) = app.records.find(session_key(id)).await? else { return Ok(None) };
+    if let Some(facts) = parts.extensions.get::<RequestFacts>() {
+        // The first to know says it; the same session all through a request.
+        let _ = facts.session.set(live.clone());
+    }
+    Ok(Some(live))
 }
 
 /// The login page that leads to `next` afterwards.

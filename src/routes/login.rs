@@ -1,12 +1,15 @@
 //! `/login`: sends a browser to Globus, and takes it back. One route for both ways, told apart by the query.
 
+use std::net::IpAddr;
+
 use axum::{
+    Extension,
     extract::{RawQuery, State},
     http::{HeaderMap, header},
     response::{IntoResponse as _, Redirect, Response},
 };
 use tokio::sync::oneshot;
-use tower_sessions::Session;
+use tower_sessions::session::Id;
 use tracing::Instrument as _;
 use url::form_urlencoded;
 
@@ -16,6 +19,7 @@ use crate::{
     globus::{
         auth::UsageError,
         flow::{AuthorizationCodeFlowManager, AuthorizeParameters, FlowManager as _},
+        id_token::IdTokenClaims,
         tokens::TokenResponse,
     },
     secret::AuthorizationCode,
@@ -23,9 +27,10 @@ use crate::{
         login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets},
         return_path::ReturnPath,
         session_key,
-        user::UserSession,
+        user::{UserSession, browser_of},
     },
     state::AppState,
+    telemetry::RequestFacts,
 };
 
 /// What a visit to `/login` is.
@@ -74,14 +79,17 @@ fn start_again(cause: &'static str) -> AppError {
 
 pub(super) async fn login(
     State(app): State<AppState>,
-    session: Session,
+    Extension(facts): Extension<RequestFacts>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
+    // Whoever sends two sessions gets nowhere, and so not to Globus either.
+    let before = cookies::session_id(&headers, &app.settings)?;
     match LoginStep::parse(query.as_deref())? {
         LoginStep::Start { next } => start(&app, &headers, next.as_deref()),
         LoginStep::Returned { code, state, iss } => {
-            returned(app, session, &headers, code, &state, iss.as_deref()).await
+            let returned = Returned { code, visitor: Visitor::of(before, &headers, &facts) };
+            complete_once(app, returned, &headers, &state, iss.as_deref()).await
         }
         LoginStep::Refused { error, state, iss } => refused(&app, &headers, &error, &state, iss.as_deref()).await,
     }
@@ -114,38 +122,59 @@ fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Resp
     Ok(response)
 }
 
+/// Who comes back from Globus.
+struct Visitor {
+    /// The session that the browser has had until now.
+    before: Option<Id>,
+    browser: Option<String>,
+    address: IpAddr,
+}
+
+impl Visitor {
+    fn of(before: Option<Id>, headers: &HeaderMap, facts: &RequestFacts) -> Self {
+        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Self { before, browser: user_agent.map(browser_of), address: facts.peer }
+    }
+}
+
+/// What a browser brings back from Globus.
+struct Returned {
+    code: AuthorizationCode,
+    visitor: Visitor,
+}
+
 /// Completes a login: the state first, then everything else. Where the same answer comes a second time, as by a double
 /// click, the browser goes where the first one led.
-async fn returned(
+async fn complete_once(
     app: AppState,
-    session: Session,
+    returned: Returned,
     headers: &HeaderMap,
-    code: AuthorizationCode,
     state: &str,
     iss: Option<&str>,
 ) -> Result<Response, AppError> {
     let attempt = open(&app, headers, state)?;
     check_issuer(&app, iss).await?;
-    let next = attempt.next.clone();
+    let mut response = Redirect::to(attempt.next.as_str()).into_response();
     if !app.vault.store.spend_state(attempt.state_hash, attempt.expires).await? {
-        return Ok(Redirect::to(next.as_str()).into_response());
+        return Ok(response);
     }
+    let settings = app.settings.clone();
     // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
     let (done, completed) = oneshot::channel();
     let completing = async move {
-        let result = complete(&app, &session, code, attempt.secrets).await;
-        if let Err(Ok(())) = done.send(result) {
-            abandon(&app, &session).await;
+        let result = complete(&app, returned, attempt.secrets).await;
+        if let Err(Ok(id)) = done.send(result) {
+            abandon(&app, id).await;
         }
     };
     tokio::spawn(completing.in_current_span());
-    completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
-    Ok(Redirect::to(next.as_str()).into_response())
+    let id = completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
+    response.headers_mut().extend(cookies::set_session(id, &settings).map(|value| (header::SET_COOKIE, value)));
+    Ok(response)
 }
 
 /// Ends a session whose browser left before it was given the cookie: nobody could ever use it, or end it.
-async fn abandon(app: &AppState, session: &Session) {
-    let Some(id) = session.id() else { return };
+async fn abandon(app: &AppState, id: Id) {
     match app.vault.end(session_key(id)).await {
         Ok(_) => drop(super::logout::revoke_in_background(app, session_key(id))),
         Err(error) => tracing::error!(error = %error, "a session that nobody has the cookie of is left to its age"),
@@ -187,52 +216,41 @@ async fn check_issuer(app: &AppState, iss: Option<&str>) -> Result<(), AppError>
 }
 
 /// Exchanges the code, verifies who it is, and begins the session. Tokens of a login that fails half way are revoked.
-async fn complete(
-    app: &AppState,
-    session: &Session,
-    code: AuthorizationCode,
-    secrets: FlowSecrets,
-) -> Result<(), AppError> {
+async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> Result<Id, AppError> {
+    let Returned { code, visitor } = returned;
     let nonce = secrets.nonce.clone();
     let response = flow(app, secrets)?.exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
-    let begun = match verify(app, &response, &nonce).await {
-        Ok(user) => begin_session(app, session, user, &response).await,
-        Err(error) => Err(error.into()),
+    let begun = match response.decode_id_token(&app.id_tokens, Some(&nonce)).await {
+        Ok(claims) => begin_session(app, claims, visitor, &response).await,
+        Err(error) => Err(GlobusError::from(error).into()),
     };
     if begun.is_err() {
         let app = app.clone();
-        let revoking = async move { app.tokens.revoke_response(&response).await };
+        let revoking = async move { app.tokens.discard(&response).await };
         tokio::spawn(revoking.in_current_span());
     }
     begun
-}
-
-async fn verify(app: &AppState, response: &TokenResponse, nonce: &str) -> Result<UserSession, GlobusError> {
-    let claims = response.decode_id_token(&app.id_tokens, Some(nonce)).await?;
-    Ok(UserSession { claims, began: app.clock.now() })
 }
 
 /// Begins a session under a new id. Whatever session this browser had before, of the same person or of another, ends
 /// with its tokens.
 async fn begin_session(
     app: &AppState,
-    session: &Session,
-    user: UserSession,
+    claims: IdTokenClaims,
+    visitor: Visitor,
     response: &TokenResponse,
-) -> Result<(), AppError> {
+) -> Result<Id, AppError> {
+    let Visitor { before, browser, address } = visitor;
+    if let Some(before) = before.map(session_key)
+        && app.vault.end(before).await?
+    {
+        super::logout::revoke_in_background(app, before);
+    }
+    let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address) };
     let subject = user.claims.sub.clone();
-    if let Some(before) = session.id() {
-        session.flush().await?;
-        super::logout::revoke_in_background(app, session_key(before));
-    }
-    user.begin(session).await?;
-    let id = session.id().ok_or_else(|| AppError::Internal("the session has no id".to_owned()))?;
-    if let Err(error) = app.tokens.keep(session_key(id), response).await {
-        session.flush().await?;
-        return Err(error.into());
-    }
+    let id = app.records.begin(user, response).await?;
     tracing::info!(sub = subject, "logged in");
-    Ok(())
+    Ok(id)
 }
 
 /// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
@@ -266,9 +284,7 @@ async fn refused(
 
 /// The flow of a login, with the random values it began with.
 fn flow(app: &AppState, secrets: FlowSecrets) -> Result<AuthorizationCodeFlowManager, AppError> {
-    let settings = &app.settings;
     let usage = |error: UsageError| AppError::Internal(error.to_string());
-    let flow = AuthorizationCodeFlowManager::new(&app.auth, settings.public_url("/login"), &settings.scopes);
-    let flow = flow.and_then(|flow| flow.with_verifier(secrets.verifier)).map_err(usage)?;
-    Ok(flow.with_state(secrets.state).with_nonce(secrets.nonce).with_refresh_tokens(settings.refresh_tokens))
+    let flow = app.login_flow.clone().with_verifier(secrets.verifier).map_err(usage)?;
+    Ok(flow.with_state(secrets.state).with_nonce(secrets.nonce))
 }

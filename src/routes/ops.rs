@@ -17,6 +17,7 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz(State(app): State<AppState>) -> Response {
     let (store, globus) = tokio::join!(app.vault.store.probe(), app.provider.keys(false));
     let missing = [
+        app.is_stopping().then_some("this process is about to stop\n"),
         store.err().map(|_| "the session store does not answer\n"),
         globus.err().map(|_| "Globus Auth does not answer\n"),
     ];

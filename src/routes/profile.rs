@@ -20,11 +20,11 @@ pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Resu
     let now = app.clock.now();
     let tokens = app.tokens.facts(user.key()).await?;
     let lifetimes = app.vault.lifetimes;
-    let began = user.user.began;
+    let began = user.user().began;
     let page = ProfilePage {
         site: &app.site,
         user: &user.view(),
-        identities: identities(&user.user.claims),
+        identities: identities(&user.user().claims),
         session: SessionView {
             began,
             ends: began + lifetimes.absolute,

@@ -6,10 +6,12 @@
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`seal`] | keys derived by purpose; sealing and opening |
 //! | [`store`] | the contract of a store, and the stores |
-//! | [`records`] | tower-sessions' records in our store; ids hashed, values sealed |
-//! | [`user`] | who is logged in |
+//! | [`records`] | sessions in the store: begun, found, noted, ended; ids hashed, values sealed |
+//! | [`live`] | sessions that this process knows, so that a check of one needs no store |
+//! | [`user`] | who is logged in, and where |
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
 
+pub mod live;
 pub mod login_attempt;
 pub mod records;
 pub mod return_path;
@@ -24,8 +26,9 @@ use time::Duration;
 use tower_sessions::session::Id;
 
 use self::{
-    seal::{KeyRing, hash},
-    store::{SessionKey, Store, StoreError},
+    live::LiveSessions,
+    seal::{KeyRing, Opened, Purpose, hash},
+    store::{SessionKey, SessionRow, Store, StoreError},
 };
 use crate::clock::Clock;
 
@@ -49,15 +52,44 @@ pub struct Vault {
     pub clock: Clock,
     /// How long they last.
     pub lifetimes: Lifetimes,
+    /// What is known of them here; nothing where the store is asked each time.
+    live: Option<Arc<LiveSessions>>,
 }
 
 impl Vault {
+    /// Keeps sessions in `store`. A store that other processes use is asked at each check of a session, unless `cache` says
+    /// for how long an answer is good. Called within a runtime: a task listens to what the store tells.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, keys: KeyRing, clock: Clock, lifetimes: Lifetimes, cache: Duration) -> Self {
+        let lifetime = (!store.is_private()).then_some(cache);
+        let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&*store, lifetime));
+        Self { store, keys: Arc::new(keys), clock, lifetimes, live }
+    }
+
     /// Ends a session for good. Its tokens are on the list of those to revoke from then on.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn end(&self, key: SessionKey) -> Result<bool, StoreError> {
-        self.store.end_session(key, self.clock.now()).await
+        let ended = self.store.end_session(key, self.clock.now()).await;
+        if let Some(live) = &self.live {
+            // Also where the store did not answer: it may have ended it all the same.
+            live.forget(key);
+        }
+        ended
+    }
+
+    /// The row of a session that is not over, and its record; one that is over ends. A record that no key opens is none:
+    /// its key has been taken away.
+    async fn read(&self, key: SessionKey) -> Result<Option<(SessionRow, Opened)>, StoreError> {
+        let Some(row) = self.store.session(key).await? else { return Ok(None) };
+        let now = self.clock.now();
+        if row.ends <= now || row.last_seen + self.lifetimes.idle <= now {
+            self.end(key).await?;
+            return Ok(None);
+        }
+        let opened = self.keys.open(Purpose::Session, &key.0, &row.record);
+        Ok(opened.map(|opened| (row, opened)))
     }
 
     /// Ends up to `limit` sessions that have been idle for too long or are too old, and forgets what has had its time.
@@ -69,11 +101,34 @@ impl Vault {
         let now = self.clock.now();
         let aged = self.store.aged_sessions(now, now - self.lifetimes.idle, limit).await?;
         for key in &aged {
-            self.store.end_session(*key, now).await?;
+            self.end(*key).await?;
         }
         self.store.sweep(now).await?;
         Ok(aged.len())
     }
+}
+
+/// Begins to know sessions, and to forget them when the store says so.
+fn listen(store: &dyn Store, lifetime: Option<Duration>) -> Arc<LiveSessions> {
+    let news = store.news();
+    let live = Arc::new(LiveSessions::new(lifetime, news.is_none()));
+    if let Some(mut news) = news {
+        let hearing = Arc::downgrade(&live);
+        tokio::spawn(async move {
+            while let Some(news) = news.recv().await
+                && let Some(live) = hearing.upgrade()
+            {
+                live.hear(news);
+            }
+        });
+    }
+    live
+}
+
+/// The name of a person in the store, by the id of the identity that logs in.
+#[must_use]
+pub fn person_key(identity: &str) -> [u8; 32] {
+    hash(&[b"person", identity.as_bytes()])
 }
 
 /// The name of a session in the store. The id itself is 128 random bits, so a plain hash cannot be turned back.

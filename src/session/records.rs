@@ -1,118 +1,224 @@
-//! tower-sessions' records in our store: the id is hashed, the record sealed, its age judged by our clock.
+//! Sessions in our store: begun with their tokens, found again, their use noted, and ended. Ids are hashed, records
+//! sealed, and age is judged by our clock.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use tower_sessions::{
-    SessionStore,
-    session::{Id, Record},
+    Session, SessionStore,
+    session::{self, Id, Record},
     session_store,
 };
 
 use super::{
     Vault,
-    seal::{Purpose, hash},
+    live::LiveSession,
+    person_key,
+    seal::{Opened, Purpose, hash},
     session_key,
-    store::{SessionKey, SessionRow},
-    tokens::Tokens,
-    user::person_of,
+    store::{SessionKey, SessionRow, StoreError, hex},
+    tokens::{TokenUnavailable, Tokens},
+    user::{USER, UserSession, packed},
 };
+use crate::globus::tokens::TokenResponse;
 
 /// How much later than the last note a use is noted again: not every page view needs a write.
-const TOUCH_EVERY: Duration = Duration::minutes(1);
+const NOTE_EVERY: Duration = Duration::minutes(1);
+/// How many sessions are read at a time where all are.
+const PAGE: u32 = 500;
 
-/// Our store as tower-sessions wants it.
+/// The sessions of the portal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Records {
     vault: Vault,
     tokens: Tokens,
 }
 
+/// A session as it is shown to the person whose it is, or to the operator.
+#[derive(Debug)]
+pub struct KnownSession {
+    /// Names it in the store.
+    pub key: SessionKey,
+    /// Who is logged in, and where.
+    pub user: UserSession,
+    /// When it was last used, to the minute.
+    pub last_seen: OffsetDateTime,
+    /// When it ends, however much it is used.
+    pub ends: OffsetDateTime,
+}
+
+impl KnownSession {
+    /// Names it on a page, and nowhere else: neither its id nor its name in the store follows from it.
+    #[must_use]
+    pub fn handle(&self) -> String {
+        hex(&hash(&[b"handle", &self.key.0])[..16])
+    }
+}
+
 impl Records {
-    /// Keeps records in this vault; `tokens` are those of the same sessions.
+    /// Keeps sessions in this vault; `tokens` are those of the same sessions.
     #[must_use]
     pub fn new(vault: Vault, tokens: Tokens) -> Self {
         Self { vault, tokens }
     }
 
-    fn seal(&self, key: SessionKey, record: &Record) -> session_store::Result<Vec<u8>> {
-        let plain =
-            serde_json::to_vec(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let sealed = self.vault.keys.seal(Purpose::Session, &key.0, &plain);
-        sealed.map_err(|error| session_store::Error::Encode(error.to_string()))
+    /// A session that is alive, and whose use this is. `None` only when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing is known of the session then.
+    pub async fn find(&self, key: SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
+        let now = self.vault.clock.now();
+        let known = self.vault.live.as_ref().and_then(|live| live.get(key, now));
+        match known.filter(|live| !live.is_over(self.vault.lifetimes.idle, now)) {
+            Some(live) => {
+                self.note(&live, now).await?;
+                Ok(Some(live))
+            }
+            // Not known, or over as far as is known here: another process may know of a later use.
+            None => self.look_up(key).await,
+        }
     }
 
-    /// Notes the use of a session. If a key of before sealed it, seals it anew: its tokens first, so that the record
-    /// tells whether that is done.
-    async fn keep_up(
-        &self,
-        key: SessionKey,
-        row: &SessionRow,
-        record: &Record,
-        stale: bool,
-    ) -> session_store::Result<()> {
+    async fn look_up(&self, key: SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
+        let ticket = self.vault.live.as_ref().map(|live| live.ticket(key));
+        let Some((row, opened)) = self.vault.read(key).await? else { return Ok(None) };
+        let Some(user) = UserSession::unpack(&opened.plain) else { return Ok(None) };
         let now = self.vault.clock.now();
-        // With a short idle limit more often, for a use that is not noted does not count.
-        if now - row.last_seen >= TOUCH_EVERY.min(self.vault.lifetimes.idle / 4) {
-            self.vault.store.touch_session(key, now).await.map_err(|error| backend(&error))?;
+        let live = Arc::new(LiveSession::new(key, user, row.ends, row.last_seen, now));
+        self.note(&live, now).await?;
+        if opened.is_stale() {
+            self.seal_anew(key, &opened).await?;
         }
-        if stale && self.tokens.seal_anew(key).await.map_err(|error| backend(&error))? {
-            self.vault.store.update_record(key, &self.seal(key, record)?).await.map_err(|error| backend(&error))?;
+        if let (Some(known), Some(ticket)) = (&self.vault.live, ticket) {
+            known.keep(ticket, &live);
         }
-        Ok(())
+        Ok(Some(live))
+    }
+
+    /// Notes the use of a session, at most once a minute; with a short idle limit more often, for a use that is not noted
+    /// does not count.
+    async fn note(&self, live: &LiveSession, now: OffsetDateTime) -> Result<(), StoreError> {
+        let every = NOTE_EVERY.min(self.vault.lifetimes.idle / 4);
+        let Some(before) = live.is_to_be_noted(every, now) else { return Ok(()) };
+        let noted = self.vault.store.touch_session(live.key, now).await;
+        if noted.is_err() {
+            live.is_not_noted(before);
+        }
+        noted
+    }
+
+    /// Seals a session anew that a key of before has sealed: its tokens first, so that the record tells whether that is
+    /// done.
+    async fn seal_anew(&self, key: SessionKey, opened: &Opened) -> Result<(), StoreError> {
+        match self.tokens.seal_anew(key).await {
+            Ok(true) => {
+                let record = self.vault.keys.seal(Purpose::Session, &key.0, &opened.plain);
+                let record = record.map_err(|error| StoreError(error.to_string()))?;
+                self.vault.store.update_record(key, &record).await?;
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(TokenUnavailable::Store(error)) => Err(error),
+            Err(error) => Err(StoreError(error.to_string())),
+        }
+    }
+
+    /// Begins a session under a new id, with the tokens of its login, in one go: it is in the store when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin(&self, user: UserSession, response: &TokenResponse) -> Result<Id, StoreError> {
+        let beginning = Beginning { records: self.clone(), response: response.clone() };
+        let session = Session::new(None, Arc::new(beginning), None);
+        let failed = |error: session::Error| StoreError(error.to_string());
+        session.insert(USER, user).await.map_err(failed)?;
+        session.save().await.map_err(failed)?;
+        session.id().ok_or_else(|| StoreError("the session has no id".to_owned()))
+    }
+
+    /// All sessions of a person, the one that was used last first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_person(&self, identity: &str) -> Result<Vec<KnownSession>, StoreError> {
+        let rows = self.vault.store.sessions_of(person_key(identity)).await?;
+        Ok(rows.into_iter().filter_map(|(key, row)| self.known(key, &row)).collect())
+    }
+
+    /// All sessions there are, in no order that means anything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all(&self) -> Result<Vec<KnownSession>, StoreError> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.vault.store.sessions_after(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(all) };
+            after = Some(*last);
+            all.extend(page.iter().filter_map(|(key, row)| self.known(*key, row)));
+        }
+    }
+
+    /// A session that is not over, and whose record opens.
+    fn known(&self, key: SessionKey, row: &SessionRow) -> Option<KnownSession> {
+        let now = self.vault.clock.now();
+        if row.ends <= now || row.last_seen + self.vault.lifetimes.idle <= now {
+            return None;
+        }
+        let opened = self.vault.keys.open(Purpose::Session, &key.0, &row.record)?;
+        let user = UserSession::unpack(&opened.plain)?;
+        Some(KnownSession { key, user, last_seen: row.last_seen, ends: row.ends })
     }
 }
 
-#[async_trait]
-impl SessionStore for Records {
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let now = self.vault.clock.now();
+/// Where tower-sessions keeps a session that begins: in our store, with the tokens of its login.
+#[derive(Debug)]
+struct Beginning {
+    records: Records,
+    response: TokenResponse,
+}
+
+impl Beginning {
+    async fn begin(&self, record: &mut Record) -> Result<(), TokenUnavailable> {
+        let Records { vault, tokens } = &self.records;
+        let now = vault.clock.now();
+        let (packed, identity) = packed(&record.data);
         loop {
-            // Always a new id: tower-sessions would go on with the id of a session that it has just deleted, and so with
-            // one that somebody else may know.
+            // Always a new id: one that tower-sessions has got from somewhere, somebody else may know.
             record.id = Id::default();
             let key = session_key(record.id);
             let row = SessionRow {
-                record: self.seal(key, record)?,
-                person: hash(&[b"person", person_of(&record.data).as_bytes()]),
+                record: vault.keys.seal(Purpose::Session, &key.0, &packed)?,
+                person: person_key(identity),
                 last_seen: now,
-                ends: now + self.vault.lifetimes.absolute,
+                ends: now + vault.lifetimes.absolute,
             };
-            if self.vault.store.create_session(key, &row).await.map_err(|error| backend(&error))? {
+            if vault.store.create_session(key, &row, &tokens.rows(key, &self.response)?).await? {
                 return Ok(());
             }
         }
     }
+}
 
-    /// Writes onto a session that exists, and onto no other: one that has ended while this request was under way stays
-    /// ended.
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let key = session_key(record.id);
-        self.vault.store.update_record(key, &self.seal(key, record)?).await.map_err(|error| backend(&error))?;
-        Ok(())
+#[async_trait]
+impl SessionStore for Beginning {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        self.begin(record).await.map_err(|error| session_store::Error::Backend(error.to_string()))
     }
 
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let key = session_key(*id);
-        let Some(row) = self.vault.store.session(key).await.map_err(|error| backend(&error))? else { return Ok(None) };
-        let now = self.vault.clock.now();
-        if row.ends <= now || row.last_seen + self.vault.lifetimes.idle <= now {
-            self.vault.end(key).await.map_err(|error| backend(&error))?;
-            return Ok(None);
-        }
-        // A record that no key opens is none: its key has been taken away. Nor is one of another form.
-        let Some(opened) = self.vault.keys.open(Purpose::Session, &key.0, &row.record) else { return Ok(None) };
-        let Ok(data) = serde_json::from_slice(&opened.plain) else { return Ok(None) };
-        let record = Record { id: *id, data, expiry_date: row.ends };
-        self.keep_up(key, &row, &record, opened.is_stale()).await?;
-        Ok(Some(record))
+    /// A session that has begun is not written again.
+    async fn save(&self, _: &Record) -> session_store::Result<()> {
+        Err(session_store::Error::Backend("the session has begun".to_owned()))
+    }
+
+    async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
+        Ok(None)
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        self.vault.end(session_key(*id)).await.map_err(|error| backend(&error))?;
-        Ok(())
+        let ended = self.records.vault.end(session_key(*id)).await;
+        ended.map(drop).map_err(|error| session_store::Error::Backend(error.to_string()))
     }
-}
-
-fn backend(error: &dyn std::error::Error) -> session_store::Error {
-    session_store::Error::Backend(error.to_string())
 }

@@ -20,7 +20,7 @@ use crate::{
         environment::{Environment, is_loopback as is_loopback_url, service_url},
         scopes,
     },
-    secret::{ClientSecret, SecretKey, random_text},
+    secret::{ClientSecret, SecretKey, StoreUrl, random_text},
 };
 
 /// `SECRET_KEY` must have this many bytes wherever the portal is more than a trial on one machine.
@@ -30,8 +30,12 @@ const PUBLISHED_KEYS: &[&str] = &["abc123!", "replace me with what globus-portal
 const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
 const GENERATE: &str = "`globus-portal generate-key` prints a good one";
 
-const IDLE_SECONDS: i64 = 8 * 60 * 60;
-const LIFETIME_SECONDS: i64 = 31 * 24 * 60 * 60;
+const IDLE_SECONDS: u32 = 8 * 60 * 60;
+const LIFETIME_SECONDS: u32 = 31 * 24 * 60 * 60;
+/// How long a session may last.
+const LIFETIMES: (u32, u32, &str) = (60, 315_360_000, "ten years");
+/// Longer than most answers of Globus take by far.
+const REFRESH_TIMEOUT_SECONDS: u32 = 30;
 
 /// Reads values one by one, and notes what is wrong with them.
 struct Reader {
@@ -83,12 +87,13 @@ impl Reader {
         Some((items?.into_iter().filter(|item| !item.trim().is_empty()).collect(), origin))
     }
 
-    fn seconds(&mut self, key: &str, default: i64) -> Duration {
-        let parsed = self.parsed(key, |text| match text.parse::<i64>() {
-            Ok(seconds @ 60..=315_360_000) => Ok(seconds),
-            _ => Err("expected a whole number of seconds, from 60 to ten years".to_owned()),
+    /// A time in whole seconds.
+    fn seconds(&mut self, key: &str, default: u32, (least, most, most_in_words): (u32, u32, &str)) -> u32 {
+        let parsed = self.parsed(key, |text| match text.parse::<u32>() {
+            Ok(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
+            _ => Err(format!("expected a whole number of seconds, from {least} to {most_in_words}")),
         });
-        Duration::seconds(parsed.unwrap_or(default))
+        parsed.unwrap_or(default)
     }
 }
 
@@ -107,8 +112,17 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
         session_store: reader.parsed("SESSION_STORE", store).unwrap_or_else(|| default_store(sources)),
         session_cookie_name: cookie_name(&mut reader, https),
-        session_idle: reader.seconds("SESSION_IDLE_SECONDS", IDLE_SECONDS),
-        session_lifetime: reader.seconds("PERMANENT_SESSION_LIFETIME", LIFETIME_SECONDS),
+        session_idle: Duration::seconds(reader.seconds("SESSION_IDLE_SECONDS", IDLE_SECONDS, LIFETIMES).into()),
+        session_lifetime: Duration::seconds(
+            reader.seconds("PERMANENT_SESSION_LIFETIME", LIFETIME_SECONDS, LIFETIMES).into(),
+        ),
+        session_cache: Duration::seconds(reader.seconds("SESSION_CACHE_SECONDS", 0, (0, 300, "300")).into()),
+        refresh_timeout: std::time::Duration::from_secs(
+            reader.seconds("REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")).into(),
+        ),
+        shutdown_delay: std::time::Duration::from_secs(
+            reader.seconds("SHUTDOWN_DELAY_SECONDS", if address.loopback { 0 } else { 5 }, (0, 120, "120")).into(),
+        ),
         environment: environment(&mut reader),
         trusted_proxies: trusted_proxies(&mut reader),
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
@@ -316,11 +330,21 @@ fn store(text: &str) -> Result<StoreKind, String> {
             let path = path.strip_prefix("//").unwrap_or(path);
             Ok(StoreKind::Sqlite(PathBuf::from(path)))
         }
-        Some(("postgres" | "postgresql" | "redis" | "rediss", _)) => {
-            Err("this version keeps sessions in memory or in SQLite: use memory or sqlite:PATH".to_owned())
+        Some(("postgres" | "postgresql", _)) => {
+            let expected = "expected postgres://user:password@host:port/database";
+            url_with_host(text).map(StoreKind::Postgres).ok_or_else(|| expected.to_owned())
         }
-        _ => Err("expected memory or sqlite:PATH, as in sqlite:example_app.db".to_owned()),
+        Some(("redis" | "rediss", _)) => {
+            let expected = "expected redis://user:password@host:port/database, or rediss://… for TLS";
+            url_with_host(text).map(StoreKind::Redis).ok_or_else(|| expected.to_owned())
+        }
+        Some(("redis+unix" | "unix", _)) => Ok(StoreKind::Redis(StoreUrl::new(text))),
+        _ => Err("expected memory, sqlite:PATH as in sqlite:example_app.db, postgres://… or redis://…".to_owned()),
     }
+}
+
+fn url_with_host(text: &str) -> Option<StoreUrl> {
+    Url::parse(text).ok().filter(Url::has_host).map(|_| StoreUrl::new(text))
 }
 
 fn default_store(sources: &Sources) -> StoreKind {

@@ -119,7 +119,7 @@ fn every_problem_of_the_settings_is_told_at_once_and_no_secret_with_it() {
     let text = "SERVER_NAME = 'http://portal.example.org/'\nSESION_STORE = 'memory'\nREFRESH_TOKENS = 'perhaps'\n\
                 SECRET_KEY = 'SENTINEL-short'\nAPP_CLIENT_ID = '2b9c6f6e-94d5-4a39-b5b4-3ad9f2e1d0c7'\n\
                 APP_CLIENT_SECRET = 'SENTINEL-one'\nPORTAL_CLIENT_SECRET = 'SENTINEL-other'\n\
-                SESSION_STORE = 'postgres://user:SENTINEL-password@db/portal'\n";
+                SESSION_STORE = 'postgres:user:SENTINEL-password@db/portal'\n";
     fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
     let environment =

@@ -100,7 +100,7 @@ impl Stage {
     /// What the portal's verifier says of a token, without a login around it.
     async fn verify(&self, token: &str, nonce: &str) -> Result<(), IdTokenError> {
         let access_token = AccessToken::new(ACCESS_TOKEN);
-        let expected = Expected { nonce: Some(nonce), access_token: Some(&access_token) };
+        let expected = Expected { nonce: Some(nonce), access_token: Some(&access_token), of_a_refresh: false };
         self.portal.app.id_tokens.verify(&IdToken::new(token), &expected).await.map(drop)
     }
 }

@@ -28,6 +28,7 @@ mod nginx;
 mod own_page;
 mod pages;
 mod recorder;
+mod redis_store;
 mod requests;
 mod retries;
 mod return_path;

@@ -2,47 +2,83 @@
 
 use std::{path::Path, sync::Arc};
 
-use globus_portal::session::store::{MemoryStore, RevocationRow, SessionKey, SessionRow, SqliteStore, Store, TokenRow};
+use globus_portal::session::store::{
+    Lease, MemoryStore, News, PostgresStore, RedisStore, RevocationRow, SessionKey, SessionRow, SqliteStore, Store,
+    TokenRow,
+};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
+use tokio::time::{Instant, sleep, timeout};
 
-/// A store, and the folder it is in, if it is in one.
-type Opened = (Arc<dyn Store>, Option<TempDir>);
+use crate::harness::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis};
 
-async fn memory() -> Opened {
-    (Arc::new(MemoryStore::default()), None)
+/// Where a store is, and so where another one can be opened.
+enum Place {
+    Memory,
+    Sqlite(TempDir),
+    Redis(String),
+    Postgres(String),
 }
 
-async fn sqlite() -> Opened {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap();
-    (Arc::new(store), Some(folder))
+impl Place {
+    async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory => Arc::new(MemoryStore::default()),
+            Self::Sqlite(folder) => Arc::new(SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap()),
+            Self::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap()),
+            Self::Postgres(url) => Arc::new(PostgresStore::open(url, 4).await.unwrap()),
+        }
+    }
+}
+
+/// A new place in memory; the others where their server is not here are skipped.
+fn in_memory(_test: &str) -> std::future::Ready<Option<Place>> {
+    std::future::ready(Some(Place::Memory))
+}
+
+fn in_sqlite(_test: &str) -> std::future::Ready<Option<Place>> {
+    std::future::ready(Some(Place::Sqlite(tempfile::tempdir().unwrap())))
+}
+
+async fn in_redis(test: &str) -> Option<Place> {
+    if skip_without_redis(test) { None } else { Some(Place::Redis(fresh_redis().await)) }
+}
+
+async fn in_postgres(test: &str) -> Option<Place> {
+    if skip_without_postgres(test) { None } else { Some(Place::Postgres(fresh_postgres().await)) }
 }
 
 /// Runs each part of the contract against each store.
 macro_rules! contract {
     ($($part:ident)*) => {
-        mod in_memory {
+        contract! { in in_memory: $($part)* }
+        contract! { in in_sqlite: $($part)* }
+        contract! { in in_redis: $($part)* }
+        contract! { in in_postgres: $($part)* }
+    };
+    (in $place:ident: $($part:ident)*) => {
+        mod $place {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $part() {
-                let (store, _folder) = super::memory().await;
-                super::$part(store).await;
+                if let Some(place) = super::$place(concat!(stringify!($place), "::", stringify!($part))).await {
+                    super::$part(place.open().await).await;
+                }
             })*
-        }
 
-        mod in_sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $part() {
-                let (store, _folder) = super::sqlite().await;
-                super::$part(store).await;
-            })*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn what_others_end_is_told() {
+                if let Some(place) = super::$place(concat!(stringify!($place), "::what_others_end_is_told")).await {
+                    super::what_others_end_is_told(&place).await;
+                }
+            }
         }
     };
 }
 
 contract! {
     a_session_is_made_once_and_comes_back_as_it_was
+    a_session_is_made_with_its_tokens_in_one_go
     nothing_but_create_makes_a_session
     nothing_revives_an_ended_session
     an_ended_session_stays_ended_against_writers_that_run_beside
@@ -56,7 +92,13 @@ contract! {
     revocations_go_to_one_of_those_who_claim_at_the_same_time
     revocations_come_back_until_they_are_finished
     revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_are_due
+    the_pause_between_tries_to_revoke_grows_from_a_minute_to_an_hour
     aged_sessions_are_those_that_are_idle_or_over
+    the_sessions_of_a_person_are_theirs_alone_and_the_last_used_one_is_first
+    all_sessions_are_paged_through_in_the_order_of_their_keys_without_gaps
+    a_lease_goes_to_one_of_those_who_ask_at_the_same_time
+    a_lease_is_held_until_it_is_given_back_by_its_holder
+    a_lease_that_is_not_given_back_in_time_is_taken_over
     the_probe_leaves_nothing_behind
 }
 
@@ -96,7 +138,7 @@ where
 }
 
 async fn claim_all(store: &dyn Store, now: OffsetDateTime) -> Vec<RevocationRow> {
-    let mut rows = store.claim_revocations(None, now, now + Duration::seconds(60), 1000).await.unwrap();
+    let mut rows = store.claim_revocations(None, now, 1000).await.unwrap();
     rows.sort_by_key(|row| row.id);
     rows
 }
@@ -117,8 +159,8 @@ fn entry(session: u8, resource_server: &str, sealed: &str) -> (u8, String, Strin
 
 async fn a_session_is_made_once_and_comes_back_as_it_was(store: Arc<dyn Store>) {
     assert_eq!(store.session(key(1)).await.unwrap(), None);
-    assert!(store.create_session(key(1), &session("first")).await.unwrap());
-    assert!(!store.create_session(key(1), &session("second")).await.unwrap());
+    assert!(store.create_session(key(1), &session("first"), &[]).await.unwrap());
+    assert!(!store.create_session(key(1), &session("second"), &[]).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), Some(session("first")));
     assert_eq!(store.session(key(2)).await.unwrap(), None);
 
@@ -137,9 +179,37 @@ async fn a_session_is_made_once_and_comes_back_as_it_was(store: Arc<dyn Store>) 
     let copy = store.clone();
     let made = winners(64, move |_| {
         let store = copy.clone();
-        async move { store.create_session(key(3), &session("one of 64")).await.unwrap() }
+        async move { store.create_session(key(3), &session("one of 64"), &[]).await.unwrap() }
     });
     assert_eq!(made.await, 1);
+}
+
+async fn a_session_is_made_with_its_tokens_in_one_go(store: Arc<dyn Store>) {
+    let all: Vec<u8> = (0..=255).collect();
+    let binary = TokenRow { sealed: all.clone(), ..token("a", "", 0) };
+    // Whatever version the caller says, it begins with 1.
+    assert!(store.create_session(key(1), &session("first"), &[token("b", "one", 7), binary.clone()]).await.unwrap());
+    assert!(!store.create_session(key(1), &session("second"), &[token("c", "late", 1)]).await.unwrap());
+    let expected = [TokenRow { version: 1, ..binary }, token("b", "one", 1)];
+    assert_eq!(store.tokens(key(1)).await.unwrap(), expected);
+    assert!(store.replace_token(key(1), &token("b", "renewed", 1)).await.unwrap());
+    store.end_session(key(1), at(1)).await.unwrap();
+    let due = store.claim_revocations(Some(key(1)), at(1), 10).await.unwrap();
+    assert!(due.iter().any(|row| row.resource_server == "a" && row.sealed == all));
+    assert!(due.iter().any(|row| row.resource_server == "b" && row.sealed == b"renewed"));
+    assert_eq!(due.len(), 2);
+
+    // Of those who make the same session at the same time one wins, with the tokens of the same one.
+    let copy = store.clone();
+    let made = winners(64, move |i| {
+        let (store, name) = (copy.clone(), format!("maker {i}"));
+        async move { store.create_session(key(2), &session(&name), &[token("api", &name, 1)]).await.unwrap() }
+    });
+    assert_eq!(made.await, 1);
+    let tokens = store.tokens(key(2)).await.unwrap();
+    assert_eq!(tokens.len(), 1);
+    assert_eq!(store.session(key(2)).await.unwrap().unwrap().record, tokens[0].sealed);
+    assert_eq!(claim_all(&*store, at(1)).await, []);
 }
 
 async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
@@ -155,7 +225,7 @@ async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
 }
 
 async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
     assert!(store.end_session(key(1), at(1)).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
@@ -165,7 +235,7 @@ async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
     assert_eq!(about(&due), [entry(1, "api", "sealed")]);
 
     // A new session under the same key has nothing of the old one.
-    assert!(store.create_session(key(1), &session("new")).await.unwrap());
+    assert!(store.create_session(key(1), &session("new"), &[]).await.unwrap());
     assert_eq!(store.tokens(key(1)).await.unwrap(), []);
 }
 
@@ -183,7 +253,7 @@ async fn nothing_is_written(store: &dyn Store) {
 async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc<dyn Store>) {
     for round in 0..8_u8 {
         let key = key(round);
-        store.create_session(key, &session("record")).await.unwrap();
+        store.create_session(key, &session("record"), &[]).await.unwrap();
         store.insert_token(key, &token("api", "sealed", 1)).await.unwrap();
         let writers: Vec<_> = (0..16_u8)
             .map(|i| {
@@ -210,7 +280,7 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
         assert_eq!(store.session(key).await.unwrap(), None);
         assert_eq!(store.tokens(key).await.unwrap(), []);
         // The token of before and the four that were added: none is forgotten, none is there twice.
-        let due = store.claim_revocations(Some(key), at(1), at(9999), 100).await.unwrap();
+        let due = store.claim_revocations(Some(key), at(1), 100).await.unwrap();
         let mut names: Vec<_> = due.iter().map(|row| row.resource_server.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["api", "api-10", "api-14", "api-2", "api-6"]);
@@ -219,7 +289,7 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
 
 async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Store>) {
     for number in [1, 2] {
-        store.create_session(key(number), &session("record")).await.unwrap();
+        store.create_session(key(number), &session("record"), &[]).await.unwrap();
         for name in ["a", "b", "c"] {
             assert!(store.insert_token(key(number), &token(name, &format!("{name}{number}"), 1)).await.unwrap());
         }
@@ -239,8 +309,8 @@ async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Sto
 }
 
 async fn a_token_belongs_to_its_session_and_resource_server(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record")).await.unwrap();
-    store.create_session(key(2), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
+    store.create_session(key(2), &session("record"), &[]).await.unwrap();
     // Whatever version the caller says, it begins with 1.
     assert!(store.insert_token(key(1), &token("b", "one", 5)).await.unwrap());
     assert!(store.insert_token(key(1), &token("a", "two", 1)).await.unwrap());
@@ -262,7 +332,7 @@ async fn a_token_belongs_to_its_session_and_resource_server(store: Arc<dyn Store
 }
 
 async fn dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     assert!(!store.remove_token(key(1), "a", 1).await.unwrap());
     for server in ["a", "b"] {
         store.insert_token(key(1), &token(server, "sealed", 1)).await.unwrap();
@@ -277,7 +347,7 @@ async fn dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other
 }
 
 async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
     for version in 1..=3 {
         let copy = store.clone();
@@ -291,7 +361,7 @@ async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
 }
 
 async fn of_those_who_insert_the_same_token_one_wins(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     let copy = store.clone();
     let inserted = winners(64, move |i| {
         let store = copy.clone();
@@ -331,7 +401,7 @@ async fn revocations_go_to_one_of_those_who_claim_at_the_same_time(store: Arc<dy
     let tasks: Vec<_> = (0..16)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(async move { store.claim_revocations(None, at(0), at(60), 5).await.unwrap() })
+            tokio::spawn(async move { store.claim_revocations(None, at(0), 5).await.unwrap() })
         })
         .collect();
     let mut ids = Vec::new();
@@ -368,26 +438,42 @@ async fn revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_ar
     store.add_revocation(key(2), &token("a", "two", 1), at(10)).await.unwrap();
     store.add_revocation(key(2), &token("b", "three", 1), at(10)).await.unwrap();
     store.add_revocation(key(2), &token("c", "four", 1), at(20)).await.unwrap();
-    assert_eq!(store.claim_revocations(None, at(9), at(100), 10).await.unwrap(), []);
-    assert_eq!(store.claim_revocations(Some(key(3)), at(10), at(100), 10).await.unwrap(), []);
-    assert_eq!(store.claim_revocations(None, at(10), at(100), 0).await.unwrap(), []);
-    let of_two = store.claim_revocations(Some(key(2)), at(10), at(100), 10).await.unwrap();
+    assert_eq!(store.claim_revocations(None, at(9), 10).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(Some(key(3)), at(10), 10).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(None, at(10), 0).await.unwrap(), []);
+    let of_two = store.claim_revocations(Some(key(2)), at(10), 10).await.unwrap();
     assert_eq!(about(&of_two), [entry(2, "a", "two"), entry(2, "b", "three")]);
-    let rest = store.claim_revocations(None, at(20), at(100), 1).await.unwrap();
+    let rest = store.claim_revocations(None, at(20), 1).await.unwrap();
     assert_eq!(about(&rest), [entry(1, "a", "one")]);
 
     // What there is no sense in revoking any longer is forgotten; what is claimed and not finished is not.
     store.sweep(at(4999)).await.unwrap();
-    assert_eq!(store.claim_revocations(None, at(4999), at(5100), 10).await.unwrap().len(), 4);
+    assert_eq!(store.claim_revocations(None, at(4999), 10).await.unwrap().len(), 4);
     store.sweep(at(5000)).await.unwrap();
-    assert_eq!(store.claim_revocations(None, at(9999), at(9999), 10).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(None, at(9999), 10).await.unwrap(), []);
+}
+
+async fn the_pause_between_tries_to_revoke_grows_from_a_minute_to_an_hour(store: Arc<dyn Store>) {
+    store.add_revocation(key(1), &token("failing", "sealed", 1), at(0)).await.unwrap();
+    // Each try, and the pause that follows.
+    let tries = [(0, 60), (60, 60), (120, 60), (181, 90), (1000, 500), (7199, 3599), (10_800, 3600), (99_999, 3600)];
+    for (now, pause) in tries {
+        assert_eq!(claim_all(&*store, at(now)).await.len(), 1, "at {now}");
+        assert_eq!(claim_all(&*store, at(now + pause - 1)).await, [], "after {now}");
+    }
+    assert_eq!(store.claim_revocations(Some(key(1)), at(99_999 + 3599), 1).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(Some(key(1)), at(99_999 + 3600), 1).await.unwrap().len(), 1);
+    // What has been on the list for longer does not make what is new wait.
+    store.add_revocation(key(1), &token("new", "sealed", 1), at(200_000)).await.unwrap();
+    assert_eq!(claim_all(&*store, at(200_000)).await.len(), 2);
+    assert_eq!(about(&claim_all(&*store, at(200_060)).await), [entry(1, "new", "sealed")]);
 }
 
 async fn aged_sessions_are_those_that_are_idle_or_over(store: Arc<dyn Store>) {
     let rows = [(1, 100, 1000), (2, 200, 1000), (3, 300, 350), (4, 300, 1000)];
     for (number, last_seen, ends) in rows {
         let row = SessionRow { last_seen: at(last_seen), ends: at(ends), ..session("record") };
-        store.create_session(key(number), &row).await.unwrap();
+        store.create_session(key(number), &row, &[]).await.unwrap();
     }
     let aged = async |now: i64, idle_since: i64, limit: u32| {
         let mut keys = store.aged_sessions(at(now), at(idle_since), limit).await.unwrap();
@@ -409,8 +495,145 @@ async fn aged_sessions_are_those_that_are_idle_or_over(store: Arc<dyn Store>) {
     assert!(store.session(key(1)).await.unwrap().is_some());
 }
 
+async fn the_sessions_of_a_person_are_theirs_alone_and_the_last_used_one_is_first(store: Arc<dyn Store>) {
+    let of = |person: u8, last_seen: i64| SessionRow { person: [person; 32], last_seen: at(last_seen), ..session("r") };
+    for (number, person, last_seen) in [(1, 7, 100), (2, 7, 300), (3, 8, 400), (4, 7, 200), (5, 7, 50)] {
+        store.create_session(key(number), &of(person, last_seen), &[]).await.unwrap();
+    }
+    let theirs = async |person: u8| store.sessions_of([person; 32]).await.unwrap();
+    let expected = [(2, 300), (4, 200), (1, 100), (5, 50)].map(|(number, seen)| (key(number), of(7, seen)));
+    assert_eq!(theirs(7).await, expected);
+    assert_eq!(theirs(8).await, [(key(3), of(8, 400))]);
+    assert_eq!(theirs(9).await, []);
+
+    store.touch_session(key(5), at(999)).await.unwrap();
+    store.end_session(key(2), at(1)).await.unwrap();
+    let expected = [(5, 999), (4, 200), (1, 100)].map(|(number, seen)| (key(number), of(7, seen)));
+    assert_eq!(theirs(7).await, expected);
+    // A key that was one person's may be another's later.
+    store.end_session(key(3), at(1)).await.unwrap();
+    store.create_session(key(3), &of(7, 1), &[]).await.unwrap();
+    assert_eq!(theirs(8).await, []);
+    assert_eq!(theirs(7).await.len(), 4);
+}
+
+async fn all_sessions_are_paged_through_in_the_order_of_their_keys_without_gaps(store: Arc<dyn Store>) {
+    assert_eq!(store.sessions_after(None, 10).await.unwrap(), []);
+    let mut expected = Vec::new();
+    for i in 0..23_u8 {
+        // In no order, from the first to the last of all keys.
+        let key = SessionKey([[0, 255, i.wrapping_mul(97)][usize::from(i.min(2))]; 32]);
+        let row = SessionRow { last_seen: at(i64::from(i)), ..session(&format!("record {i}")) };
+        assert!(store.create_session(key, &row, &[]).await.unwrap());
+        expected.push((key, row));
+    }
+    expected.sort_by_key(|(key, _)| key.0);
+    for limit in [1, 4, 23, 100] {
+        let mut all = Vec::new();
+        loop {
+            let page = store.sessions_after(all.last().map(|(key, _)| *key), limit).await.unwrap();
+            assert!(page.len() <= limit as usize);
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        assert_eq!(all, expected, "{limit} at a time");
+    }
+    assert_eq!(store.sessions_after(None, 0).await.unwrap(), []);
+
+    // One that has ended is left out, and is a place to go on from all the same.
+    let (gone, _) = expected.remove(5);
+    store.end_session(gone, at(1)).await.unwrap();
+    assert_eq!(store.sessions_after(None, 100).await.unwrap(), expected);
+    assert_eq!(store.sessions_after(Some(gone), 100).await.unwrap(), expected[5..]);
+}
+
+const ANNA: [u8; 16] = [1; 16];
+const BERT: [u8; 16] = [2; 16];
+
+async fn a_lease_goes_to_one_of_those_who_ask_at_the_same_time(store: Arc<dyn Store>) {
+    for round in 0..4 {
+        let copy = store.clone();
+        let taken = winners(64, move |i| {
+            let (store, holder) = (copy.clone(), [u8::try_from(i).unwrap(); 16]);
+            async move {
+                let lease = store.take_lease([round; 32], holder, Duration::hours(1)).await.unwrap();
+                assert_ne!(lease, Lease::TakenOver);
+                lease == Lease::Taken
+            }
+        });
+        assert_eq!(taken.await, 1);
+    }
+}
+
+async fn a_lease_is_held_until_it_is_given_back_by_its_holder(store: Arc<dyn Store>) {
+    let take = async |holder| store.take_lease([1; 32], holder, Duration::hours(1)).await.unwrap();
+    assert_eq!(take(ANNA).await, Lease::Taken);
+    assert_eq!(take(BERT).await, Lease::Held);
+    // She holds it, and is told so as anybody else.
+    assert_eq!(take(ANNA).await, Lease::Held);
+    // It is not his to give back.
+    store.release_lease([1; 32], BERT).await.unwrap();
+    assert_eq!(take(BERT).await, Lease::Held);
+    // Another name is another lease.
+    assert_eq!(store.take_lease([2; 32], BERT, Duration::hours(1)).await.unwrap(), Lease::Taken);
+    store.release_lease([2; 32], ANNA).await.unwrap();
+
+    store.release_lease([1; 32], ANNA).await.unwrap();
+    assert_eq!(take(BERT).await, Lease::Taken);
+    // Twice given back is not somebody else's given back.
+    store.release_lease([1; 32], ANNA).await.unwrap();
+    assert_eq!(take(ANNA).await, Lease::Held);
+    store.release_lease([3; 32], ANNA).await.unwrap();
+}
+
+async fn a_lease_that_is_not_given_back_in_time_is_taken_over(store: Arc<dyn Store>) {
+    let take = async |holder, length| store.take_lease([1; 32], holder, length).await.unwrap();
+    assert_eq!(take(ANNA, Duration::milliseconds(50)).await, Lease::Taken);
+    let deadline = Instant::now() + PATIENCE;
+    let lease = loop {
+        let lease = take(BERT, Duration::hours(1)).await;
+        if lease != Lease::Held {
+            break lease;
+        }
+        assert!(Instant::now() < deadline, "it is held for ever");
+        sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!(lease, Lease::TakenOver);
+    // It is his now, and she is too late to give it back.
+    store.release_lease([1; 32], ANNA).await.unwrap();
+    assert_eq!(take(ANNA, Duration::hours(1)).await, Lease::Held);
+    store.release_lease([1; 32], BERT).await.unwrap();
+    assert_eq!(take(ANNA, Duration::hours(1)).await, Lease::Taken);
+}
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// The key is no other part's: the tests share a server, which tells all of them what ends.
+async fn what_others_end_is_told(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let Some(mut news) = store.news() else {
+        assert!(matches!(place, Place::Memory), "nobody tells what others do");
+        return;
+    };
+    let mut until = async |wanted: &dyn Fn(News) -> bool| {
+        let wait = async { while !news.recv().await.is_some_and(wanted) {} };
+        timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("no news"));
+    };
+    until(&|news| news == News::Hearing).await;
+    for number in [231, 232] {
+        other.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
+        other.end_session(key(number), at(1)).await.unwrap();
+        // A file only tells that it has changed.
+        let any = matches!(place, Place::Sqlite(_));
+        until(&|news| news == News::Ended(key(number)) || (any && news == News::Changed)).await;
+    }
+}
+
 async fn the_probe_leaves_nothing_behind(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     for _ in 0..100 {
         store.probe().await.unwrap();
     }
@@ -425,10 +648,10 @@ async fn an_sqlite_file_holds_everything_over_a_restart() {
     let path = folder.path().join("sessions.db");
     {
         let store = SqliteStore::open(&path).await.unwrap();
-        store.create_session(key(1), &session("record")).await.unwrap();
+        store.create_session(key(1), &session("record"), &[]).await.unwrap();
         store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
         store.replace_token(key(1), &token("api", "renewed", 1)).await.unwrap();
-        store.create_session(key(2), &session("ended")).await.unwrap();
+        store.create_session(key(2), &session("ended"), &[]).await.unwrap();
         store.insert_token(key(2), &token("api", "to revoke", 1)).await.unwrap();
         store.end_session(key(2), at(1)).await.unwrap();
         store.spend_state([1; 32], at(100)).await.unwrap();
@@ -465,7 +688,7 @@ async fn two_stores_on_one_sqlite_file_keep_the_contract_together() {
         async move { store.spend_state([1; 32], at(100)).await.unwrap() }
     });
     assert_eq!(spent.await, 1);
-    stores[0].create_session(key(1), &session("record")).await.unwrap();
+    stores[0].create_session(key(1), &session("record"), &[]).await.unwrap();
     stores[0].insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
     let replaced = winners(64, |i| {
         let store = stores[i % 2].clone();
@@ -484,7 +707,7 @@ async fn the_files_of_sqlite_are_for_their_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    store.create_session(key(1), &session("record")).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     for name in ["sessions.db", "sessions.db-wal", "sessions.db-shm"] {
         let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}: {mode:o}");
@@ -507,7 +730,7 @@ async fn a_file_that_cannot_be_written_or_is_no_database_is_an_error() {
     std::fs::write(&read_only, &bytes).unwrap();
     let store = SqliteStore::open(&read_only).await.unwrap();
     assert!(store.probe().await.is_err());
-    assert!(store.create_session(key(1), &session("record")).await.is_err());
+    assert!(store.create_session(key(1), &session("record"), &[]).await.is_err());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
 
     let no_database = folder.path().join("text.db");

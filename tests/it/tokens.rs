@@ -361,6 +361,27 @@ async fn a_refresh_token_is_kept_until_another_one_comes() {
 
 /// Row D8.
 #[tokio::test]
+async fn a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked() {
+    for (claim, value) in [("sub", "person-2"), ("iss", "https://evil.example"), ("aud", "another app")] {
+        let stage = Stage::renewing().await;
+        let browser = stage.log_in_with_transfer().await;
+        let mut answer = renewed("foreign");
+        let mut claims = stage.provider.good_claims("", NOW);
+        claims[claim] = json!(value);
+        answer["id_token"] = json!(id_token(&claims));
+        stage.provider.on_token(move |_| Json(answer.clone()).into_response());
+        stage.clock.advance(Duration::seconds(LIFE));
+        let page = stage.endpoints(&browser).await;
+        assert_eq!((page.status.as_u16(), page.header("location")), (303, Some("/login?next=%2Fendpoints")), "{claim}");
+        assert!(stage.bearers().is_empty(), "{claim}");
+        assert_eq!(stage.revoked(), ["foreign-access", "foreign-refresh"], "{claim}");
+        let front = browser.get(&stage.portal.url("/")).await;
+        assert!(front.body.contains("Person One"), "{claim}: {}", front.body);
+    }
+}
+
+/// Row D8.
+#[tokio::test]
 async fn a_refresh_changes_neither_the_person_nor_another_token_and_fewer_scopes_are_noted() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -369,7 +390,6 @@ async fn a_refresh_changes_neither_the_person_nor_another_token_and_fewer_scopes
     answer["scope"] = json!("one");
     answer["other_tokens"] = json!([document("auth.globus.org", "another-auth")]);
     let mut claims = stage.provider.good_claims("", NOW);
-    claims["sub"] = json!("person-2");
     claims["name"] = json!("Person Two");
     answer["id_token"] = json!(id_token(&claims));
     stage.provider.on_token(move |_| Json(answer.clone()).into_response());
@@ -382,6 +402,54 @@ async fn a_refresh_changes_neither_the_person_nor_another_token_and_fewer_scopes
     assert_eq!(own.expose_secret(), "SENTINEL-auth-access-token");
     let front = browser.get(&stage.portal.url("/")).await;
     assert!(front.body.contains("Person One") && !front.body.contains("Person Two"), "{}", front.body);
+}
+
+/// Row D9.
+#[tokio::test]
+async fn a_token_that_transfer_refuses_is_renewed_once_and_the_call_made_once_more() {
+    let refusal = || (StatusCode::UNAUTHORIZED, Json(json!({"code": "AuthenticationFailed", "message": "no"})));
+    for (refused, status, bearers) in [
+        ("first", 200, vec!["Bearer first-access", "Bearer second-access"]),
+        ("all", 303, vec!["Bearer first-access", "Bearer second-access"]),
+    ] {
+        let stage = Stage::renewing().await;
+        let browser = stage.log_in_with_transfer().await;
+        stage.clock.advance(Duration::seconds(120));
+        stage.provider.on_token(|_| Json(renewed("second")).into_response());
+        stage.provider.on_other(move |call| {
+            let is_first = call.headers["authorization"] == "Bearer first-access";
+            if is_first || refused == "all" { refusal().into_response() } else { Json(empty_page()).into_response() }
+        });
+        assert_eq!(stage.endpoints(&browser).await.status, status, "{refused}");
+        assert_eq!((stage.bearers(), stage.refreshes().len()), (bearers.iter().map(ToString::to_string).collect(), 1));
+    }
+}
+
+/// Row D9.
+#[tokio::test]
+async fn a_call_that_is_not_allowed_renews_nothing() {
+    let stage = Stage::renewing().await;
+    let browser = stage.log_in_with_transfer().await;
+    stage.provider.on_other(|_| {
+        (StatusCode::FORBIDDEN, Json(json!({"code": "PermissionDenied", "message": "no"}))).into_response()
+    });
+    assert_eq!(stage.endpoints(&browser).await.status, 403);
+    assert_eq!((stage.bearers().len(), stage.refreshes().len()), (1, 0));
+}
+
+/// Rows D7 and D9.
+#[tokio::test]
+async fn a_refused_token_that_cannot_be_renewed_now_is_no_reason_to_sign_in_again() {
+    let stage = Stage::renewing().await;
+    let browser = stage.log_in_with_transfer().await;
+    stage.provider.on_token(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    stage.provider.on_other(|_| {
+        (StatusCode::UNAUTHORIZED, Json(json!({"code": "AuthenticationFailed", "message": "no"}))).into_response()
+    });
+    let page = stage.endpoints(&browser).await;
+    assert_eq!(page.status, 503, "{}", page.body);
+    assert!(page.header("retry-after").is_some());
+    assert_eq!(browser.get(&stage.portal.url("/")).await.status, 200);
 }
 
 /// Row D7.
@@ -429,7 +497,8 @@ async fn a_globus_that_cannot_refresh_now_costs_neither_token_nor_session() {
     for (case, failure) in failures {
         stage.provider.on_token(failure);
         let page = stage.endpoints(&browser).await;
-        assert_eq!(page.status, 502, "{case}: {}", page.body);
+        assert_eq!(page.status, 503, "{case}: {}", page.body);
+        assert!(page.header("retry-after").is_some(), "{case}");
         assert!(page.set_cookies().is_empty(), "{case}: {:?}", page.set_cookies());
         assert_eq!(browser.get(&stage.portal.url("/")).await.status, 200, "{case}");
     }
@@ -464,7 +533,8 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     let base = Url::parse(&format!("{}/", stage.provider.base)).unwrap();
     let auth =
         ConfidentialAppAuthClient::new(base, http, stage.clock.clone(), CLIENT_ID.to_owned(), &ClientSecret::new("s"));
-    let hasty = Tokens::new(stage.portal.app.vault.clone(), auth);
+    let app = &stage.portal.app;
+    let hasty = Tokens::new(app.vault.clone(), auth, Wait::from_millis(50), app.id_tokens.clone());
     let key = stage.key(&browser);
     let error = hasty.fresh(key, TRANSFER).await.unwrap_err();
     assert!(matches!(error, TokenUnavailable::Globus(TokenError::Call(CallError::Timeout))), "{error}");

@@ -1,14 +1,18 @@
 //! Sessions in memory: they end with the process.
+//!
+//! Rows are kept in as little space as they need, for a portal may have a hundred thousand sessions that nobody uses at the
+//! moment.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
-use super::{RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow};
+use super::{Lease, News, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, next_try, time_of};
 
 /// Keeps everything in this process.
 #[derive(Debug, Default)]
@@ -16,23 +20,45 @@ pub struct MemoryStore(Mutex<Tables>);
 
 #[derive(Debug, Default)]
 struct Tables {
-    sessions: HashMap<SessionKey, Session>,
+    sessions: HashMap<SessionKey, Box<Session>>,
+    /// Every name of a resource server once, however many sessions have a token for it.
+    names: Vec<Arc<str>>,
     revocations: BTreeMap<i64, Revocation>,
     last_revocation: i64,
     spent_states: HashMap<[u8; 32], OffsetDateTime>,
+    leases: HashMap<[u8; 32], Held>,
 }
 
 #[derive(Debug)]
 struct Session {
-    row: SessionRow,
-    tokens: BTreeMap<String, TokenRow>,
+    record: Box<[u8]>,
+    person: [u8; 32],
+    last_seen: i64,
+    ends: i64,
+    /// In the order of their resource servers.
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug)]
+struct Token {
+    resource_server: Arc<str>,
+    sealed: Box<[u8]>,
+    version: i64,
+    revoke_until: i64,
 }
 
 #[derive(Debug)]
 struct Revocation {
     row: RevocationRow,
+    added: OffsetDateTime,
     due: OffsetDateTime,
     until: OffsetDateTime,
+}
+
+#[derive(Debug)]
+struct Held {
+    holder: [u8; 16],
+    until: Instant,
 }
 
 impl MemoryStore {
@@ -41,40 +67,106 @@ impl MemoryStore {
     }
 }
 
+impl Session {
+    fn row(&self) -> Result<SessionRow, StoreError> {
+        Ok(SessionRow {
+            record: self.record.to_vec(),
+            person: self.person,
+            last_seen: time_of(self.last_seen)?,
+            ends: time_of(self.ends)?,
+        })
+    }
+
+    fn token(&mut self, resource_server: &str, version: i64) -> Option<usize> {
+        self.tokens.iter().position(|token| &*token.resource_server == resource_server && token.version == version)
+    }
+}
+
+impl Token {
+    fn row(&self) -> Result<TokenRow, StoreError> {
+        Ok(TokenRow {
+            resource_server: self.resource_server.to_string(),
+            sealed: self.sealed.to_vec(),
+            version: self.version,
+            revoke_until: time_of(self.revoke_until)?,
+        })
+    }
+}
+
 impl Tables {
-    fn revoke(&mut self, session: SessionKey, token: TokenRow, due: OffsetDateTime) {
+    fn token(&mut self, row: &TokenRow, version: i64) -> Token {
+        let known = self.names.iter().find(|name| ***name == *row.resource_server).cloned();
+        let resource_server = known.unwrap_or_else(|| {
+            let name: Arc<str> = row.resource_server.as_str().into();
+            self.names.push(name.clone());
+            name
+        });
+        Token {
+            resource_server,
+            sealed: row.sealed.as_slice().into(),
+            version,
+            revoke_until: row.revoke_until.unix_timestamp(),
+        }
+    }
+
+    fn revoke(&mut self, session: SessionKey, token: TokenRow, now: OffsetDateTime) {
         self.last_revocation += 1;
         let id = self.last_revocation;
         let TokenRow { resource_server, sealed, revoke_until: until, .. } = token;
         let row = RevocationRow { id, session, resource_server, sealed };
-        self.revocations.insert(id, Revocation { row, due, until });
+        self.revocations.insert(id, Revocation { row, added: now, due: now, until });
+    }
+
+    fn rows(
+        &self,
+        wanted: impl Fn(&SessionKey, &Session) -> bool,
+    ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let found = self.sessions.iter().filter(|(key, session)| wanted(key, session));
+        found.map(|(key, session)| Ok((*key, session.row()?))).collect()
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn create_session(&self, key: SessionKey, row: &SessionRow) -> Result<bool, StoreError> {
+    fn is_private(&self) -> bool {
+        true
+    }
+
+    fn news(&self) -> Option<UnboundedReceiver<News>> {
+        None
+    }
+
+    async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         if tables.sessions.contains_key(&key) {
             return Ok(false);
         }
-        tables.sessions.insert(key, Session { row: row.clone(), tokens: BTreeMap::new() });
+        let mut tokens: Vec<Token> = tokens.iter().map(|row| tables.token(row, 1)).collect();
+        tokens.sort_by(|a, b| a.resource_server.cmp(&b.resource_server));
+        let session = Session {
+            record: row.record.as_slice().into(),
+            person: row.person,
+            last_seen: row.last_seen.unix_timestamp(),
+            ends: row.ends.unix_timestamp(),
+            tokens,
+        };
+        tables.sessions.insert(key, Box::new(session));
         Ok(true)
     }
 
     async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
-        Ok(self.tables().sessions.get(&key).map(|session| session.row.clone()))
+        self.tables().sessions.get(&key).map(|session| session.row()).transpose()
     }
 
     async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let session = tables.sessions.get_mut(&key);
-        Ok(session.map(|session| session.row.record = record.to_vec()).is_some())
+        Ok(session.map(|session| session.record = record.into()).is_some())
     }
 
     async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
         if let Some(session) = self.tables().sessions.get_mut(&key) {
-            session.row.last_seen = now;
+            session.last_seen = now.unix_timestamp();
         }
         Ok(())
     }
@@ -82,10 +174,27 @@ impl Store for MemoryStore {
     async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(session) = tables.sessions.remove(&key) else { return Ok(false) };
-        for token in session.tokens.into_values() {
-            tables.revoke(key, token, now);
+        for token in &session.tokens {
+            tables.revoke(key, token.row()?, now);
         }
         Ok(true)
+    }
+
+    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let mut rows = self.tables().rows(|_, session| session.person == person)?;
+        rows.sort_by_key(|(key, row)| (std::cmp::Reverse(row.last_seen), key.0));
+        Ok(rows)
+    }
+
+    async fn sessions_after(
+        &self,
+        after: Option<SessionKey>,
+        limit: u32,
+    ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let mut rows = self.tables().rows(|key, _| after.is_none_or(|after| key.0 > after.0))?;
+        rows.sort_by_key(|(key, _)| key.0);
+        rows.truncate(limit as usize);
+        Ok(rows)
     }
 
     async fn aged_sessions(
@@ -94,47 +203,51 @@ impl Store for MemoryStore {
         idle_since: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<SessionKey>, StoreError> {
+        let (now, idle_since) = (now.unix_timestamp(), idle_since.unix_timestamp());
         let tables = self.tables();
-        let aged = tables.sessions.iter().filter(|(_, s)| s.row.ends <= now || s.row.last_seen <= idle_since);
+        let aged = tables.sessions.iter().filter(|(_, s)| s.ends <= now || s.last_seen <= idle_since);
         Ok(aged.map(|(key, _)| *key).take(limit as usize).collect())
     }
 
     async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
         let mut tables = self.tables();
+        let token = tables.token(row, 1);
         let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
-        if session.tokens.contains_key(&row.resource_server) {
-            return Ok(false);
+        match session.tokens.binary_search_by(|known| known.resource_server.cmp(&token.resource_server)) {
+            Ok(_) => Ok(false),
+            Err(place) => {
+                session.tokens.insert(place, token);
+                Ok(true)
+            }
         }
-        session.tokens.insert(row.resource_server.clone(), TokenRow { version: 1, ..row.clone() });
-        Ok(true)
     }
 
     async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
         let tables = self.tables();
-        Ok(tables.sessions.get(&key).and_then(|session| session.tokens.get(resource_server)).cloned())
+        let tokens = tables.sessions.get(&key).map(|session| &session.tokens);
+        let token = tokens.and_then(|tokens| tokens.iter().find(|token| &*token.resource_server == resource_server));
+        token.map(Token::row).transpose()
     }
 
     async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
         let tables = self.tables();
-        Ok(tables.sessions.get(&key).map(|session| session.tokens.values().cloned().collect()).unwrap_or_default())
+        let tokens = tables.sessions.get(&key).map(|session| session.tokens.as_slice()).unwrap_or_default();
+        tokens.iter().map(Token::row).collect()
     }
 
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let tokens = tables.sessions.get_mut(&key).map(|session| &mut session.tokens);
-        let Some(token) = tokens.and_then(|tokens| tokens.get_mut(&row.resource_server)) else { return Ok(false) };
-        if token.version != row.version {
-            return Ok(false);
-        }
-        *token = TokenRow { version: row.version + 1, ..row.clone() };
+        let token = tables.token(row, row.version + 1);
+        let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
+        let Some(place) = session.token(&row.resource_server, row.version) else { return Ok(false) };
+        session.tokens[place] = token;
         Ok(true)
     }
 
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
-        let dead = session.tokens.get(resource_server).is_some_and(|token| token.version == version);
-        Ok(dead && session.tokens.remove(resource_server).is_some())
+        Ok(session.token(resource_server, version).map(|place| session.tokens.remove(place)).is_some())
     }
 
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
@@ -146,7 +259,6 @@ impl Store for MemoryStore {
         &self,
         session: Option<SessionKey>,
         now: OffsetDateTime,
-        again: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
         let mut tables = self.tables();
@@ -156,7 +268,7 @@ impl Store for MemoryStore {
         let mut due: Vec<_> = tables.revocations.values_mut().filter(is_due).collect();
         due.sort_by_key(|revocation| revocation.due);
         let claim = |revocation: &mut Revocation| {
-            revocation.due = again;
+            revocation.due = next_try(revocation.added, now);
             revocation.row.clone()
         };
         Ok(due.into_iter().take(limit as usize).map(claim).collect())
@@ -177,10 +289,33 @@ impl Store for MemoryStore {
         }
     }
 
+    async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
+        let now = Instant::now();
+        let mut tables = self.tables();
+        let lease = match tables.leases.get(&name) {
+            Some(held) if held.until > now => return Ok(Lease::Held),
+            Some(_) => Lease::TakenOver,
+            None => Lease::Taken,
+        };
+        tables.leases.insert(name, Held { holder, until: now + length.unsigned_abs() });
+        Ok(lease)
+    }
+
+    async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
+        if let Entry::Occupied(held) = self.tables().leases.entry(name)
+            && held.get().holder == holder
+        {
+            held.remove();
+        }
+        Ok(())
+    }
+
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+        let day_ago = Instant::now().checked_sub(Duration::DAY.unsigned_abs());
         let mut tables = self.tables();
         tables.spent_states.retain(|_, until| *until > now);
         tables.revocations.retain(|_, revocation| revocation.until > now);
+        tables.leases.retain(|_, held| day_ago.is_none_or(|day_ago| held.until > day_ago));
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A store keeps bytes it cannot read: values come sealed, and sessions are named by a hash of their id, so that a dump
 //! of the store gives neither a token nor a working cookie. What it can read is what it needs to find and to age rows:
-//! the hash of the person's identity, resource servers, and times.
+//! the hash of the person's identity, resource servers, and times. (Whoever knows a person's identity can see from the
+//! hash that the person has a session, and when it was used.)
 //!
 //! What every store guarantees:
 //!
@@ -12,16 +13,22 @@
 //! - **No token is forgotten**: ending a session moves its tokens, in the same transaction, to the list of tokens to
 //!   revoke, where they stay until that is done.
 //! - **A state is spent once**, however many ask at the same time.
+//! - **A lease has one holder**, by the clock of the store and not by those of its users.
+//! - **An answer or an error comes in a few seconds**, whatever the server behind the store does.
 
 mod memory;
+mod postgres;
+mod redis;
+mod sql;
 mod sqlite;
 
 use std::fmt;
 
 use async_trait::async_trait;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use self::{memory::MemoryStore, sqlite::SqliteStore};
+pub use self::{memory::MemoryStore, postgres::PostgresStore, redis::RedisStore, sqlite::SqliteStore};
 
 /// The store cannot do what was asked: it is down, slow, read-only or full. Nothing is known of the session.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +84,71 @@ pub struct RevocationRow {
     pub sealed: Vec<u8>,
 }
 
+/// What comes of asking for a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// It is ours, and nobody held it.
+    Taken,
+    /// It is ours, and it was somebody's who has not given it back in time.
+    TakenOver,
+    /// It is somebody else's.
+    Held,
+}
+
+/// What a store tells of what others do to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// This session has ended.
+    Ended(SessionKey),
+    /// Any session may have ended: what is known of them is no longer to be trusted.
+    Changed,
+    /// From now on sessions may end without a word.
+    Deaf,
+    /// From now on every end is told.
+    Hearing,
+}
+
+/// The shortest and the longest pause before revoking is tried again, in seconds.
+const REVOKE_AGAIN: (i64, i64) = (60, 60 * 60);
+
+/// When tokens that have been on the list since `added`, and are tried now, are due again.
+fn next_try(added: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    let (shortest, longest) = REVOKE_AGAIN;
+    now + Duration::seconds(((now - added).whole_seconds() / 2).clamp(shortest, longest))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The key that [`hex`] has written.
+fn key_of_hex(text: &str) -> Option<SessionKey> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    bytes?.try_into().ok().map(SessionKey)
+}
+
+fn bytes32(bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError("a row has a key of another length".to_owned()))
+}
+
+fn time_of(seconds: i64) -> Result<OffsetDateTime, StoreError> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError("a row has a time out of range".to_owned()))
+}
+
 /// A session store. Times are given by the caller, whose clock judges age; they are kept to the second.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Begins a session. Whether it did: false when the key is taken.
-    async fn create_session(&self, key: SessionKey, row: &SessionRow) -> Result<bool, StoreError>;
+    /// Whether only this process uses the store, so that a session that is known here needs not be looked up.
+    fn is_private(&self) -> bool;
+
+    /// Begins to tell what others do to the store; nothing where nobody else can. Called within a runtime, once. A store
+    /// begins deaf.
+    fn news(&self) -> Option<UnboundedReceiver<News>>;
+
+    /// Begins a session with its tokens, whose versions are 1 whatever the rows say, in one go. Whether it did: false when
+    /// the key is taken.
+    async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError>;
 
     /// A session, whatever its age.
     async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError>;
@@ -95,6 +162,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Ends a session: from now on there is none with this key, and its tokens are due to be revoked at `now`. Whether
     /// there was one.
     async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// All sessions of a person, the one that was used last first.
+    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError>;
+
+    /// Up to `limit` of all sessions whose keys come after `after`, in the order of their keys.
+    async fn sessions_after(
+        &self,
+        after: Option<SessionKey>,
+        limit: u32,
+    ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError>;
 
     /// Up to `limit` sessions that were last seen at or before `idle_since`, or whose end has come.
     async fn aged_sessions(
@@ -123,13 +200,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Takes up to `limit` of the tokens that are due to be revoked, of one session or of any, those that have been due
-    /// for longest first, and makes them due again at `again`: nobody else takes them meanwhile, and those that cannot be
-    /// revoked do not keep others waiting.
+    /// for longest first, and makes them due again later: nobody else takes them meanwhile, and those that cannot be
+    /// revoked do not keep others waiting. Later is half as long from now as they have been on the list, a minute at
+    /// least and an hour at most.
     async fn claim_revocations(
         &self,
         session: Option<SessionKey>,
         now: OffsetDateTime,
-        again: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError>;
 
@@ -139,7 +216,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Spends a state, and remembers it until `until`. Whether it was not spent before.
     async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError>;
 
-    /// Forgets spent states whose time is over, and tokens that there is no sense in revoking any longer.
+    /// Asks for a lease by its name. `holder` names who asks, and it is theirs for `length`, by the store's own clock. Who
+    /// holds it already is told so as anybody else.
+    async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError>;
+
+    /// Gives a lease back, if it still is the holder's.
+    async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError>;
+
+    /// Forgets spent states whose time is over, tokens that there is no sense in revoking any longer, and leases that
+    /// nobody has given back for a day.
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Reads and writes, and leaves nothing behind.

@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use globus_portal::session::store::{MemoryStore, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow};
-use time::OffsetDateTime;
+use globus_portal::session::store::{
+    Lease, MemoryStore, News, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow,
+};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Sessions in memory, behind a switch.
 #[derive(Debug, Default)]
@@ -26,8 +29,17 @@ impl FailingStore {
 
 #[async_trait]
 impl Store for FailingStore {
-    async fn create_session(&self, key: SessionKey, row: &SessionRow) -> Result<bool, StoreError> {
-        self.inner()?.create_session(key, row).await
+    fn is_private(&self) -> bool {
+        // So that it is asked each time.
+        false
+    }
+
+    fn news(&self) -> Option<UnboundedReceiver<News>> {
+        self.inner.news()
+    }
+
+    async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError> {
+        self.inner()?.create_session(key, row, tokens).await
     }
 
     async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
@@ -44,6 +56,18 @@ impl Store for FailingStore {
 
     async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.inner()?.end_session(key, now).await
+    }
+
+    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        self.inner()?.sessions_of(person).await
+    }
+
+    async fn sessions_after(
+        &self,
+        after: Option<SessionKey>,
+        limit: u32,
+    ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        self.inner()?.sessions_after(after, limit).await
     }
 
     async fn aged_sessions(
@@ -83,10 +107,9 @@ impl Store for FailingStore {
         &self,
         session: Option<SessionKey>,
         now: OffsetDateTime,
-        again: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
-        self.inner()?.claim_revocations(session, now, again, limit).await
+        self.inner()?.claim_revocations(session, now, limit).await
     }
 
     async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {
@@ -95,6 +118,14 @@ impl Store for FailingStore {
 
     async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
         self.inner()?.spend_state(state, until).await
+    }
+
+    async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
+        self.inner()?.take_lease(name, holder, length).await
+    }
+
+    async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
+        self.inner()?.release_lease(name, holder).await
     }
 
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {

@@ -1,0 +1,97 @@
+//! A client that costs as little as it can: blocking sockets that are kept open, and just enough HTTP to read an answer.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+/// An answer: its status, and the headers that matter here.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub status: u16,
+    pub location: String,
+    pub cookies: Vec<String>,
+    pub length: usize,
+}
+
+/// One connection to a server.
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    line: String,
+    body: Vec<u8>,
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self { stream: BufReader::new(stream), line: String::new(), body: Vec::new() }
+    }
+
+    /// Sends one GET and reads the answer whole.
+    pub fn get(&mut self, target: &str, cookies: &str) -> Answer {
+        let cookie = if cookies.is_empty() { String::new() } else { format!("cookie: {cookies}\r\n") };
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\n{cookie}\r\n");
+        self.send(&request)
+    }
+
+    /// Sends these bytes, which are one request, and reads the answer whole.
+    pub fn send(&mut self, request: &str) -> Answer {
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut answer = Answer::default();
+        let status = self.read_line().split(' ').nth(1).and_then(|status| status.parse().ok());
+        answer.status = status.unwrap_or_else(|| panic!("no status: {:?}", self.line));
+        loop {
+            let line = self.read_line();
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(": ").unwrap_or_default();
+            match name {
+                "location" => answer.location = value.to_owned(),
+                "content-length" => answer.length = value.parse().unwrap(),
+                "set-cookie" => answer.cookies.push(value.split(';').next().unwrap_or_default().to_owned()),
+                _ => {}
+            }
+        }
+        self.body.resize(answer.length, 0);
+        self.stream.read_exact(&mut self.body).unwrap();
+        answer
+    }
+
+    fn read_line(&mut self) -> &str {
+        self.line.clear();
+        self.stream.read_line(&mut self.line).unwrap();
+        self.line.trim_end()
+    }
+}
+
+/// Runs `work` on so many connections at the same time, each `rounds` times, and gives how long each round took.
+pub fn on_connections(
+    address: SocketAddr,
+    connections: usize,
+    rounds: usize,
+    work: impl Fn(&mut Connection) + Sync,
+) -> Vec<Duration> {
+    let mut times = Vec::new();
+    std::thread::scope(|scope| {
+        let run = || {
+            let mut connection = Connection::open(address);
+            let mut times = Vec::with_capacity(rounds);
+            for _ in 0..rounds {
+                let begun = Instant::now();
+                work(&mut connection);
+                times.push(begun.elapsed());
+            }
+            times
+        };
+        let threads: Vec<_> = (0..connections).map(|_| scope.spawn(run)).collect();
+        for thread in threads {
+            times.extend(thread.join().unwrap());
+        }
+    });
+    times.sort_unstable();
+    times
+}

@@ -1,0 +1,122 @@
+//! `globus-portal sessions`: who is logged in, and an end to that.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use super::{Config, Failure, say};
+use crate::{
+    clock::Clock,
+    session::records::KnownSession,
+    settings::{Settings, StoreKind},
+    state::{AppState, BuildError},
+};
+
+/// A running portal on the same SQLite file has seen what was written after this long at the latest.
+const SEEN_AFTER: Duration = Duration::from_millis(500);
+const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]Z");
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Print sessions, the one that was used last first: who, since when, last used, from where, browser
+    List(Which),
+    /// End sessions at once, on every portal that shares the store, and revoke their tokens
+    End(Which),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Which {
+    #[command(flatten)]
+    config: Config,
+    #[command(flatten)]
+    of: Of,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Of {
+    /// Those of one person, by the id or username of any linked identity
+    #[arg(long, value_name = "NAME_OR_ID")]
+    user: Option<String>,
+    /// Those of everybody
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) async fn run(action: Action) -> Result<(), Failure> {
+    match action {
+        Action::List(which) => list(which).await,
+        Action::End(which) => end(which).await,
+    }
+}
+
+async fn list(which: Which) -> Result<(), Failure> {
+    let (app, sessions) = find(which).await?;
+    for session in &sessions {
+        say(&line(session));
+    }
+    app.vault.store.close().await;
+    Ok(())
+}
+
+async fn end(which: Which) -> Result<(), Failure> {
+    let (app, sessions) = find(which).await?;
+    let mut ended = 0;
+    for session in &sessions {
+        ended += u32::from(app.vault.end(session.key).await.map_err(BuildError::from)?);
+    }
+    say(&format!("ended {ended} session{}", if ended == 1 { "" } else { "s" }));
+    let mut left = 0;
+    for session in &sessions {
+        let (_, failed) = app.tokens.revoke_due(Some(session.key)).await.map_err(BuildError::from)?;
+        left += failed;
+    }
+    if left > 0 {
+        say(&format!("the tokens of {left} could not be revoked yet: a running portal goes on trying"));
+    }
+    if matches!(app.settings.session_store, StoreKind::Sqlite(_)) {
+        tokio::time::sleep(SEEN_AFTER).await;
+    }
+    app.vault.store.close().await;
+    Ok(())
+}
+
+/// The sessions that are meant, the one that was used last first.
+async fn find(which: Which) -> Result<(AppState, Vec<KnownSession>), Failure> {
+    let settings = Settings::load(&which.config.sources(None)).map_err(Failure::Settings)?;
+    refuse_memory(&settings)?;
+    let app = AppState::build(settings, Clock::system()).await?;
+    let mut sessions = app.records.all().await.map_err(BuildError::from)?;
+    if let Some(name) = &which.of.user {
+        sessions.retain(|session| session.user.is_called(name));
+    }
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.last_seen));
+    Ok((app, sessions))
+}
+
+fn refuse_memory(settings: &Settings) -> Result<(), Failure> {
+    match settings.session_store {
+        StoreKind::Memory => Err(Failure::OwnMemory),
+        _ => Ok(()),
+    }
+}
+
+/// Tabs between, and nothing in a text that could pass for one.
+fn line(session: &KnownSession) -> String {
+    let claims = &session.user.claims;
+    let address = session.user.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+    let fields = [
+        claims.preferred_username.as_deref().unwrap_or("-"),
+        &claims.sub,
+        &moment(session.user.began),
+        &moment(session.last_seen),
+        &address,
+        session.user.browser.as_deref().unwrap_or("-"),
+    ];
+    fields.map(|field| field.chars().filter(|c| !c.is_control()).collect::<String>()).join("\t")
+}
+
+fn moment(moment: OffsetDateTime) -> String {
+    moment.format(MOMENT).unwrap_or_default()
+}

@@ -1,0 +1,201 @@
+//! Sessions that this process knows: what a check of a session looks at before it asks the store.
+//!
+//! What is known may be used while the store tells of every session that ends (see [`News`]), or while nobody else uses
+//! the store. Two rules keep an ended session from coming back:
+//!
+//! - whoever ends a session forgets it here after the store has;
+//! - what was read from the store is kept only if nothing was forgotten since before it was read ([`Ticket`]).
+//!
+//! The number of sessions that are known is bounded; those that were not looked at for longest go first, more or less.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    store::{News, SessionKey},
+    user::UserSession,
+};
+
+const SHARDS: usize = 16;
+/// How many sessions a shard knows at most.
+const SHARD_SIZE: usize = 640;
+
+/// A session that is alive, as far as is known.
+#[derive(Debug)]
+pub struct LiveSession {
+    /// Names it in the store.
+    pub key: SessionKey,
+    /// Who is logged in.
+    pub user: UserSession,
+    /// When it ends, however much it is used.
+    pub ends: OffsetDateTime,
+    /// When its use was last noted in the store, in seconds since 1970.
+    noted: AtomicI64,
+    /// When it was read from the store.
+    read: OffsetDateTime,
+    looked_at: AtomicBool,
+}
+
+impl LiveSession {
+    pub(super) fn new(
+        key: SessionKey,
+        user: UserSession,
+        ends: OffsetDateTime,
+        last_seen: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Self {
+        let noted = AtomicI64::new(last_seen.unix_timestamp());
+        Self { key, user, ends, noted, read: now, looked_at: AtomicBool::new(true) }
+    }
+
+    /// Whether it is over at `now`, by what is known here.
+    pub(super) fn is_over(&self, idle: Duration, now: OffsetDateTime) -> bool {
+        let noted = self.noted.load(Ordering::Relaxed);
+        self.ends <= now || noted.saturating_add(idle.whole_seconds()) <= now.unix_timestamp()
+    }
+
+    /// Whether a use at `now` is to be noted in the store: then when the last one was. Says yes to one of those who ask at
+    /// the same time.
+    pub(super) fn is_to_be_noted(&self, every: Duration, now: OffsetDateTime) -> Option<i64> {
+        let (noted, now) = (self.noted.load(Ordering::Relaxed), now.unix_timestamp());
+        let claimed = now - noted >= every.whole_seconds()
+            && self.noted.compare_exchange(noted, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        claimed.then_some(noted)
+    }
+
+    /// The use could not be noted; the last one was at `before`.
+    pub(super) fn is_not_noted(&self, before: i64) {
+        self.noted.store(before, Ordering::Relaxed);
+    }
+}
+
+/// Keys are hashes already.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    known: HashMap<SessionKey, Arc<LiveSession>, BuildHasherDefault<KeyHasher>>,
+    /// Counts what was forgotten.
+    forgotten: u64,
+}
+
+impl Shard {
+    /// Makes room: forgets those that were not looked at since the last time, or all if there are none.
+    fn make_room(&mut self) {
+        if self.known.len() < SHARD_SIZE {
+            return;
+        }
+        self.known.retain(|_, live| live.looked_at.swap(false, Ordering::Relaxed));
+        if self.known.len() >= SHARD_SIZE {
+            self.known.clear();
+        }
+    }
+}
+
+/// Says what had been forgotten before a session was read from the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket(u64);
+
+/// The sessions that this process knows.
+#[derive(Debug)]
+pub(super) struct LiveSessions {
+    shards: [Mutex<Shard>; SHARDS],
+    /// How long what was read is used; none: for as long as nothing else is heard.
+    lifetime: Option<Duration>,
+    /// Whether every end of a session is heard of.
+    hears: AtomicBool,
+}
+
+impl LiveSessions {
+    /// What was read is used for `lifetime`, or, where there is none, until its end is told. `hears`: whether all ends are
+    /// told from the beginning.
+    pub(super) fn new(lifetime: Option<Duration>, hears: bool) -> Self {
+        Self { shards: Default::default(), lifetime, hears: AtomicBool::new(hears) }
+    }
+
+    fn shard(&self, key: SessionKey) -> MutexGuard<'_, Shard> {
+        // The map takes the first bytes.
+        let shard = usize::from(key.0[31]) % SHARDS;
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, key: SessionKey, now: OffsetDateTime) -> Option<Arc<LiveSession>> {
+        if !self.hears.load(Ordering::Acquire) {
+            return None;
+        }
+        let live = self.shard(key).known.get(&key)?.clone();
+        if self.lifetime.is_some_and(|lifetime| now - live.read >= lifetime) {
+            return None;
+        }
+        if !live.looked_at.load(Ordering::Relaxed) {
+            live.looked_at.store(true, Ordering::Relaxed);
+        }
+        Some(live)
+    }
+
+    /// To be taken before a session is read from the store.
+    pub(super) fn ticket(&self, key: SessionKey) -> Ticket {
+        Ticket(self.shard(key).forgotten)
+    }
+
+    /// Keeps what was read, unless something was forgotten meanwhile.
+    pub(super) fn keep(&self, ticket: Ticket, live: &Arc<LiveSession>) {
+        let mut shard = self.shard(live.key);
+        if shard.forgotten == ticket.0 && self.hears.load(Ordering::Acquire) {
+            shard.make_room();
+            shard.known.insert(live.key, live.clone());
+        }
+    }
+
+    /// Forgets a session that has ended in the store.
+    pub(super) fn forget(&self, key: SessionKey) {
+        let mut shard = self.shard(key);
+        shard.known.remove(&key);
+        shard.forgotten += 1;
+    }
+
+    fn forget_all(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.known.clear();
+            shard.forgotten += 1;
+        }
+    }
+
+    pub(super) fn hear(&self, news: News) {
+        match news {
+            News::Ended(key) => self.forget(key),
+            News::Changed => self.forget_all(),
+            News::Deaf => {
+                self.hears.store(false, Ordering::Release);
+                self.forget_all();
+            }
+            News::Hearing => {
+                // What was read before may have ended unheard.
+                self.forget_all();
+                self.hears.store(true, Ordering::Release);
+            }
+        }
+    }
+}

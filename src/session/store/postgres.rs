@@ -1,0 +1,223 @@
+//! Sessions in PostgreSQL (13 or newer): for several portals, or for one beside a database that is there anyway.
+//!
+//! Tables are in the schema `globus_portal`, and are made at the start; portals that start at the same time wait for each
+//! other. What ends a session says so by NOTIFY in the same transaction.
+
+use std::str::FromStr as _;
+
+use async_trait::async_trait;
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, Transaction,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgQueryResult, PgRow},
+};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use super::{
+    Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, bytes32, hex,
+    key_of_hex,
+    sql::{PATIENCE, on, sql_store, within},
+    time_of,
+};
+use crate::secret::random_bytes;
+
+const SCHEMA: &str = "globus_portal";
+/// Where the end of a session is told.
+const CHANNEL: &str = "globus_portal_ended";
+/// A connection that has not been used for so long is tried before it is lent.
+const TRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often a listener that hears nothing asks whether anybody is there.
+const STILL_THERE: std::time::Duration = std::time::Duration::from_secs(2);
+/// The pause before a listener that has lost its connection makes another.
+const LISTEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// Keeps everything in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+/// A connection that is lent for one thing. It goes back to the pool when it is good; otherwise it is closed, so that one
+/// that hangs keeps no place in the pool.
+struct Lent {
+    connection: Option<PoolConnection<Postgres>>,
+    good: bool,
+}
+
+impl Lent {
+    fn is_good(&mut self) {
+        self.good = true;
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take().filter(|_| !self.good) {
+            drop(connection.detach());
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "it is taken at the drop alone")]
+impl std::ops::Deref for Lent {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.connection.as_ref().expect("it is taken at the drop alone")
+    }
+}
+
+#[expect(clippy::expect_used, reason = "it is taken at the drop alone")]
+impl std::ops::DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("it is taken at the drop alone")
+    }
+}
+
+impl PostgresStore {
+    /// Connects to the database, and brings its tables up to date. `url` is `postgres://user:password@host:port/database`
+    /// with the parameters of libpq, among them `sslmode` and `sslrootcert`. At most `connections` are open at a time, and
+    /// one more that listens.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be reached, or its tables cannot be made.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+        // The error may quote the URL, and with it a password.
+        let options = PgConnectOptions::from_str(url).map_err(|_| StoreError("the URL cannot be read".to_owned()))?;
+        let options = options
+            .application_name("globus-portal")
+            .options([
+                ("search_path", SCHEMA),
+                ("statement_timeout", "4s"),
+                ("idle_in_transaction_session_timeout", "10s"),
+            ])
+            .disable_statement_logging();
+        within(migrate(&options)).await?;
+        let pool =
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let pool = pool.before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > TRY_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
+        Ok(Self { pool: pool.connect_lazy_with(options) })
+    }
+
+    async fn read(&self) -> Result<Lent, StoreError> {
+        self.write().await
+    }
+
+    async fn write(&self) -> Result<Lent, StoreError> {
+        let connection = within(async { Ok(self.pool.acquire().await?) }).await?;
+        Ok(Lent { connection: Some(connection), good: false })
+    }
+
+    async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, StoreError> {
+        Ok(connection.begin().await?)
+    }
+
+    /// Takes the tokens away as it reads them: one that is replaced at the same moment is moved in its newer form.
+    async fn end(
+        transaction: &mut Transaction<'_, Postgres>,
+        key: SessionKey,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        // Whoever would add a token waits for this row, and then finds no session.
+        let lock = sqlx::query("SELECT 1 FROM sessions WHERE key = $1 FOR UPDATE").bind(&key.0[..]);
+        if lock.fetch_optional(&mut **transaction).await?.is_none() {
+            return Ok(false);
+        }
+        let sql = "WITH gone AS (DELETE FROM tokens WHERE session = $2 RETURNING *) \
+                   INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
+                   SELECT session, resource_server, sealed, $1, $1, revoke_until FROM gone";
+        sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut **transaction).await?;
+        sqlx::query("DELETE FROM sessions WHERE key = $1").bind(&key.0[..]).execute(&mut **transaction).await?;
+        let tell = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(hex(&key.0));
+        tell.execute(&mut **transaction).await?;
+        Ok(true)
+    }
+
+    /// A token that came for a session that has just ended breaks the rule that tokens have a session.
+    fn inserted(result: Result<PgQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
+        match result {
+            Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(false),
+            result => Ok(result?.rows_affected() == 1),
+        }
+    }
+
+    fn listen(&self) -> UnboundedReceiver<News> {
+        let (news, heard) = mpsc::unbounded_channel();
+        tokio::spawn(listen(self.pool.clone(), news));
+        heard
+    }
+
+    async fn close_connections(&self) {
+        let _ = tokio::time::timeout(PATIENCE, self.pool.close()).await;
+    }
+}
+
+/// Makes the schema and the tables. The migrator's lock keeps others waiting who start at the same time.
+async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let mut connection = options.connect().await?;
+    let mut migrations = sqlx::migrate!("src/session/store/postgres");
+    // A replica of the version of before may start after a newer one has been here.
+    migrations.set_ignore_missing(true);
+    let there = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(SCHEMA);
+    if there.fetch_optional(&mut connection).await?.is_none() {
+        // Making it again does no harm, but needs a right that the portal's role need not have once it is there.
+        migrations.create_schema(SCHEMA);
+    }
+    let migrated = migrations.run(&mut connection).await;
+    migrated.map_err(|error| StoreError(format!("cannot make the tables: {error}")))?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Tells of sessions that have ended, until nobody wants to hear any more.
+async fn listen(pool: PgPool, news: UnboundedSender<News>) {
+    while !news.is_closed() && !pool.is_closed() {
+        if let Err(error) = listen_once(&pool, &news).await {
+            tracing::warn!(error = %error, "cannot hear of sessions that end elsewhere");
+        }
+        if news.send(News::Deaf).is_err() {
+            return;
+        }
+        tokio::time::sleep(LISTEN_AGAIN).await;
+    }
+}
+
+async fn listen_once(pool: &PgPool, news: &UnboundedSender<News>) -> Result<(), StoreError> {
+    let mut listener = within(async {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    })
+    .await?;
+    let mut heard = news.send(News::Hearing);
+    while heard.is_ok() {
+        let told = tokio::time::timeout(STILL_THERE, listener.try_recv()).await;
+        heard = match told {
+            Ok(told) => match told? {
+                Some(told) => key_of_hex(told.payload()).map_or(Ok(()), |key| news.send(News::Ended(key))),
+                // It has lost its connection, and perhaps news with it.
+                None => return Ok(()),
+            },
+            Err(_) => {
+                let ask = async { Ok(sqlx::query("SELECT 1").execute(&mut listener).await?) };
+                within(ask).await?;
+                Ok(())
+            }
+        };
+    }
+    Ok(())
+}
+
+sql_store!(
+    PostgresStore, PgRow, private: false, now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    least: "least", greatest: "greatest", skip_locked: " FOR UPDATE SKIP LOCKED"
+);

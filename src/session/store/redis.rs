@@ -1,0 +1,368 @@
+//! Sessions in a Redis or Valkey server, for several processes at once.
+//!
+//! It takes Redis 6.2 or later, or any Valkey, as one server that others may follow; a Redis Cluster will not do, since
+//! a change is one script over many keys. All keys are below `globus-portal:`, and the end of a session is told on the
+//! channel `globus-portal:ended`. A user of its own needs `~globus-portal:* &globus-portal:* +@all`, less what an
+//! operator knows is not used.
+//!
+//! The server must keep what it has: `maxmemory-policy noeviction` (its default), and `appendonly yes` for sessions that
+//! outlive it. A server that takes over from another one lacks the last moments of it, in which a session may have
+//! ended.
+
+mod link;
+mod news;
+
+use std::{fmt::Write as _, sync::LazyLock};
+
+use async_trait::async_trait;
+use redis::{Cmd, FromRedisValue, Script, ScriptInvocation, cmd};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use self::link::{Link, Question, Server};
+use super::{Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow};
+use crate::secret::random_bytes;
+
+/// The oldest version whose `ZRANGE` takes what the scripts ask.
+const OLDEST: (u64, u64) = (6, 2);
+/// How many revocations one run of the sweep forgets: nobody else is served while it runs.
+const SWEPT_AT_ONCE: u32 = 500;
+
+/// Keeps everything in a Redis server, and listens to what others do there.
+#[derive(Debug)]
+pub struct RedisStore {
+    link: Link,
+}
+
+/// The scripts: each is one change, which is made as a whole or not at all.
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(concat!(include_str!("redis/common.lua"), include_str!($file))));)*
+    };
+}
+
+scripts! {
+    CREATE_SESSION = "redis/create_session.lua";
+    UPDATE_RECORD = "redis/update_record.lua";
+    TOUCH_SESSION = "redis/touch_session.lua";
+    END_SESSION = "redis/end_session.lua";
+    SESSIONS_OF = "redis/sessions_of.lua";
+    SESSIONS_AFTER = "redis/sessions_after.lua";
+    AGED_SESSIONS = "redis/aged_sessions.lua";
+    INSERT_TOKEN = "redis/insert_token.lua";
+    REPLACE_TOKEN = "redis/replace_token.lua";
+    REMOVE_TOKEN = "redis/remove_token.lua";
+    ADD_REVOCATION = "redis/add_revocation.lua";
+    CLAIM_REVOCATIONS = "redis/claim_revocations.lua";
+    FINISH_REVOCATION = "redis/finish_revocation.lua";
+    TAKE_LEASE = "redis/take_lease.lua";
+    RELEASE_LEASE = "redis/release_lease.lua";
+    SWEEP = "redis/sweep.lua";
+    PROBE = "redis/probe.lua";
+}
+
+impl RedisStore {
+    /// Connects to a server: `redis://[user:password@]host[:port][/database]`, the same with `rediss` for TLS, or
+    /// `redis+unix:///path/of/socket[?db=…&user=…&pass=…]`. With TLS, the certificate of the server is held against the
+    /// CAs of the system, or against those in a file alone: `rediss://…?sslrootcert=/path/of/ca.pem`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the URL is wrong, or the server cannot be reached, refuses, or will not do. It tells no
+    /// password.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let store = Self { link: Link::to(Server::from_url(url)?) };
+        store.check_server().await?;
+        Ok(store)
+    }
+
+    /// Whether the server is one that will do. Where it does not tell, that is found out later.
+    async fn check_server(&self) -> Result<(), StoreError> {
+        self.command::<String>(&cmd("PING")).await?;
+        let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Ok(()) };
+        let fact = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        if let Some(version) = fact("redis_version").filter(|version| is_older(version, OLDEST)) {
+            return Err(StoreError(format!("this is Redis {version}, and it takes 6.2 or later")));
+        }
+        if fact("cluster_enabled") == Some("1") {
+            return Err(StoreError("this is a Redis Cluster, and it takes one server".to_owned()));
+        }
+        if let Some(policy) = fact("maxmemory_policy").filter(|policy| policy.starts_with("allkeys")) {
+            tracing::warn!(
+                policy,
+                "Redis may drop sessions and tokens when it is full; set maxmemory-policy noeviction"
+            );
+        }
+        Ok(())
+    }
+
+    async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        self.link.ask(Question::Command(command)).await
+    }
+
+    async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
+        self.link.ask(Question::Script(script)).await
+    }
+}
+
+/// Whether a version is known to be an older one.
+fn is_older(version: &str, than: (u64, u64)) -> bool {
+    let mut parts = version.split('.').map(str::parse::<u64>);
+    matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < than)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn bytes32(text: &[u8]) -> Option<[u8; 32]> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() == 64)?;
+    let mut bytes = [0; 32];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn key_from_hex(text: &[u8]) -> Option<SessionKey> {
+    bytes32(text).map(SessionKey)
+}
+
+fn key_named(prefix: &str, key: SessionKey) -> String {
+    format!("globus-portal:{prefix}:{}", hex(&key.0))
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError(format!("Redis has {what} that cannot be read"))
+}
+
+fn number(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn time(text: &[u8]) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(number(text)?).ok()
+}
+
+/// What a hash or a script gives: texts that may be missing.
+type Values = Vec<Option<Vec<u8>>>;
+
+/// A session from the values of its hash: record, person, last_seen, ends. Nothing where nothing is there.
+fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreError> {
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let row = match &values[..] {
+        [Some(record), Some(person), Some(last_seen), Some(ends)] => (|| {
+            let (person, last_seen, ends) = (bytes32(person)?, time(last_seen)?, time(ends)?);
+            Some(SessionRow { record: record.clone(), person, last_seen, ends })
+        })(),
+        _ => None,
+    };
+    row.map(Some).ok_or_else(|| corrupt("a session"))
+}
+
+/// A session with its key before it.
+fn keyed_row(mut values: Values) -> Result<(SessionKey, SessionRow), StoreError> {
+    let row = if values.is_empty() { Values::new() } else { values.split_off(1) };
+    let key = values.pop().flatten().and_then(|key| key_from_hex(&key));
+    key.zip(session_row(&row)?).ok_or_else(|| corrupt("a session"))
+}
+
+/// What is kept of tokens.
+fn token_value(row: &TokenRow, version: i64) -> Vec<u8> {
+    let mut value = format!("{version} {} ", row.revoke_until.unix_timestamp()).into_bytes();
+    value.extend_from_slice(&row.sealed);
+    value
+}
+
+fn token_row(resource_server: &str, value: &[u8]) -> Result<TokenRow, StoreError> {
+    let mut parts = value.splitn(3, |byte| *byte == b' ');
+    let mut next = || parts.next().ok_or_else(|| corrupt("tokens"));
+    let (version, revoke_until, sealed) = (next()?, next()?, next()?);
+    Ok(TokenRow {
+        resource_server: resource_server.to_owned(),
+        sealed: sealed.to_vec(),
+        version: number(version).ok_or_else(|| corrupt("tokens"))?,
+        revoke_until: time(revoke_until).ok_or_else(|| corrupt("tokens"))?,
+    })
+}
+
+/// Tokens to revoke: number, session, resource server, sealed.
+fn revocation_row(values: &Values) -> Option<RevocationRow> {
+    let [Some(id), Some(session), Some(resource_server), Some(sealed)] = &values[..] else { return None };
+    Some(RevocationRow {
+        id: number(id)?,
+        session: key_from_hex(session)?,
+        resource_server: String::from_utf8(resource_server.clone()).ok()?,
+        sealed: sealed.clone(),
+    })
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn is_private(&self) -> bool {
+        false
+    }
+
+    fn news(&self) -> Option<UnboundedReceiver<News>> {
+        let (sender, receiver) = unbounded_channel();
+        tokio::spawn(news::tell(self.link.server().clone(), sender));
+        Some(receiver)
+    }
+
+    async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError> {
+        let mut script = CREATE_SESSION.prepare_invoke();
+        script.arg(hex(&key.0)).arg(&row.record[..]).arg(hex(&row.person));
+        script.arg(row.last_seen.unix_timestamp()).arg(row.ends.unix_timestamp());
+        for token in tokens {
+            script.arg(&token.resource_server).arg(token_value(token, 1));
+        }
+        self.run(&script).await
+    }
+
+    async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
+        let mut command = cmd("HMGET");
+        command.arg(key_named("session", key)).arg(&["record", "person", "last_seen", "ends"]);
+        session_row(&self.command(&command).await?)
+    }
+
+    async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
+        self.run(UPDATE_RECORD.arg(hex(&key.0)).arg(record)).await
+    }
+
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.run(TOUCH_SESSION.arg(hex(&key.0)).arg(now.unix_timestamp())).await
+    }
+
+    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        self.run(END_SESSION.arg(hex(&key.0)).arg(now.unix_timestamp())).await
+    }
+
+    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let rows: Vec<Values> = self.run(&SESSIONS_OF.arg(hex(&person))).await?;
+        let mut rows = rows.into_iter().map(keyed_row).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|(a_key, a), (b_key, b)| b.last_seen.cmp(&a.last_seen).then(a_key.0.cmp(&b_key.0)));
+        Ok(rows)
+    }
+
+    async fn sessions_after(
+        &self,
+        after: Option<SessionKey>,
+        limit: u32,
+    ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let from = after.map_or_else(|| "-".to_owned(), |key| format!("({}", hex(&key.0)));
+        let rows: Vec<Values> = self.run(SESSIONS_AFTER.arg(from).arg(limit)).await?;
+        rows.into_iter().map(keyed_row).collect()
+    }
+
+    async fn aged_sessions(
+        &self,
+        now: OffsetDateTime,
+        idle_since: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<SessionKey>, StoreError> {
+        let mut script = AGED_SESSIONS.prepare_invoke();
+        script.arg(now.unix_timestamp()).arg(idle_since.unix_timestamp()).arg(limit);
+        let keys: Vec<Vec<u8>> = self.run(&script).await?;
+        keys.iter().map(|key| key_from_hex(key).ok_or_else(|| corrupt("the key of a session"))).collect()
+    }
+
+    async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+        self.run(INSERT_TOKEN.arg(hex(&key.0)).arg(&row.resource_server).arg(token_value(row, 1))).await
+    }
+
+    async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
+        let mut command = cmd("HGET");
+        command.arg(key_named("tokens", key)).arg(resource_server);
+        let value: Option<Vec<u8>> = self.command(&command).await?;
+        value.map(|value| token_row(resource_server, &value)).transpose()
+    }
+
+    async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
+        let mut command = cmd("HGETALL");
+        command.arg(key_named("tokens", key));
+        let values: Vec<(String, Vec<u8>)> = self.command(&command).await?;
+        let rows = values.iter().map(|(resource_server, value)| token_row(resource_server, value));
+        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|a, b| a.resource_server.cmp(&b.resource_server));
+        Ok(rows)
+    }
+
+    async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+        let value = token_value(row, row.version.saturating_add(1));
+        self.run(REPLACE_TOKEN.arg(hex(&key.0)).arg(&row.resource_server).arg(row.version).arg(value)).await
+    }
+
+    async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
+        self.run(REMOVE_TOKEN.arg(hex(&key.0)).arg(resource_server).arg(version)).await
+    }
+
+    async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
+        let mut script = ADD_REVOCATION.prepare_invoke();
+        script.arg(hex(&key.0)).arg(&row.resource_server).arg(&row.sealed[..]);
+        script.arg(row.revoke_until.unix_timestamp()).arg(now.unix_timestamp());
+        self.run(&script).await
+    }
+
+    async fn claim_revocations(
+        &self,
+        session: Option<SessionKey>,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<RevocationRow>, StoreError> {
+        let mut script = CLAIM_REVOCATIONS.prepare_invoke();
+        script.arg(session.map(|key| hex(&key.0)).unwrap_or_default()).arg(now.unix_timestamp());
+        script.arg(limit).arg(REVOKE_AGAIN.0).arg(REVOKE_AGAIN.1);
+        let rows: Vec<Values> = self.run(&script).await?;
+        rows.iter().map(|values| revocation_row(values).ok_or_else(|| corrupt("tokens to revoke"))).collect()
+    }
+
+    async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {
+        self.run(&FINISH_REVOCATION.arg(id)).await
+    }
+
+    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
+        let mut command = cmd("ZADD");
+        command.arg("globus-portal:states").arg("NX").arg(until.unix_timestamp()).arg(hex(&state));
+        self.command(&command).await
+    }
+
+    async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
+        let length = i64::try_from(length.whole_milliseconds()).unwrap_or(i64::MAX);
+        let answer: String = self.run(TAKE_LEASE.arg(hex(&name)).arg(hex(&holder)).arg(length)).await?;
+        match &answer[..] {
+            "taken" => Ok(Lease::Taken),
+            "taken over" => Ok(Lease::TakenOver),
+            "held" => Ok(Lease::Held),
+            _ => Err(corrupt("a lease")),
+        }
+    }
+
+    async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
+        self.run(RELEASE_LEASE.arg(hex(&name)).arg(hex(&holder))).await
+    }
+
+    /// Leases need no sweep: they have an expiry.
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+        loop {
+            let forgotten: u32 = self.run(SWEEP.arg(now.unix_timestamp()).arg(SWEPT_AT_ONCE)).await?;
+            if forgotten < SWEPT_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let kept: bool = self.run(&PROBE.arg(hex(&random_bytes::<16>()))).await?;
+        if kept { Ok(()) } else { Err(StoreError("Redis does not keep what is written".to_owned())) }
+    }
+
+    async fn close(&self) {
+        self.link.close().await;
+    }
+}

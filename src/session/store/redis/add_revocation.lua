@@ -1,0 +1,2 @@
+-- id, resource server, sealed, revoke_until, now
+revoke(unpack(ARGV))

@@ -1,0 +1,56 @@
+-- What all scripts share: this text stands before each of them.
+--
+-- All keys are below one prefix. Ids come as hex.
+--   session:ID        hash: record, person, last_seen, ends
+--   tokens:ID         hash: resource server -> "VERSION REVOKE_UNTIL SEALED"
+--   sessions          all sessions, in the order of their ids
+--   seen, ends        all sessions, by when they were last used and by when they end
+--   person:PERSON     set of the sessions of a person
+--   revocation:NUMBER hash: session, resource_server, sealed, added
+--   due, due:ID       revocations by when they are due, of all sessions and of one
+--   worth             revocations by how long they make sense
+--   last-revocation   the last number that was given
+--   states            spent states by how long they are remembered
+--   lease:NAME        hash: holder, until_ms
+local P = 'globus-portal:'
+
+-- A number as text of one length, so that the order of texts is that of numbers.
+local function numbered(number)
+  return string.format('%016.0f', number)
+end
+
+local function exists(id)
+  return redis.call('EXISTS', P .. 'session:' .. id) == 1
+end
+
+local function version_of(token)
+  return token and string.match(token, '^(%d+) ')
+end
+
+local function revoke(id, server, sealed, revoke_until, now)
+  local number = numbered(redis.call('INCR', P .. 'last-revocation'))
+  redis.call('HSET', P .. 'revocation:' .. number,
+    'session', id, 'resource_server', server, 'sealed', sealed, 'added', now)
+  redis.call('ZADD', P .. 'due', now, number)
+  redis.call('ZADD', P .. 'due:' .. id, now, number)
+  redis.call('ZADD', P .. 'worth', revoke_until, number)
+end
+
+local function forget_revocation(number)
+  local id = redis.call('HGET', P .. 'revocation:' .. number, 'session')
+  redis.call('ZREM', P .. 'due', number)
+  redis.call('ZREM', P .. 'worth', number)
+  if id then
+    redis.call('ZREM', P .. 'due:' .. id, number)
+  end
+  redis.call('DEL', P .. 'revocation:' .. number)
+end
+
+-- A session as a row: its id, and what its hash holds. Nothing where there is no hash.
+local function row(id)
+  local values = redis.call('HMGET', P .. 'session:' .. id, 'record', 'person', 'last_seen', 'ends')
+  if values[1] or values[2] or values[3] or values[4] then
+    return { id, values[1], values[2], values[3], values[4] }
+  end
+end
+

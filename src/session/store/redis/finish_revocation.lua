@@ -1,0 +1,2 @@
+-- number
+forget_revocation(numbered(ARGV[1]))

@@ -1,0 +1,263 @@
+//! The connection to a Redis server: made when it is needed, shared by all who ask, and replaced when it is gone.
+
+use std::{
+    fmt,
+    future::Future,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, PushInfo,
+    PushKind, RedisError, RedisResult, ScriptInvocation, TlsCertificates,
+    aio::{AsyncPushSender, MultiplexedConnection, SendError},
+};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout, timeout_at},
+};
+use url::Url;
+
+use super::super::StoreError;
+
+/// How long making a connection may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long an answer may take, with the connection that it needs.
+const ANSWER: Duration = Duration::from_millis(4500);
+/// How much of the server's own words an error repeats.
+const WORDS: usize = 200;
+const SCHEMES: &[&str] = &["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
+/// The parameter of a URL that names the file with the CA to trust.
+const ROOT_CERTIFICATE: &str = "sslrootcert";
+
+/// What is asked of the server.
+pub(super) enum Question<'a> {
+    Command(&'a Cmd),
+    Script(&'a ScriptInvocation<'a>),
+}
+
+impl Question<'_> {
+    async fn put<T: FromRedisValue>(&self, connection: &mut MultiplexedConnection) -> RedisResult<T> {
+        match self {
+            Self::Command(command) => command.query_async(connection).await,
+            Self::Script(script) => script.invoke_async(connection).await,
+        }
+    }
+}
+
+/// Where the server is, and how to get in.
+#[derive(Clone)]
+pub(super) struct Server(Client);
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.0.get_connection_info().addr())
+    }
+}
+
+impl Server {
+    /// Reads a URL. The errors quote nothing of it: there may be a password in any part of one that is wrong.
+    pub(super) fn from_url(url: &str) -> Result<Self, StoreError> {
+        let invalid = |why: &str| StoreError(format!("the URL of Redis is not valid: {why}"));
+        let mut url = Url::parse(url).map_err(|error| invalid(&error.to_string()))?;
+        if !SCHEMES.contains(&url.scheme()) {
+            return Err(invalid("it begins with redis://, rediss:// or redis+unix://"));
+        }
+        let root_certificate = take_parameter(&mut url, ROOT_CERTIFICATE);
+        let tls = matches!(url.scheme(), "rediss" | "valkeys");
+        let info = url
+            .into_connection_info()
+            .map_err(|_| invalid("host, database and parameters must be such as Redis knows"))?;
+        let info = with_settings(info);
+        match root_certificate {
+            Some(_) if !tls => Err(invalid("sslrootcert goes with rediss:// alone")),
+            Some(path) => trusting(info, Path::new(&path)),
+            None => Ok(Self(Client::open(info).map_err(|error| invalid(&error.to_string()))?)),
+        }
+    }
+
+    /// A connection, which tells what the server says unasked. (Even when nothing else is told, its end is.)
+    pub(super) async fn connect(&self, pushes: impl AsyncPushSender) -> Result<MultiplexedConnection, StoreError> {
+        install_crypto();
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_push_sender(pushes);
+        let connected = timeout(CONNECT, self.0.get_multiplexed_async_connection_with_config(&config)).await;
+        let why = match connected {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => self.words(&error),
+            Err(_) => "it does not answer".to_owned(),
+        };
+        Err(StoreError(format!("cannot connect to Redis at {}: {why}", self.0.get_connection_info().addr())))
+    }
+
+    /// An error in a few words. Some servers repeat the whole command that they do not understand: not the password.
+    fn words(&self, error: &RedisError) -> String {
+        let mut text = error.to_string();
+        if let Some(password) = self.0.get_connection_info().redis_settings().password()
+            && !password.is_empty()
+        {
+            text = text.replace(password, "…");
+        }
+        text.lines().next().unwrap_or_default().chars().take(WORDS).collect()
+    }
+}
+
+/// Takes a parameter out of a URL, so that nobody else comes upon it.
+fn take_parameter(url: &mut Url, name: &str) -> Option<String> {
+    let (taken, others): (Vec<_>, Vec<_>) = url.query_pairs().into_owned().partition(|(key, _)| key == name);
+    let (_, value) = taken.into_iter().next()?;
+    url.set_query(None);
+    if !others.is_empty() {
+        url.query_pairs_mut().extend_pairs(others);
+    }
+    Some(value)
+}
+
+fn with_settings(info: redis::ConnectionInfo) -> redis::ConnectionInfo {
+    // The third protocol tells of the end of a connection, and takes subscriptions beside commands.
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    // Every question is small, and none waits for another one.
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    info.set_redis_settings(settings).set_tcp_settings(tcp)
+}
+
+/// A server whose certificate comes from one CA.
+fn trusting(info: redis::ConnectionInfo, path: &Path) -> Result<Server, StoreError> {
+    let refused = |why: &dyn fmt::Display| StoreError(format!("sslrootcert: {}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| refused(&error))?;
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(refused(&"there is no certificate in it"));
+    }
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+    Ok(Server(Client::build_with_tls(info, certificates).map_err(|error| refused(&error))?))
+}
+
+/// TLS to Redis asks for the crypto library of the process, and panics where more than one could be meant: so one is
+/// named, unless somebody has done so.
+fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Only fails where somebody else was faster.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+}
+
+/// A connection, and whether it is of no use any more.
+#[derive(Clone)]
+struct Live {
+    connection: MultiplexedConnection,
+    gone: Arc<AtomicBool>,
+}
+
+impl Live {
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    fn give_up(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+}
+
+#[derive(Default)]
+struct State {
+    live: Option<Live>,
+    /// When making a connection failed last, and why.
+    failed: Option<(Instant, String)>,
+}
+
+/// One connection for all who ask.
+pub(super) struct Link {
+    server: Server,
+    state: Mutex<State>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.server).finish()
+    }
+}
+
+impl Link {
+    pub(super) fn to(server: Server) -> Self {
+        Self { server, state: Mutex::default() }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Asks, and gives the answer or an error in good time. Nothing is asked twice: who has got no answer does not know
+    /// whether the server has done it.
+    pub(super) async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, StoreError> {
+        let deadline = Instant::now() + ANSWER;
+        let mut live = in_time(deadline, self.live()).await??;
+        match in_time(deadline, question.put(&mut live.connection)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if ends_connection(&error) {
+                    live.give_up();
+                }
+                Err(StoreError(format!("Redis: {}", self.server.words(&error))))
+            }
+            // It may be that nobody is there any more, which nothing but silence tells.
+            Err(silence) => {
+                live.give_up();
+                Err(silence)
+            }
+        }
+    }
+
+    /// The connection, or a new one. Those who wait while one is made share what comes of it.
+    async fn live(&self) -> Result<Live, StoreError> {
+        let asked = Instant::now();
+        let mut state = self.state.lock().await;
+        if let Some(live) = state.live.as_ref().filter(|live| !live.is_gone()) {
+            return Ok(live.clone());
+        }
+        if let Some((_, why)) = state.failed.as_ref().filter(|(when, _)| *when >= asked) {
+            return Err(StoreError(why.clone()));
+        }
+        state.live = None;
+        match self.connect().await {
+            Ok(live) => Ok(state.live.insert(live).clone()),
+            Err(error) => {
+                state.failed = Some((Instant::now(), error.0.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Live, StoreError> {
+        let gone = Arc::new(AtomicBool::new(false));
+        let noted = gone.clone();
+        let pushes = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                noted.store(true, Ordering::Release);
+            }
+            Ok::<_, SendError>(())
+        };
+        Ok(Live { connection: self.server.connect(pushes).await?, gone })
+    }
+
+    pub(super) async fn close(&self) {
+        self.state.lock().await.live = None;
+    }
+}
+
+async fn in_time<T>(deadline: Instant, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+    timeout_at(deadline, answer).await.map_err(|_| StoreError("Redis does not answer".to_owned()))
+}
+
+/// Whether the next question needs another connection. A server that was the first and now follows another one refuses
+/// to write: by its name one may reach the new first.
+fn ends_connection(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse)
+        || error.is_unrecoverable_error()
+        || error.to_string().contains("READONLY")
+}

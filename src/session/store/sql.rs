@@ -1,0 +1,328 @@
+//! What the stores in SQL databases have in common: SQLite and PostgreSQL are asked in the same words, but for clocks and
+//! locks.
+
+use std::time::Duration;
+
+use super::StoreError;
+
+/// How long a store may take for one thing.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => Self("no connection within 5 seconds".to_owned()),
+            error => Self(error.to_string()),
+        }
+    }
+}
+
+/// Waits for a store, for no longer than [`PATIENCE`].
+pub(super) async fn within<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let done = tokio::time::timeout(PATIENCE, work).await;
+    done.unwrap_or_else(|_| Err(StoreError("no answer within 5 seconds".to_owned())))
+}
+
+/// Borrows a connection, does one thing with it, and gives it back as good. Where that fails or takes too long, the
+/// connection is dropped without a good word, and its owner knows that it may be broken.
+macro_rules! on {
+    ($connection:ident = $borrow:expr => $work:block) => {{
+        let mut $connection = $borrow.await?;
+        let done = super::sql::within(async { $work }).await?;
+        $connection.is_good();
+        Ok(done)
+    }};
+}
+
+/// The [`Store`](super::Store) of a database.
+///
+/// `$store` has, of its own: `read` and `write`, which lend a connection; `begin`, which begins a transaction that writes;
+/// `end`, what such a transaction does to end a session; `listen` and `close`. `now` is the database's time in
+/// milliseconds, `least` and `greatest` its functions of that sense, and `skip_locked` keeps those who claim at the same
+/// time out of each other's way.
+macro_rules! sql_store {
+    (
+        $store:ty, $row:ty, private: $private:literal, now: $now:literal, least: $least:literal,
+        greatest: $greatest:literal, skip_locked: $skip_locked:literal
+    ) => {
+        fn session_row(row: &$row) -> Result<SessionRow, StoreError> {
+            Ok(SessionRow {
+                record: row.try_get("record")?,
+                person: bytes32(row.try_get("person")?)?,
+                last_seen: time_of(row.try_get("last_seen")?)?,
+                ends: time_of(row.try_get("ends")?)?,
+            })
+        }
+
+        fn keyed_session_row(row: &$row) -> Result<(SessionKey, SessionRow), StoreError> {
+            Ok((SessionKey(bytes32(row.try_get("key")?)?), session_row(row)?))
+        }
+
+        fn token_row(row: &$row) -> Result<TokenRow, StoreError> {
+            Ok(TokenRow {
+                resource_server: row.try_get("resource_server")?,
+                sealed: row.try_get("sealed")?,
+                version: row.try_get("version")?,
+                revoke_until: time_of(row.try_get("revoke_until")?)?,
+            })
+        }
+
+        fn revocation_row(row: &$row) -> Result<RevocationRow, StoreError> {
+            Ok(RevocationRow {
+                id: row.try_get("id")?,
+                session: SessionKey(bytes32(row.try_get("session")?)?),
+                resource_server: row.try_get("resource_server")?,
+                sealed: row.try_get("sealed")?,
+            })
+        }
+
+        #[async_trait]
+        impl Store for $store {
+            fn is_private(&self) -> bool {
+                $private
+            }
+
+            fn news(&self) -> Option<UnboundedReceiver<News>> {
+                Some(self.listen())
+            }
+
+            async fn create_session(
+                &self,
+                key: SessionKey,
+                row: &SessionRow,
+                tokens: &[TokenRow],
+            ) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let mut transaction = Self::begin(&mut connection).await?;
+                    let sql = "INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5) \
+                               ON CONFLICT DO NOTHING";
+                    let query = sqlx::query(sql).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
+                    let query = query.bind(row.last_seen.unix_timestamp()).bind(row.ends.unix_timestamp());
+                    let made = query.execute(&mut *transaction).await?.rows_affected() == 1;
+                    for token in tokens.iter().filter(|_| made) {
+                        let sql = "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) \
+                                   VALUES ($1, $2, $3, 1, $4)";
+                        let query = sqlx::query(sql).bind(&key.0[..]).bind(&token.resource_server);
+                        let query = query.bind(&token.sealed[..]).bind(token.revoke_until.unix_timestamp());
+                        query.execute(&mut *transaction).await?;
+                    }
+                    transaction.commit().await?;
+                    Ok(made)
+                })
+            }
+
+            async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
+                on!(connection = self.read() => {
+                    let query = sqlx::query("SELECT record, person, last_seen, ends FROM sessions WHERE key = $1");
+                    let row = query.bind(&key.0[..]).fetch_optional(&mut *connection).await?;
+                    row.as_ref().map(session_row).transpose()
+                })
+            }
+
+            async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let query = sqlx::query("UPDATE sessions SET record = $1 WHERE key = $2").bind(record).bind(&key.0[..]);
+                    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+                })
+            }
+
+            async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    let query = sqlx::query("UPDATE sessions SET last_seen = $1 WHERE key = $2");
+                    query.bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut *connection).await?;
+                    Ok(())
+                })
+            }
+
+            async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let mut transaction = Self::begin(&mut connection).await?;
+                    let ended = Self::end(&mut transaction, key, now).await?;
+                    transaction.commit().await?;
+                    Ok(ended)
+                })
+            }
+
+            async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+                on!(connection = self.read() => {
+                    let sql = "SELECT key, record, person, last_seen, ends FROM sessions WHERE person = $1 \
+                               ORDER BY last_seen DESC, key";
+                    let rows = sqlx::query(sql).bind(&person[..]).fetch_all(&mut *connection).await?;
+                    rows.iter().map(keyed_session_row).collect()
+                })
+            }
+
+            async fn sessions_after(
+                &self,
+                after: Option<SessionKey>,
+                limit: u32,
+            ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+                on!(connection = self.read() => {
+                    // No key is an empty text, so that one comes before all.
+                    let after = after.map(|key| key.0.to_vec()).unwrap_or_default();
+                    let sql = "SELECT key, record, person, last_seen, ends FROM sessions WHERE key > $1 ORDER BY key LIMIT $2";
+                    let query = sqlx::query(sql).bind(after).bind(i64::from(limit));
+                    query.fetch_all(&mut *connection).await?.iter().map(keyed_session_row).collect()
+                })
+            }
+
+            async fn aged_sessions(
+                &self,
+                now: OffsetDateTime,
+                idle_since: OffsetDateTime,
+                limit: u32,
+            ) -> Result<Vec<SessionKey>, StoreError> {
+                on!(connection = self.read() => {
+                    let query = sqlx::query("SELECT key FROM sessions WHERE ends <= $1 OR last_seen <= $2 LIMIT $3");
+                    let query = query.bind(now.unix_timestamp()).bind(idle_since.unix_timestamp()).bind(i64::from(limit));
+                    let rows = query.fetch_all(&mut *connection).await?;
+                    rows.iter().map(|row| Ok(SessionKey(bytes32(row.try_get("key")?)?))).collect()
+                })
+            }
+
+            async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let sql = "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) \
+                               SELECT key, $1, $2, 1, $3 FROM sessions WHERE key = $4 ON CONFLICT DO NOTHING";
+                    let query = sqlx::query(sql).bind(&row.resource_server).bind(&row.sealed[..]);
+                    let query = query.bind(row.revoke_until.unix_timestamp()).bind(&key.0[..]);
+                    Self::inserted(query.execute(&mut *connection).await)
+                })
+            }
+
+            async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
+                on!(connection = self.read() => {
+                    let sql = "SELECT resource_server, sealed, version, revoke_until FROM tokens \
+                               WHERE session = $1 AND resource_server = $2";
+                    let query = sqlx::query(sql).bind(&key.0[..]).bind(resource_server);
+                    query.fetch_optional(&mut *connection).await?.as_ref().map(token_row).transpose()
+                })
+            }
+
+            async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
+                on!(connection = self.read() => {
+                    let sql = "SELECT resource_server, sealed, version, revoke_until FROM tokens WHERE session = $1";
+                    let rows = sqlx::query(sql).bind(&key.0[..]).fetch_all(&mut *connection).await?;
+                    let mut tokens: Vec<_> = rows.iter().map(token_row).collect::<Result<_, _>>()?;
+                    // Here and not there: the order of texts is a matter of the database's locale.
+                    tokens.sort_by(|a, b| a.resource_server.cmp(&b.resource_server));
+                    Ok(tokens)
+                })
+            }
+
+            async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let sql = "UPDATE tokens SET sealed = $1, version = version + 1, revoke_until = $2 \
+                               WHERE session = $3 AND resource_server = $4 AND version = $5";
+                    let query = sqlx::query(sql).bind(&row.sealed[..]).bind(row.revoke_until.unix_timestamp());
+                    let query = query.bind(&key.0[..]).bind(&row.resource_server).bind(row.version);
+                    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+                })
+            }
+
+            async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let sql = "DELETE FROM tokens WHERE session = $1 AND resource_server = $2 AND version = $3";
+                    let query = sqlx::query(sql).bind(&key.0[..]).bind(resource_server).bind(version);
+                    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+                })
+            }
+
+            async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    let sql = "INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
+                               VALUES ($1, $2, $3, $4, $4, $5)";
+                    let query = sqlx::query(sql).bind(&key.0[..]).bind(&row.resource_server).bind(&row.sealed[..]);
+                    let query = query.bind(now.unix_timestamp()).bind(row.revoke_until.unix_timestamp());
+                    query.execute(&mut *connection).await?;
+                    Ok(())
+                })
+            }
+
+            async fn claim_revocations(
+                &self,
+                session: Option<SessionKey>,
+                now: OffsetDateTime,
+                limit: u32,
+            ) -> Result<Vec<RevocationRow>, StoreError> {
+                on!(connection = self.write() => {
+                    let sql = concat!(
+                        "UPDATE revocations SET due = $1 + ", $greatest, "($2, ", $least, "($3, ($1 - added) / 2)) ",
+                        "WHERE id IN (SELECT id FROM revocations WHERE due <= $1 AND session = coalesce($4, session) ",
+                        "ORDER BY due, id LIMIT $5", $skip_locked, ") RETURNING id, session, resource_server, sealed",
+                    );
+                    let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(REVOKE_AGAIN.0).bind(REVOKE_AGAIN.1);
+                    let query = query.bind(session.map(|session| session.0.to_vec())).bind(i64::from(limit));
+                    query.fetch_all(&mut *connection).await?.iter().map(revocation_row).collect()
+                })
+            }
+
+            async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    sqlx::query("DELETE FROM revocations WHERE id = $1").bind(id).execute(&mut *connection).await?;
+                    Ok(())
+                })
+            }
+
+            async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
+                on!(connection = self.write() => {
+                    let query = sqlx::query("INSERT INTO spent_states (state, until) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+                    let query = query.bind(&state[..]).bind(until.unix_timestamp());
+                    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+                })
+            }
+
+            async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
+                on!(connection = self.write() => {
+                    let sql = concat!(
+                        "INSERT INTO leases (name, holder, until, taken_over) VALUES ($1, $2, ", $now, " + $3, 0) ",
+                        "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until, taken_over = 1 ",
+                        "WHERE leases.until <= ", $now, " RETURNING taken_over",
+                    );
+                    let length = i64::try_from(length.whole_milliseconds()).unwrap_or(i64::MAX);
+                    let query = sqlx::query(sql).bind(&name[..]).bind(&holder[..]).bind(length);
+                    let Some(row) = query.fetch_optional(&mut *connection).await? else { return Ok(Lease::Held) };
+                    let taken_over: i64 = row.try_get("taken_over")?;
+                    Ok(if taken_over == 0 { Lease::Taken } else { Lease::TakenOver })
+                })
+            }
+
+            async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    let query = sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2");
+                    query.bind(&name[..]).bind(&holder[..]).execute(&mut *connection).await?;
+                    Ok(())
+                })
+            }
+
+            async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    let now = now.unix_timestamp();
+                    sqlx::query("DELETE FROM spent_states WHERE until <= $1").bind(now).execute(&mut *connection).await?;
+                    let dead = sqlx::query("DELETE FROM revocations WHERE revoke_until <= $1").bind(now);
+                    dead.execute(&mut *connection).await?;
+                    let day = i64::try_from(Duration::DAY.whole_milliseconds()).unwrap_or(i64::MAX);
+                    let left = sqlx::query(concat!("DELETE FROM leases WHERE until <= ", $now, " - $1")).bind(day);
+                    left.execute(&mut *connection).await?;
+                    Ok(())
+                })
+            }
+
+            async fn probe(&self) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    let mut transaction = Self::begin(&mut connection).await?;
+                    let insert = sqlx::query("INSERT INTO spent_states (state, until) VALUES ($1, 0)");
+                    insert.bind(&random_bytes::<32>()[..]).execute(&mut *transaction).await?;
+                    transaction.rollback().await?;
+                    Ok(())
+                })
+            }
+
+            async fn close(&self) {
+                self.close_connections().await;
+            }
+        }
+    };
+}
+
+pub(super) use {on, sql_store};

@@ -1,0 +1,300 @@
+//! Renewing a token: once for all who ask at the same time, in this process by a lock and everywhere by a lease.
+//!
+//! A refresh token may be good for one use, and a second use may cost the person everything (RFC 9700 section 4.14.2). So
+//! whoever refreshes holds a lease that outlives the longest request to Globus, and reads the tokens again under it. What
+//! Globus has answered is kept whatever happens to those who asked: the renewal runs in a task of its own, and writes until
+//! the store takes it.
+
+use std::{
+    sync::{Arc, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument as _;
+
+use super::{Kept, MARGIN, TokenUnavailable, Tokens, Turn, place};
+use crate::{
+    globus::{
+        auth::TokenError,
+        id_token::{Expected, IdTokenError},
+        tokens::{Token, TokenResponse},
+    },
+    secret::{AccessToken, RefreshToken, random_bytes},
+    session::{
+        seal::{Opened, Purpose, hash},
+        store::{Lease, SessionKey, TokenRow},
+        user::UserSession,
+    },
+};
+
+/// How long a request waits for a renewal, which goes on without it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two looks at a token that another process is renewing.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The pause before a renewal is written again that the store has not taken.
+const WRITE_AGAIN: Duration = Duration::from_millis(200);
+/// How long it is tried to write it.
+const WRITE_FOR: Duration = Duration::from_secs(10 * 60);
+/// Who takes over a lease that was not given back waits for so long first: its holder may only have been kept from
+/// writing, and tries that every [`WRITE_AGAIN`].
+const TAKE_OVER_AFTER: Duration = Duration::from_secs(1);
+
+/// Which token will do.
+#[derive(Clone)]
+pub(super) enum Wanted {
+    /// One that does not expire within a minute.
+    GoodForAWhile,
+    /// One other than this, which was refused.
+    OtherThan(AccessToken),
+}
+
+impl Wanted {
+    fn is_met_by(&self, kept: &Kept, now: time::OffsetDateTime) -> bool {
+        match self {
+            Self::GoodForAWhile => kept.is_good(now + MARGIN),
+            Self::OtherThan(refused) => !kept.is(refused) && kept.is_good(now),
+        }
+    }
+}
+
+impl Tokens {
+    /// A token as it is wanted, after a renewal if need be.
+    pub(super) async fn renewed(
+        &self,
+        key: SessionKey,
+        resource_server: &str,
+        wanted: Wanted,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
+        let (this, resource_server) = (self.clone(), resource_server.to_owned());
+        let renewing = async move { this.renew_in_turn(key, &resource_server, &wanted).await };
+        let renewal = tokio::spawn(renewing.in_current_span());
+        let renewed = timeout(PATIENCE, renewal).await.map_err(|_| TokenUnavailable::TakesLong)?;
+        renewed.map_err(|_| TokenUnavailable::BrokenOff)?
+    }
+
+    /// One at a time in this process; those who come later find the new token.
+    async fn renew_in_turn(
+        &self,
+        key: SessionKey,
+        resource_server: &str,
+        wanted: &Wanted,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        let turn = self.turn(key, resource_server);
+        let _mine = turn.lock().await;
+        let lease = hash(&[b"renewal", &key.0, resource_server.as_bytes()]);
+        let holder = random_bytes();
+        let length = self.lease_length();
+        let give_up = Instant::now() + length + PATIENCE;
+        loop {
+            let (_, kept) = self.read(key, resource_server).await?;
+            if wanted.is_met_by(&kept, self.vault.clock.now()) {
+                return Ok(AccessToken::new(kept.access_token));
+            }
+            if kept.refresh_token.is_none() {
+                return Err(TokenUnavailable::SignIn(resource_server.to_owned()));
+            }
+            let until = Instant::now() + length;
+            match self
+                .vault
+                .store
+                .take_lease(lease, holder, length.try_into().unwrap_or(time::Duration::MINUTE))
+                .await?
+            {
+                Lease::Held if Instant::now() > give_up => return Err(TokenUnavailable::TakesLong),
+                Lease::Held => {
+                    sleep(LOOK_AGAIN).await;
+                    continue;
+                }
+                Lease::Taken => {}
+                Lease::TakenOver => sleep(TAKE_OVER_AFTER).await,
+            }
+            let renewed = self.renew_under_lease(key, resource_server, wanted, until).await;
+            if let Err(error) = self.vault.store.release_lease(lease, holder).await {
+                tracing::warn!(error = %error, "a lease is left to its end");
+            }
+            return renewed;
+        }
+    }
+
+    /// Longer than the longest request to Globus, and what comes before and after it.
+    fn lease_length(&self) -> Duration {
+        self.renewal.timeout + self.renewal.timeout / 4 + TAKE_OVER_AFTER
+    }
+
+    /// `until` is when the lease ends.
+    async fn renew_under_lease(
+        &self,
+        key: SessionKey,
+        resource_server: &str,
+        wanted: &Wanted,
+        until: Instant,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        let (row, kept) = self.read(key, resource_server).await?;
+        if wanted.is_met_by(&kept, self.vault.clock.now()) {
+            return Ok(AccessToken::new(kept.access_token));
+        }
+        let sign_in = || TokenUnavailable::SignIn(resource_server.to_owned());
+        let refresh_token = kept.refresh_token.as_deref().ok_or_else(sign_in)?;
+        // A process that was stopped on the way here must not send what another may have sent by now.
+        if Instant::now() + self.renewal.timeout > until {
+            return Err(TokenUnavailable::TakesLong);
+        }
+        let response = match self.renewal.auth.oauth2_refresh_token(&RefreshToken::new(refresh_token)).await {
+            Ok(response) => response,
+            Err(TokenError::InvalidGrant(error)) => {
+                tracing::warn!(resource_server, error = %error, "the refresh token is no longer good");
+                // These tokens will never be good again; those of other resource servers stay.
+                self.vault.store.remove_token(key, resource_server, row.version).await?;
+                return Err(sign_in());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(token) = self.token_for(key, resource_server, &response).await else {
+            self.discard(&response).await;
+            self.vault.store.remove_token(key, resource_server, row.version).await?;
+            return Err(sign_in());
+        };
+        self.keep_renewed(key, token, &kept, row.version).await
+    }
+
+    /// The token that was asked for, when the answer is about the same person: an id_token that says otherwise makes the
+    /// whole answer somebody else's (OpenID Connect Core section 12.2).
+    async fn token_for<'a>(
+        &self,
+        key: SessionKey,
+        resource_server: &str,
+        response: &'a TokenResponse,
+    ) -> Option<&'a Token> {
+        let token = response.by_resource_server(resource_server)?;
+        let Some(id_token) = response.id_token() else { return Some(token) };
+        let expected = Expected { of_a_refresh: true, ..Expected::default() };
+        let person = match self.renewal.id_tokens.verify(id_token, &expected).await {
+            Ok(claims) => claims.sub,
+            // The answer came from Globus Auth itself; that its keys cannot be had now is no word against it.
+            Err(IdTokenError::Provider(_)) => return Some(token),
+            Err(error) => {
+                tracing::error!(error = %error, "the id_token of a refresh is refused, and its tokens with it");
+                return None;
+            }
+        };
+        let record = self.vault.read(key).await.ok().flatten();
+        match record.and_then(|(_, opened)| UserSession::unpack(&opened.plain)) {
+            Some(user) if user.claims.sub != person => {
+                tracing::error!("a refresh gave tokens of another person, which are refused");
+                None
+            }
+            // Without a session there is nobody to compare with, and the tokens will not be kept.
+            _ => Some(token),
+        }
+    }
+
+    /// Keeps what a renewal brought home in the place of the tokens of before. Tries for as long as the store does not take
+    /// it: it may be all that the person has left.
+    async fn keep_renewed(
+        &self,
+        key: SessionKey,
+        token: &Token,
+        before: &Kept,
+        mut version: i64,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        let resource_server = &*token.resource_server;
+        let give_up = Instant::now() + WRITE_FOR;
+        loop {
+            let row = self.row(key, resource_server, &Kept::new(token, before.refresh_token.as_deref()), version)?;
+            match self.replace(key, &row, token, before).await {
+                Ok(Replaced::Done) => {
+                    tracing::info!(resource_server, "token renewed");
+                    return Ok(token.access_token.clone());
+                }
+                Ok(Replaced::SealedAnew(row)) => version = row.version,
+                Ok(Replaced::ByAnother(token)) => return Ok(token),
+                Ok(Replaced::Gone) => return self.came_too_late(key, row).await,
+                Err(error) if Instant::now() > give_up => {
+                    tracing::error!(resource_server, error = %error, "a renewed token is lost: the store does not take it");
+                    return Err(error);
+                }
+                Err(error) => {
+                    tracing::warn!(resource_server, error = %error, "a renewed token waits for the store");
+                    sleep(WRITE_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    async fn replace(
+        &self,
+        key: SessionKey,
+        row: &TokenRow,
+        token: &Token,
+        before: &Kept,
+    ) -> Result<Replaced, TokenUnavailable> {
+        if self.vault.store.replace_token(key, row).await? {
+            return Ok(Replaced::Done);
+        }
+        match self.read(key, &row.resource_server).await {
+            // Written before, though the store did not get to say so.
+            Ok((_, now)) if now.is(&token.access_token) => Ok(Replaced::Done),
+            Ok((row, now)) if now.access_token == before.access_token => Ok(Replaced::SealedAnew(row)),
+            // Ours are not revoked: both may share one refresh token.
+            Ok((_, now)) => Ok(Replaced::ByAnother(AccessToken::new(now.access_token))),
+            Err(TokenUnavailable::SignIn(_)) => Ok(Replaced::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The session has ended while its token was renewed: what came home is revoked as well.
+    async fn came_too_late(&self, key: SessionKey, row: TokenRow) -> Result<AccessToken, TokenUnavailable> {
+        self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
+        self.revoke_due(Some(key)).await?;
+        Err(TokenUnavailable::SignIn(row.resource_server))
+    }
+
+    /// Seals the tokens of a session with the key of today, where a key of before sealed them. Whether that is done for
+    /// all: a token that is just being renewed is left alone, for two writers would be in each other's way.
+    ///
+    /// # Errors
+    /// [`TokenUnavailable::Store`] or [`TokenUnavailable::Seal`].
+    pub async fn seal_anew(&self, key: SessionKey) -> Result<bool, TokenUnavailable> {
+        let mut all = true;
+        for row in self.vault.store.tokens(key).await? {
+            let turn = self.turn(key, &row.resource_server);
+            let Ok(_mine) = turn.try_lock() else {
+                all = false;
+                continue;
+            };
+            let place = place(key, &row.resource_server);
+            let opened = self.vault.keys.open(Purpose::Token, &place, &row.sealed);
+            if let Some(opened) = opened.filter(Opened::is_stale) {
+                let sealed = self.vault.keys.seal(Purpose::Token, &place, &opened.plain)?;
+                all &= self.vault.store.replace_token(key, &TokenRow { sealed, ..row }).await?;
+            }
+        }
+        Ok(all)
+    }
+
+    fn turn(&self, key: SessionKey, resource_server: &str) -> Arc<Turn> {
+        let mut turns = self.renewal.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let name = (key, resource_server.to_owned());
+        if let Some(turn) = turns.get(&name).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(name, Arc::downgrade(&turn));
+        turn
+    }
+}
+
+/// What came of replacing tokens.
+enum Replaced {
+    /// They are replaced.
+    Done,
+    /// Not yet: meanwhile they were sealed with another key.
+    SealedAnew(TokenRow),
+    /// Somebody else has renewed them, and this is the access token.
+    ByAnother(AccessToken),
+    /// They are there no longer.
+    Gone,
+}

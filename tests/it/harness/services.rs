@@ -1,0 +1,359 @@
+//! Private servers for the stores that need one. Each is on a port and in a folder of its own, and ends with its test;
+//! the shared ones end with the test process, however that ends.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use super::{find_program, free_port, needs, until};
+
+/// How many databases a Redis server has, and so how many tests may share it.
+const DATABASES: u32 = 4096;
+
+/// Starts a server, tells its id, and ends it as soon as nothing holds the other end of the pipe any more: statics are
+/// not dropped, and a test process may be killed. A signal to the whole group ends the wait, and so the server.
+const WATCH: &str = r#"trap : INT TERM HUP; end=$1; shift; "$@" </dev/null >&2 & echo $!; cat; kill -$end $!; kill -CONT $! 2>/dev/null; wait $!"#;
+
+/// A server that is watched.
+#[derive(Debug)]
+struct Watched {
+    shell: Child,
+    id: u32,
+}
+
+impl Watched {
+    /// Starts a command whose last words are the server's, and which that signal ends. What it prints goes to a file.
+    fn start(command: &mut Command, ends_by: &str, server: &[String], log: &Path) -> Self {
+        let file = File::create(log).unwrap();
+        command.args(["-c", WATCH, "sh", ends_by]).args(server);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
+        let mut shell = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut id = String::new();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut id).unwrap();
+        Self { id: id.trim().parse().unwrap(), shell }
+    }
+
+    /// Ends the server, and waits until it has ended.
+    fn end(&mut self) {
+        drop(self.shell.stdin.take());
+        self.shell.wait().unwrap();
+    }
+
+    /// Waits until it has written this to its log.
+    async fn says(&mut self, text: &str, log: &Path) {
+        let shell = &mut self.shell;
+        until(text, || {
+            // In this order: what it wrote last must not be missed.
+            let ended = !is_running(self.id) || shell.try_wait().unwrap().is_some();
+            let written = fs::read_to_string(log).unwrap_or_default();
+            let said = written.contains(text);
+            assert!(said || !ended, "it ended before it said {text:?}:\n{written}");
+            said.then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The state and the parent of a process, as the system tells them.
+fn state_and_parent(id: u32) -> Option<(char, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name of the program, in parentheses, may contain anything.
+    let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
+}
+
+fn is_running(id: u32) -> bool {
+    state_and_parent(id).is_some_and(|(state, _)| state != 'Z')
+}
+
+/// A process and its children.
+fn family(id: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let children = processes.filter(|child| state_and_parent(*child).is_some_and(|(_, parent)| parent == id));
+    [id].into_iter().chain(children).collect()
+}
+
+fn send(signal: &str, id: u32) {
+    // The shell has `kill` built in. A child may be gone by now.
+    Command::new("sh").args(["-c", &format!("kill -{signal} {id} 2>/dev/null")]).status().unwrap();
+}
+
+/// A Redis or a Valkey server.
+#[derive(Debug)]
+pub struct RedisServer {
+    port: u16,
+    arguments: Vec<String>,
+    // Dropped in this order: the server ends before its folder goes.
+    running: Option<Watched>,
+    folder: TempDir,
+}
+
+fn redis_program() -> Option<PathBuf> {
+    ["redis-server", "valkey-server"].into_iter().find_map(find_program)
+}
+
+/// Whether a test must be skipped because there is no Redis; as [`super::skip_without`].
+pub fn skip_without_redis(test: &str) -> bool {
+    !needs(test, redis_program().is_some(), "redis-server is not here; install redis-server (Debian)")
+}
+
+/// A database of the shared Redis server for one test alone.
+pub async fn fresh_redis() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let database = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(database < DATABASES, "the shared Redis has no database left");
+    RedisServer::shared().await.url(database)
+}
+
+impl RedisServer {
+    pub async fn start() -> Self {
+        Self::start_in(TempDir::new().unwrap(), &[]).await
+    }
+
+    /// Starts one in a folder where its certificates are, say, with arguments of its own.
+    pub async fn start_in(folder: TempDir, arguments: &[String]) -> Self {
+        let mut server = Self { port: free_port(), arguments: arguments.to_vec(), running: None, folder };
+        server.restart().await;
+        server
+    }
+
+    /// One for all tests of this process.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self, database: u32) -> String {
+        format!("redis://127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        send(name, self.running.as_ref().unwrap().id);
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub fn stop(&mut self) {
+        self.running = None;
+    }
+
+    /// Starts it again with the same port and data.
+    pub async fn restart(&mut self) {
+        self.stop();
+        let log = self.folder.path().join("redis.log");
+        let mut watched = Watched::start(&mut Command::new("sh"), "KILL", &self.command_line(), &log);
+        watched.says("Ready to accept connections", &log).await;
+        self.running = Some(watched);
+    }
+
+    fn command_line(&self) -> Vec<String> {
+        let program = redis_program().unwrap();
+        let mut line = vec![program.to_string_lossy().into_owned()];
+        let settings = [
+            ("port", self.port.to_string()),
+            ("bind", "127.0.0.1".to_owned()),
+            ("dir", self.folder.path().to_string_lossy().into_owned()),
+            ("logfile", String::new()),
+            ("databases", DATABASES.to_string()),
+            ("appendonly", "yes".to_owned()),
+            ("save", String::new()),
+            ("daemonize", "no".to_owned()),
+        ];
+        for (name, value) in settings {
+            line.extend([format!("--{name}"), value]);
+        }
+        line.extend(self.arguments.iter().map(|argument| argument.replace("{port}", &self.port.to_string())));
+        line
+    }
+}
+
+/// A PostgreSQL server with everybody trusted.
+#[derive(Debug)]
+pub struct PostgresServer {
+    port: u16,
+    fsync: bool,
+    running: Option<Watched>,
+    folder: TempDir,
+}
+
+/// Debian keeps the programs of a version of PostgreSQL in a folder of its own; what is on the path only leads there.
+fn postgres_program(name: &str) -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<_> = versions.map(|version| version.path().join("bin").join(name)).collect();
+    found.retain(|program| program.is_file());
+    found.sort();
+    found.pop().or_else(|| find_program(name))
+}
+
+/// Whether a test must be skipped because there is no PostgreSQL; as [`super::skip_without`].
+pub fn skip_without_postgres(test: &str) -> bool {
+    let there = ["initdb", "postgres", "psql"].iter().all(|name| postgres_program(name).is_some());
+    !needs(test, there, "initdb, postgres and psql are not here; install postgresql (Debian)")
+}
+
+/// A database of the shared PostgreSQL server for one test alone.
+pub async fn fresh_postgres() -> String {
+    let server = PostgresServer::shared().await;
+    server.url(&server.create_database())
+}
+
+fn number_from(command: &mut Command) -> Option<u32> {
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// Whom the server runs as: it refuses to be root.
+fn postgres_user() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| number_from(Command::new("id").args(arguments));
+    if id(&["-u"]) != Some(0) {
+        return None;
+    }
+    let user = ["postgres", "nobody"].into_iter().find(|name| id(&["-u", name]).is_some());
+    let user = user.unwrap_or_else(|| panic!("PostgreSQL does not run as root, and there is no other user"));
+    id(&["-u", user]).zip(id(&["-g", user]))
+}
+
+fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    if let Some((user, group)) = postgres_user() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+impl PostgresServer {
+    pub async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// Starts one that writes to the disk what it says it has written.
+    pub async fn start_durable() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(fsync: bool) -> Self {
+        let folder = TempDir::new().unwrap();
+        if let Some((user, group)) = postgres_user() {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let mut server = Self { port: free_port(), fsync, running: None, folder };
+        server.init();
+        server.restart().await;
+        server
+    }
+
+    /// One for all tests of this process.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<PostgresServer> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes an empty database, and gives its name.
+    pub fn create_database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("fresh_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+        name
+    }
+
+    /// Runs SQL in a database, and gives the bare values of what comes of it.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let mut command = Command::new(postgres_program("psql").unwrap());
+        // Nothing from this process's environment, such as another server.
+        command.env_clear().args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url(database)]);
+        let output = command.current_dir("/").stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Sends a signal by its name to all its processes, of which each serves somebody.
+    pub fn signal(&self, name: &str) {
+        let id = self.running.as_ref().unwrap().id;
+        // The first one first: it makes no more of them then.
+        send(name, id);
+        family(id).into_iter().skip(1).for_each(|child| send(name, child));
+    }
+
+    /// Ends it as a crash would, and waits until it is gone.
+    pub fn stop(&mut self) {
+        if let Some(watched) = &self.running {
+            family(watched.id).into_iter().skip(1).for_each(|child| send("CONT", child));
+        }
+        self.running = None;
+    }
+
+    /// Ends it in good order, without waiting for those it serves.
+    pub async fn stop_fast(&mut self) {
+        let id = self.running.as_ref().unwrap().id;
+        send("INT", id);
+        until("the end of PostgreSQL", || (!is_running(id)).then_some(())).await;
+        self.running = None;
+    }
+
+    /// Starts it again with the same port and data.
+    pub async fn restart(&mut self) {
+        self.stop();
+        let log = self.folder.path().join("postgres.log");
+        let mut command = as_postgres("sh");
+        command.current_dir(self.folder.path());
+        let mut watched = Watched::start(&mut command, "QUIT", &self.command_line(), &log);
+        watched.says("ready to accept connections", &log).await;
+        self.running = Some(watched);
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").to_string_lossy().into_owned()
+    }
+
+    fn init(&self) {
+        let mut command = as_postgres(postgres_program("initdb").unwrap());
+        command.args([
+            "--pgdata",
+            &self.data(),
+            "--username=postgres",
+            "--auth=trust",
+            "-N",
+            "--no-locale",
+            "-E",
+            "UTF8",
+        ]);
+        let output = command.current_dir(self.folder.path()).output().unwrap();
+        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn command_line(&self) -> Vec<String> {
+        let program = postgres_program("postgres").unwrap();
+        let mut line = vec![program.to_string_lossy().into_owned(), "-D".to_owned(), self.data()];
+        let settings = [
+            ("port", self.port.to_string()),
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("unix_socket_directories", String::new()),
+            ("max_connections", "300".to_owned()),
+            ("fsync", if self.fsync { "on" } else { "off" }.to_owned()),
+        ];
+        line.extend(settings.iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
+        line
+    }
+}

@@ -1,0 +1,388 @@
+//! What is particular to sessions in Redis: a server that hangs, restarts, is full, has a password, speaks TLS.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use globus_portal::session::store::{News, RedisStore, SessionKey, SessionRow, Store, StoreError, TokenRow};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use redis::{FromRedisValue, cmd};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::harness::{RedisServer, fresh_redis, skip_without_redis};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer may take, whatever the server does.
+const ANSWER: Duration = Duration::from_secs(6);
+const KEY: SessionKey = SessionKey([0xc4; 32]);
+
+fn at(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000 + seconds).unwrap()
+}
+
+fn session() -> SessionRow {
+    SessionRow { record: b"record".to_vec(), person: [7; 32], last_seen: at(0), ends: at(1000) }
+}
+
+fn token(resource_server: &str) -> TokenRow {
+    TokenRow {
+        resource_server: resource_server.to_owned(),
+        sealed: b"sealed".to_vec(),
+        version: 1,
+        revoke_until: at(5000),
+    }
+}
+
+async fn open(url: &str) -> RedisStore {
+    RedisStore::open(url).await.unwrap()
+}
+
+/// Why a store cannot be opened.
+async fn refusal(url: &str) -> String {
+    let opened = timeout(ANSWER, RedisStore::open(url)).await;
+    opened.unwrap_or_else(|_| panic!("no answer")).unwrap_err().to_string()
+}
+
+/// Asks the server itself, past the store.
+async fn raw<T: FromRedisValue>(url: &str, words: &[&str]) -> T {
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
+}
+
+/// Waits until something works again, and tells how long that took.
+async fn works<T>(mut ask: impl AsyncFnMut() -> Result<T, StoreError>) -> (T, Duration) {
+    let begin = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return (answer, begin.elapsed()),
+            Err(error) => assert!(begin.elapsed() < PATIENCE, "{error}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn next(news: &mut UnboundedReceiver<News>) -> News {
+    timeout(PATIENCE, news.recv()).await.unwrap_or_else(|_| panic!("no news")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_is_an_error_in_good_time_and_works_again_when_it_goes_on() {
+    if skip_without_redis("a_server_that_hangs_is_an_error_in_good_time_and_works_again_when_it_goes_on") {
+        return;
+    }
+    let server = RedisServer::start().await;
+    let store = Arc::new(open(&server.url(0)).await);
+    store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
+    server.signal("STOP");
+    // With the connection that is there; then with none; and many at once, who do not wait for each other.
+    for round in 0..3 {
+        let begin = Instant::now();
+        let asking: Vec<_> = (0..=round * 20)
+            .map(|i| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    match i % 3 {
+                        0 => store.session(KEY).await.is_err(),
+                        1 => store.touch_session(KEY, at(1)).await.is_err(),
+                        _ => store.probe().await.is_err(),
+                    }
+                })
+            })
+            .collect();
+        for asked in asking {
+            assert!(asked.await.unwrap());
+        }
+        assert!(begin.elapsed() < ANSWER, "round {round} took {:?}", begin.elapsed());
+    }
+    assert!(refusal(&server.url(0)).await.contains("does not answer"));
+    server.signal("CONT");
+    let (found, took) = works(|| store.session(KEY)).await;
+    assert_eq!(found.unwrap().record, b"record");
+    assert!(took < ANSWER, "it took {took:?}");
+    store.probe().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_started_again_works_again_with_its_data() {
+    if skip_without_redis("a_server_that_is_started_again_works_again_with_its_data") {
+        return;
+    }
+    let mut server = RedisServer::start().await;
+    let store = open(&server.url(3)).await;
+    store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
+    // Everything that was answered a second ago is on the disk.
+    sleep(Duration::from_millis(1100)).await;
+    server.stop();
+    assert!(store.session(KEY).await.is_err());
+    assert!(refusal(&server.url(3)).await.contains("cannot connect to Redis at 127.0.0.1"));
+    server.restart().await;
+    // The first question after it has been away is answered already.
+    assert_eq!(store.session(KEY).await.unwrap(), Some(session()));
+    assert_eq!(store.tokens(KEY).await.unwrap(), [token("api")]);
+
+    // And so is the first one after a restart that nobody has noticed.
+    server.restart().await;
+    sleep(Duration::from_millis(100)).await;
+    assert!(store.end_session(KEY, at(1)).await.unwrap());
+    assert_eq!(store.claim_revocations(None, at(1), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_back() {
+    if skip_without_redis("who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_back") {
+        return;
+    }
+    let mut server = RedisServer::start().await;
+    let (store, other) = (open(&server.url(0)).await, open(&server.url(0)).await);
+    let mut news = store.news().unwrap();
+    assert_eq!(next(&mut news).await, News::Hearing);
+
+    server.signal("STOP");
+    let begin = Instant::now();
+    assert_eq!(next(&mut news).await, News::Deaf);
+    assert!(begin.elapsed() < Duration::from_secs(4), "it took {:?}", begin.elapsed());
+    server.signal("CONT");
+    assert_eq!(next(&mut news).await, News::Hearing);
+
+    server.restart().await;
+    assert_eq!(next(&mut news).await, News::Deaf);
+    assert_eq!(next(&mut news).await, News::Hearing);
+    let row = session();
+    works(|| other.create_session(KEY, &row, &[])).await;
+    assert!(other.end_session(KEY, at(1)).await.unwrap());
+    assert_eq!(next(&mut news).await, News::Ended(KEY));
+    // What did not end is not told, and words that nobody understands may mean anything.
+    assert!(!other.end_session(KEY, at(1)).await.unwrap());
+    let _: i64 = raw(&server.url(0), &["PUBLISH", "globus-portal:ended", "what?"]).await;
+    assert_eq!(next(&mut news).await, News::Changed);
+
+    // Nobody listens any more when nobody wants to know.
+    drop(news);
+    let begin = Instant::now();
+    loop {
+        let listening: Vec<(String, i64)> = raw(&server.url(0), &["PUBSUB", "NUMSUB", "globus-portal:ended"]).await;
+        if listening[0].1 == 0 {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE);
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
+    if skip_without_redis("a_full_server_refuses_to_write_and_lets_people_log_out") {
+        return;
+    }
+    let server = RedisServer::start().await;
+    let url = server.url(0);
+    let store = open(&url).await;
+    let ended = SessionKey([2; 32]);
+    store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
+    store.create_session(ended, &session(), &[token("a"), token("b")]).await.unwrap();
+    let _: () = raw(&url, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert!(store.probe().await.is_err());
+    assert!(store.create_session(SessionKey([3; 32]), &session(), &[token("api")]).await.is_err());
+    assert!(store.update_record(KEY, b"changed").await.is_err());
+    assert!(store.insert_token(KEY, &token("another")).await.is_err());
+    assert!(store.replace_token(KEY, &token("api")).await.is_err());
+    assert!(store.add_revocation(KEY, &token("api"), at(0)).await.is_err());
+    assert!(store.spend_state([1; 32], at(100)).await.is_err());
+    assert!(store.take_lease([1; 32], [1; 16], time::Duration::hours(1)).await.is_err());
+    // Nothing was written by halves, and reading works.
+    assert_eq!(store.session(KEY).await.unwrap(), Some(session()));
+    assert_eq!(store.session(SessionKey([3; 32])).await.unwrap(), None);
+    assert_eq!(store.tokens(KEY).await.unwrap(), [token("api")]);
+
+    // Logging out makes room: it works, with the tokens that go with it.
+    assert!(store.end_session(ended, at(1)).await.unwrap());
+    assert_eq!(store.session(ended).await.unwrap(), None);
+    let due = store.claim_revocations(Some(ended), at(1), 10).await.unwrap();
+    assert_eq!(due.len(), 2);
+    store.finish_revocation(due[0].id).await.unwrap();
+    store.sweep(at(1)).await.unwrap();
+
+    let _: () = raw(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    store.probe().await.unwrap();
+    assert!(store.update_record(KEY, b"changed").await.unwrap());
+    // What was taken on the full server comes back at its time.
+    assert_eq!(store.claim_revocations(None, at(61), 10).await.unwrap(), [due[1].clone()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_a_password_opens_with_it_and_no_error_tells_it() {
+    if skip_without_redis("a_server_with_a_password_opens_with_it_and_no_error_tells_it") {
+        return;
+    }
+    let arguments = ["--requirepass", "correct/horse"].map(ToOwned::to_owned);
+    let server = RedisServer::start_in(TempDir::new().unwrap(), &arguments).await;
+    let at_port = |who: &str| format!("redis://{who}127.0.0.1:{}/1", server.port());
+    for who in [":correct%2Fhorse@", "default:correct%2Fhorse@"] {
+        open(&at_port(who)).await.probe().await.unwrap();
+    }
+    for who in ["", ":SENTINEL-wrong@", "nobody:SENTINEL-wrong@"] {
+        let error = refusal(&at_port(who)).await;
+        assert!(!error.contains("SENTINEL"), "{error}");
+        assert!(error.contains("cannot connect to Redis"), "{error}");
+    }
+    let store = open(&at_port(":correct%2Fhorse@")).await;
+    assert!(!format!("{store:?}").contains("correct"), "{store:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_is_wrong_is_an_error_that_does_not_quote_it() {
+    let urls = [
+        "SENTINEL",
+        "http://:SENTINEL@localhost/",
+        "redis://:SENTINEL@/0",
+        "redis://:SENTINEL@localhost:port/0",
+        "redis://:SENTINEL@localhost/SENTINEL",
+        "redis://:SENTINEL@localhost/?protocol=SENTINEL",
+        "redis://:SENTINEL@localhost/?sslrootcert=/etc/ca.pem",
+        "rediss://:SENTINEL@localhost/?sslrootcert=/no/such/ca.pem",
+        "rediss://:SENTINEL@localhost/#SENTINEL",
+    ];
+    for url in urls {
+        let error = refusal(url).await;
+        assert!(!error.contains("SENTINEL"), "{url}: {error}");
+        assert!(error.contains("URL") || error.contains("sslrootcert"), "{url}: {error}");
+    }
+}
+
+/// A CA of our own, and a certificate of it for the server.
+fn certificates(folder: &TempDir) -> [String; 3] {
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let issuer = Issuer::new(ca, ca_key);
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let texts = [("ca.pem", ca_certificate.pem()), ("server.pem", certificate.pem()), ("key.pem", key.serialize_pem())];
+    texts.map(|(name, text)| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_tls_is_trusted_by_the_ca_that_the_url_names() {
+    if skip_without_redis("a_server_with_tls_is_trusted_by_the_ca_that_the_url_names") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let [ca, certificate, key] = certificates(&folder);
+    let other = TempDir::new().unwrap();
+    let [other_ca, ..] = certificates(&other);
+    let mut arguments: Vec<_> = "--port 0 --tls-port {port} --tls-auth-clients no".split(' ').map(Into::into).collect();
+    for (name, path) in [("cert", &certificate), ("key", &key), ("ca-cert", &ca)] {
+        arguments.extend([format!("--tls-{name}-file"), path.clone()]);
+    }
+    let server = RedisServer::start_in(folder, &arguments).await;
+    for host in ["localhost", "127.0.0.1"] {
+        let base = format!("rediss://{host}:{}/2", server.port());
+        let store = open(&format!("{base}?sslrootcert={ca}")).await;
+        store.probe().await.unwrap();
+        let mut news = store.news().unwrap();
+        assert_eq!(next(&mut news).await, News::Hearing);
+        for url in [base.clone(), format!("{base}?sslrootcert={other_ca}")] {
+            let error = refusal(&url).await;
+            assert!(error.contains("certificate"), "{url}: {error}");
+        }
+        assert!(refusal(&format!("{base}?sslrootcert={key}")).await.contains("no certificate in it"));
+    }
+    // Without TLS it does not understand a word.
+    refusal(&server.url(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_at_a_socket_is_reached_by_its_path() {
+    if skip_without_redis("a_server_at_a_socket_is_reached_by_its_path") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("redis.sock").to_string_lossy().into_owned();
+    let arguments = ["--unixsocket", &socket, "--requirepass", "secret"].map(ToOwned::to_owned);
+    let _server = RedisServer::start_in(folder, &arguments).await;
+    for scheme in ["unix", "redis+unix"] {
+        open(&format!("{scheme}://{socket}?db=5&pass=secret")).await.probe().await.unwrap();
+    }
+    refusal(&format!("unix://{socket}?db=5")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_behind_when_everything_has_ended() {
+    if skip_without_redis("nothing_is_left_behind_when_everything_has_ended") {
+        return;
+    }
+    let url = fresh_redis().await;
+    let store = open(&url).await;
+    store.create_session(KEY, &session(), &[token("a"), token("b")]).await.unwrap();
+    store.insert_token(KEY, &token("c")).await.unwrap();
+    store.touch_session(KEY, at(1)).await.unwrap();
+    store.end_session(KEY, at(1)).await.unwrap();
+    store.spend_state([1; 32], at(100)).await.unwrap();
+    store.take_lease([1; 32], [1; 16], time::Duration::hours(1)).await.unwrap();
+    store.release_lease([1; 32], [1; 16]).await.unwrap();
+    store.probe().await.unwrap();
+    let due = store.claim_revocations(None, at(1), 1).await.unwrap();
+    store.finish_revocation(due[0].id).await.unwrap();
+    for i in 0..1200 {
+        store.add_revocation(SessionKey([1; 32]), &token(&format!("api-{i}")), at(1)).await.unwrap();
+    }
+    store.sweep(at(5000)).await.unwrap();
+    // The count of revocations goes on.
+    assert_eq!(raw::<Vec<String>>(&url, &["KEYS", "*"]).await, ["globus-portal:last-revocation"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_an_error() {
+    if skip_without_redis("what_cannot_be_read_is_an_error") {
+        return;
+    }
+    let url = fresh_redis().await;
+    let store = open(&url).await;
+    let name = |kind: &str| format!("globus-portal:{kind}:{}", "c4".repeat(32));
+    let (hash, tokens) = (name("session"), name("tokens"));
+    store.create_session(KEY, &session(), &[]).await.unwrap();
+    let person = "07".repeat(32);
+    for (field, wrong, right) in [
+        ("last_seen", "soon", "1800000000"),
+        ("ends", "99999999999999999", "1800001000"),
+        ("person", "nobody", &person),
+        ("person", &"ä".repeat(32), &person),
+    ] {
+        let _: i64 = raw(&url, &["HSET", &hash, field, wrong]).await;
+        assert!(store.session(KEY).await.is_err(), "{field}");
+        assert!(store.sessions_after(None, 10).await.is_err(), "{field}");
+        let _: i64 = raw(&url, &["HSET", &hash, field, right]).await;
+        assert_eq!(store.session(KEY).await.unwrap(), Some(session()));
+    }
+    for wrong in ["", "1", "1 2", "one 2 sealed", "1 never sealed"] {
+        let _: i64 = raw(&url, &["HSET", &tokens, "api", wrong]).await;
+        assert!(store.token(KEY, "api").await.is_err(), "{wrong}");
+        assert!(store.tokens(KEY).await.is_err(), "{wrong}");
+    }
+    let _: i64 = raw(&url, &["DEL", &tokens]).await;
+    let _: () = raw(&url, &["SET", &tokens, "no hash"]).await;
+    assert!(store.tokens(KEY).await.is_err());
+    let _: i64 = raw(&url, &["DEL", &tokens]).await;
+
+    // A hash that somebody has taken away is a session that has ended; what was left of it goes when it is ended.
+    store.insert_token(KEY, &token("api")).await.unwrap();
+    let _: i64 = raw(&url, &["DEL", &hash]).await;
+    assert_eq!(store.session(KEY).await.unwrap(), None);
+    assert_eq!(store.sessions_after(None, 10).await.unwrap(), []);
+    assert_eq!(store.sessions_of([7; 32]).await.unwrap(), []);
+    assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), [KEY]);
+    assert!(!store.end_session(KEY, at(1)).await.unwrap());
+    assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), []);
+    assert_eq!(store.claim_revocations(None, at(1), 10).await.unwrap().len(), 1);
+}
