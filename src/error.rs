@@ -190,11 +190,12 @@ impl AppError {
                 StatusCode::BAD_REQUEST
             }
             Self::Refused { .. } => StatusCode::FORBIDDEN,
-            Self::Globus(GlobusError::Call(CallError::NoToken(_))) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::Renewal(_) | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
-            Self::Busy(_) | Self::Renewal(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

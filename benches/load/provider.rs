@@ -18,6 +18,8 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use globus_portal::clock::Clock;
+
 use crate::servers::CLIENT_ID;
 
 /// As long as those of Globus.
@@ -96,7 +98,7 @@ impl Provider {
 
     /// An id_token like those of Globus: one linked identity, with its details.
     fn id_token(&self, nonce: &str) -> String {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = Clock::system().now().unix_timestamp();
         let hash = digest::digest(&digest::SHA512, ACCESS_TOKEN.as_bytes());
         let person = json!({
             "sub": IDENTITY, "name": "Mira Lindqvist", "email": "mira@northfield.example",

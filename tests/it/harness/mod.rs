@@ -18,7 +18,7 @@ pub use self::{
     programs::{Running, find_program, fixture, free_port, needs, skip_without},
     provider::Provider,
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
-    services::{RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
+    services::{PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

@@ -57,6 +57,16 @@ type Hook = Arc<dyn Fn() + Send + Sync>;
 pub struct Gate {
     arrived: Semaphore,
     open: Semaphore,
+    waiting: AtomicUsize,
+}
+
+/// A call that waits at a gate, until it goes on or its caller has gone.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Gate {
@@ -70,7 +80,14 @@ impl Gate {
         self.open.close();
     }
 
+    /// How many calls wait: those whose callers have gone do not.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
     async fn pass(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(&self.waiting);
         self.arrived.add_permits(1);
         // A closed gate has a semaphore that is open, and gives no permit.
         drop(self.open.acquire().await);
@@ -164,7 +181,7 @@ impl Provider {
 
     /// Holds back the answers of the token endpoint from now on.
     pub fn hold_tokens(&self) -> Arc<Gate> {
-        let gate = Arc::new(Gate { arrived: Semaphore::new(0), open: Semaphore::new(0) });
+        let gate = Arc::new(Gate { arrived: Semaphore::new(0), open: Semaphore::new(0), waiting: AtomicUsize::new(0) });
         *self.inner.token_gate.lock().unwrap() = Some(gate.clone());
         gate
     }
