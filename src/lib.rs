@@ -2,7 +2,7 @@
 //! on the server, uses the tokens for them, and logs out completely.
 //!
 //! ```text
-//! browser ──HTTP──> routes ──> session ──> store: memory, SQLite (values sealed, ids hashed)
+//! browser ──HTTP──> routes ──> session ──> store: memory, SQLite, PostgreSQL, Redis (values sealed, ids hashed)
 //!                     │  └──> pages (askama)
 //!                     └─────> globus ──HTTPS──> Globus Auth, Transfer, Groups
 //!                                               (or the sandbox: the same services, in this process, on loopback)

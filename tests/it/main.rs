@@ -42,6 +42,7 @@ mod sandbox_transfer;
 mod sandbox_visit;
 mod scopes;
 mod sdk;
+mod sessions;
 mod settings;
 mod step_up;
 mod store_contract;

@@ -10,7 +10,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value that is not its default, as TOML and as a text in the environment.
-const KEYS: [(&str, &str, &str); 23] = [
+const KEYS: [(&str, &str, &str); 26] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -31,6 +31,9 @@ const KEYS: [(&str, &str, &str); 23] = [
     ("SESSION_STORE", "'sqlite:/var/lib/portal.db'", "sqlite:/var/lib/portal.db"),
     ("SESSION_COOKIE_NAME", "'portal'", "portal"),
     ("SESSION_IDLE_SECONDS", "600", "600"),
+    ("SESSION_CACHE_SECONDS", "5", "5"),
+    ("REFRESH_TIMEOUT_SECONDS", "20", "20"),
+    ("SHUTDOWN_DELAY_SECONDS", "7", "7"),
     ("PERMANENT_SESSION_LIFETIME", "3600", "3600"),
     ("GLOBUS_SDK_ENVIRONMENT", "'preview'", "preview"),
     ("GLOBUS_SDK_SERVICE_URL_AUTH", "'https://auth.example.org'", "https://auth.example.org"),
@@ -121,6 +124,9 @@ fn shown(settings: &Settings, key: &str) -> String {
         "SESSION_STORE" => format!("{:?}", settings.session_store),
         "SESSION_COOKIE_NAME" => settings.session_cookie_name.clone(),
         "SESSION_IDLE_SECONDS" => settings.session_idle.whole_seconds().to_string(),
+        "SESSION_CACHE_SECONDS" => settings.session_cache.whole_seconds().to_string(),
+        "REFRESH_TIMEOUT_SECONDS" => settings.refresh_timeout.as_secs().to_string(),
+        "SHUTDOWN_DELAY_SECONDS" => settings.shutdown_delay.as_secs().to_string(),
         "PERMANENT_SESSION_LIFETIME" => settings.session_lifetime.whole_seconds().to_string(),
         "GLOBUS_SDK_ENVIRONMENT" => format!("{:?}", settings.environment),
         "GLOBUS_SDK_SERVICE_URL_AUTH" => settings.environment.auth.to_string(),
@@ -689,6 +695,9 @@ fn every_key_has_limits_and_says_what_it_expects() {
         ),
         ("SESSION_COOKIE_NAME", &["a b", "a;b", "a=b", "login", "__Host-x", "__Secure-x", "ü"]),
         ("SESSION_IDLE_SECONDS", &["0", "59", "-1", "1.5", "1e9", "315360001", "8h"]),
+        ("SESSION_CACHE_SECONDS", &["-1", "301", "1.5", "x"]),
+        ("REFRESH_TIMEOUT_SECONDS", &["0", "121", "-1", "x"]),
+        ("SHUTDOWN_DELAY_SECONDS", &["-1", "121", "x"]),
         ("PERMANENT_SESSION_LIFETIME", &["0", "59", "31 days"]),
         ("GLOBUS_SDK_ENVIRONMENT", &["Production", "prod", "globus.org"]),
         ("TRUSTED_PROXIES", &["10.0.0.0/33", "proxy.example.org", "10.0.0"]),
