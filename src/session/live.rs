@@ -4,7 +4,7 @@
 //! the store. Two rules keep an ended session from coming back:
 //!
 //! - whoever ends a session forgets it here after the store has;
-//! - what was read from the store is kept only if nothing was forgotten since before it was read ([`Ticket`]).
+//! - what was read from the store is kept only if nothing was forgotten since before it was read (`Ticket`).
 //!
 //! The number of sessions that are known is bounded; those that were not looked at for longest go first, more or less.
 

@@ -174,11 +174,9 @@ fn split(plain: &[u8]) -> Option<(OffsetDateTime, &[u8], &str)> {
 }
 
 fn secrets(keys: &KeyRing, browser: &BrowserBinding, state: String, key: usize) -> Option<FlowSecrets> {
-    let text = |label: &[u8]| {
-        let bytes = keys.derive(key, label, &[state.as_bytes(), browser.0.as_bytes()])?;
-        Some(URL_SAFE_NO_PAD.encode(bytes))
-    };
-    let nonce = text(b"nonce")?;
-    let verifier = CodeVerifier::new(text(b"code verifier")?);
+    let derived: [u8; 64] = keys.derive(key, b"nonce and code verifier", &[state.as_bytes(), browser.0.as_bytes()])?;
+    let (nonce, verifier) = derived.split_at(32);
+    let nonce = URL_SAFE_NO_PAD.encode(nonce);
+    let verifier = CodeVerifier::new(URL_SAFE_NO_PAD.encode(verifier));
     Some(FlowSecrets { state, nonce, verifier })
 }

@@ -126,10 +126,10 @@ impl KeyRing {
         })
     }
 
-    /// 32 bytes that follow from `parts` by the key with this index (0 is the current one): a secret that need not be
+    /// `N` bytes (8160 at most) that follow from `parts` by the key with this index (0 is the current one): a secret that need not be
     /// kept, because it can be derived again. `label` separates uses.
     #[must_use]
-    pub fn derive(&self, key: usize, label: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+    pub fn derive<const N: usize>(&self, key: usize, label: &[u8], parts: &[&[u8]]) -> Option<[u8; N]> {
         let key = self.keys.get(key)?;
         Some(expand(&key.root, &[b"globus-portal/1/derive/", label, b"/", &hash(parts)]))
     }

@@ -101,7 +101,7 @@ async fn a_server_that_hangs_is_an_error_in_good_time_and_works_again_when_it_go
     }
     assert!(refusal(&server.url(0)).await.contains("does not answer"));
     server.signal("CONT");
-    let (found, took) = works(|| store.session(KEY)).await;
+    let (found, took) = works(async || store.session(KEY).await).await;
     assert_eq!(found.unwrap().record, b"record");
     assert!(took < ANSWER, "it took {took:?}");
     store.probe().await.unwrap();
@@ -152,8 +152,7 @@ async fn who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_ba
     server.restart().await;
     assert_eq!(next(&mut news).await, News::Deaf);
     assert_eq!(next(&mut news).await, News::Hearing);
-    let row = session();
-    works(|| other.create_session(KEY, &row, &[])).await;
+    works(async || other.create_session(KEY, &session(), &[]).await).await;
     assert!(other.end_session(KEY, at(1)).await.unwrap());
     assert_eq!(next(&mut news).await, News::Ended(KEY));
     // What did not end is not told, and words that nobody understands may mean anything.

@@ -210,7 +210,7 @@ impl Tokens {
                 }
                 Ok(Replaced::SealedAnew(row)) => version = row.version,
                 Ok(Replaced::ByAnother(token)) => return Ok(token),
-                Ok(Replaced::Gone) => return self.came_too_late(key, row).await,
+                Ok(Replaced::Gone) => return Err(self.came_too_late(key, row, token).await),
                 Err(error) if Instant::now() > give_up => {
                     tracing::error!(resource_server, error = %error, "a renewed token is lost: the store does not take it");
                     return Err(error);
@@ -245,10 +245,17 @@ impl Tokens {
     }
 
     /// The session has ended while its token was renewed: what came home is revoked as well.
-    async fn came_too_late(&self, key: SessionKey, row: TokenRow) -> Result<AccessToken, TokenUnavailable> {
-        self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
-        self.revoke_due(Some(key)).await?;
-        Err(TokenUnavailable::SignIn(row.resource_server))
+    async fn came_too_late(&self, key: SessionKey, row: TokenRow, token: &Token) -> TokenUnavailable {
+        let listed = self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await;
+        let revoked = match listed {
+            Ok(()) => self.revoke_due(Some(key)).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = revoked {
+            tracing::warn!(error = %error, "tokens that came too late are revoked without a list");
+            self.revoke_now(token).await;
+        }
+        TokenUnavailable::SignIn(row.resource_server)
     }
 
     /// Seals the tokens of a session with the key of today, where a key of before sealed them. Whether that is done for

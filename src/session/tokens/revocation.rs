@@ -3,7 +3,10 @@
 
 use super::{TokenUnavailable, Tokens};
 use crate::{
-    globus::{auth::TokenTypeHint, tokens::TokenResponse},
+    globus::{
+        auth::TokenTypeHint,
+        tokens::{Token, TokenResponse},
+    },
     secret::random_bytes,
     session::store::{RevocationRow, SessionKey, StoreError},
 };
@@ -62,7 +65,9 @@ impl Tokens {
         };
         if let Err(error) = revoked {
             tracing::warn!(error = %error, "tokens of no session are revoked without a list");
-            self.revoke_now(response).await;
+            for token in response.tokens() {
+                self.revoke_now(token).await;
+            }
         }
     }
 
@@ -73,12 +78,10 @@ impl Tokens {
         Ok(())
     }
 
-    async fn revoke_now(&self, response: &TokenResponse) {
-        for token in response.tokens() {
-            if let Some(refresh_token) = &token.refresh_token {
-                self.revoke_one(refresh_token.expose_secret(), TokenTypeHint::RefreshToken).await;
-            }
-            self.revoke_one(token.access_token.expose_secret(), TokenTypeHint::AccessToken).await;
+    pub(super) async fn revoke_now(&self, token: &Token) {
+        if let Some(refresh_token) = &token.refresh_token {
+            self.revoke_one(refresh_token.expose_secret(), TokenTypeHint::RefreshToken).await;
         }
+        self.revoke_one(token.access_token.expose_secret(), TokenTypeHint::AccessToken).await;
     }
 }

@@ -19,8 +19,28 @@ use super::{find_program, free_port, needs, until};
 const DATABASES: u32 = 4096;
 
 /// Starts a server, tells its id, and ends it as soon as nothing holds the other end of the pipe any more: statics are
-/// not dropped, and a test process may be killed. A signal to the whole group ends the wait, and so the server.
-const WATCH: &str = r#"trap : INT TERM HUP; end=$1; shift; "$@" </dev/null >&2 & echo $!; cat; kill -$end $!; kill -CONT $! 2>/dev/null; wait $!"#;
+/// not dropped, and a test process may be killed. A signal to the whole group ends the wait, and so the server. The
+/// folder of a shared server goes with it, for the same reason.
+const WATCH: &str = r#"
+trap : INT TERM HUP
+end=$1 folder=$2
+shift 2
+"$@" </dev/null >&2 &
+echo $!
+cat
+kill -$end $! 2>/dev/null
+kill -CONT $! 2>/dev/null
+wait $!
+[ -z "$folder" ] || rm -rf "$folder"
+"#;
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    WithItsTest,
+    /// With the process, and its folder with it.
+    WithAllTests,
+}
 
 /// A server that is watched.
 #[derive(Debug)]
@@ -30,10 +50,11 @@ struct Watched {
 }
 
 impl Watched {
-    /// Starts a command whose last words are the server's, and which that signal ends. What it prints goes to a file.
-    fn start(command: &mut Command, ends_by: &str, server: &[String], log: &Path) -> Self {
+    /// Starts a server by way of a shell; that signal ends it. What it prints goes to a file in its folder.
+    fn start(shell: &mut Command, signal: &str, ends: Ends, server: &[String], log: &Path) -> Self {
         let file = File::create(log).unwrap();
-        command.args(["-c", WATCH, "sh", ends_by]).args(server);
+        let to_remove = log.parent().filter(|_| matches!(ends, Ends::WithAllTests)).unwrap_or(Path::new(""));
+        let command = shell.args(["-c", WATCH, "sh", signal]).arg(to_remove).args(server);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
         let mut shell = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut id = String::new();
@@ -97,6 +118,7 @@ fn send(signal: &str, id: u32) {
 pub struct RedisServer {
     port: u16,
     arguments: Vec<String>,
+    ends: Ends,
     // Dropped in this order: the server ends before its folder goes.
     running: Option<Watched>,
     folder: TempDir,
@@ -126,7 +148,11 @@ impl RedisServer {
 
     /// Starts one in a folder where its certificates are, say, with arguments of its own.
     pub async fn start_in(folder: TempDir, arguments: &[String]) -> Self {
-        let mut server = Self { port: free_port(), arguments: arguments.to_vec(), running: None, folder };
+        Self::start_until(Ends::WithItsTest, folder, arguments).await
+    }
+
+    async fn start_until(ends: Ends, folder: TempDir, arguments: &[String]) -> Self {
+        let mut server = Self { port: free_port(), arguments: arguments.to_vec(), ends, running: None, folder };
         server.restart().await;
         server
     }
@@ -134,7 +160,7 @@ impl RedisServer {
     /// One for all tests of this process.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
-        SHARED.get_or_init(Self::start).await
+        SHARED.get_or_init(|| Self::start_until(Ends::WithAllTests, TempDir::new().unwrap(), &[])).await
     }
 
     pub fn port(&self) -> u16 {
@@ -159,7 +185,8 @@ impl RedisServer {
     pub async fn restart(&mut self) {
         self.stop();
         let log = self.folder.path().join("redis.log");
-        let mut watched = Watched::start(&mut Command::new("sh"), "KILL", &self.command_line(), &log);
+        let line = self.command_line();
+        let mut watched = Watched::start(&mut Command::new("sh"), "KILL", self.ends, &line, &log);
         watched.says("Ready to accept connections", &log).await;
         self.running = Some(watched);
     }
@@ -190,6 +217,7 @@ impl RedisServer {
 pub struct PostgresServer {
     port: u16,
     fsync: bool,
+    ends: Ends,
     running: Option<Watched>,
     folder: TempDir,
 }
@@ -241,20 +269,20 @@ fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 impl PostgresServer {
     pub async fn start() -> Self {
-        Self::start_with(false).await
+        Self::start_until(Ends::WithItsTest, false).await
     }
 
     /// Starts one that writes to the disk what it says it has written.
     pub async fn start_durable() -> Self {
-        Self::start_with(true).await
+        Self::start_until(Ends::WithItsTest, true).await
     }
 
-    async fn start_with(fsync: bool) -> Self {
+    async fn start_until(ends: Ends, fsync: bool) -> Self {
         let folder = TempDir::new().unwrap();
         if let Some((user, group)) = postgres_user() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let mut server = Self { port: free_port(), fsync, running: None, folder };
+        let mut server = Self { port: free_port(), fsync, ends, running: None, folder };
         server.init();
         server.restart().await;
         server
@@ -263,7 +291,7 @@ impl PostgresServer {
     /// One for all tests of this process.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<PostgresServer> = OnceCell::const_new();
-        SHARED.get_or_init(Self::start).await
+        SHARED.get_or_init(|| Self::start_until(Ends::WithAllTests, false)).await
     }
 
     pub fn url(&self, database: &str) -> String {
@@ -318,7 +346,7 @@ impl PostgresServer {
         let log = self.folder.path().join("postgres.log");
         let mut command = as_postgres("sh");
         command.current_dir(self.folder.path());
-        let mut watched = Watched::start(&mut command, "QUIT", &self.command_line(), &log);
+        let mut watched = Watched::start(&mut command, "QUIT", self.ends, &self.command_line(), &log);
         watched.says("ready to accept connections", &log).await;
         self.running = Some(watched);
     }

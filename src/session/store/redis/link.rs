@@ -69,14 +69,12 @@ impl Server {
         }
         let root_certificate = take_parameter(&mut url, ROOT_CERTIFICATE);
         let tls = matches!(url.scheme(), "rediss" | "valkeys");
-        let info = url
-            .into_connection_info()
-            .map_err(|_| invalid("host, database and parameters must be such as Redis knows"))?;
+        let info = url.into_connection_info().map_err(|error| invalid(reason(&error.to_string())))?;
         let info = with_settings(info);
         match root_certificate {
             Some(_) if !tls => Err(invalid("sslrootcert goes with rediss:// alone")),
             Some(path) => trusting(info, Path::new(&path)),
-            None => Ok(Self(Client::open(info).map_err(|error| invalid(&error.to_string()))?)),
+            None => Ok(Self(Client::open(info).map_err(|error| invalid(reason(&error.to_string())))?)),
         }
     }
 
@@ -106,6 +104,11 @@ impl Server {
         }
         text.lines().next().unwrap_or_default().chars().take(WORDS).collect()
     }
+}
+
+/// The words of an error about a URL before the kind of the error and the part of the URL.
+fn reason(text: &str) -> &str {
+    text.split(" - ").next().unwrap_or_default()
 }
 
 /// Takes a parameter out of a URL, so that nobody else comes upon it.
