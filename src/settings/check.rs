@@ -1,6 +1,7 @@
 //! From values to settings: every key is read, and every problem is noted.
 
 use std::{
+    borrow::Cow,
     io::IsTerminal as _,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -104,13 +105,15 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     let secret_key = secret_key(&mut reader, &address, sources.sandbox.is_some());
     let (client_id, client_secret) = credentials(&mut reader, sources, &address);
     let https = address.scheme == "https";
+    let session_store = reader.parsed("SESSION_STORE", store).unwrap_or_else(|| default_store(sources));
+    reader.warnings.extend(warn_of_open_store(&session_store));
     let settings = Settings {
         listen: listen(&mut reader),
         secret_key_fallbacks: fallbacks(&mut reader, &address),
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         scopes: scopes(&mut reader),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
-        session_store: reader.parsed("SESSION_STORE", store).unwrap_or_else(|| default_store(sources)),
+        session_store,
         session_cookie_name: cookie_name(&mut reader, https),
         session_idle: Duration::seconds(reader.seconds("SESSION_IDLE_SECONDS", IDLE_SECONDS, LIFETIMES).into()),
         session_lifetime: Duration::seconds(
@@ -345,6 +348,18 @@ fn store(text: &str) -> Result<StoreKind, String> {
 
 fn url_with_host(text: &str) -> Option<StoreUrl> {
     Url::parse(text).ok().filter(Url::has_host).map(|_| StoreUrl::new(text))
+}
+
+/// What is kept is sealed, but whoever stands between could end sessions, or keep them from ending.
+fn warn_of_open_store(kind: &StoreKind) -> Option<String> {
+    let (StoreKind::Postgres(url) | StoreKind::Redis(url)) = kind else { return None };
+    let url =
+        Url::parse(url.expose_secret()).ok().filter(|url| url.host_str().is_some_and(|host| !is_loopback(host)))?;
+    let verifies = |(name, value): (_, Cow<'_, str>)| name == "sslmode" && value == "verify-full";
+    let is_closed = url.scheme() == "rediss" || url.query_pairs().any(verifies);
+    let mend = "use sslmode=verify-full for PostgreSQL, rediss:// for Redis, or a network of your own";
+    (!is_closed)
+        .then(|| format!("SESSION_STORE is on another machine, which nothing proves to be the right one: {mend}"))
 }
 
 fn default_store(sources: &Sources) -> StoreKind {

@@ -531,6 +531,29 @@ fn the_example_file_names_every_key_and_its_commented_lines_are_the_defaults() {
     Given::file(EXAMPLE).sandbox().good();
 }
 
+#[test]
+fn a_store_on_another_machine_is_to_prove_that_it_is_the_right_one() {
+    let warned = |store: &str| {
+        let settings = Given::app(&format!("SESSION_STORE = '{store}'\n")).good();
+        settings.warnings.iter().any(|warning| warning.starts_with("SESSION_STORE ") && !warning.contains("SENTINEL"))
+    };
+    for open in ["postgres://u:SENTINEL@db/p", "postgres://u@db/p?sslmode=require", "redis://:SENTINEL@cache:6379/0"] {
+        assert!(warned(open), "{open}");
+    }
+    let closed = [
+        "postgres://u@db/p?sslmode=verify-full",
+        "rediss://cache:6380/0",
+        "postgres://u@localhost/p",
+        "postgres://u@127.0.0.1:5433/p",
+        "redis://[::1]/0",
+        "unix:///run/redis.sock",
+        "memory",
+    ];
+    for closed in closed {
+        assert!(!warned(closed), "{closed}");
+    }
+}
+
 /// Row K8.
 #[test]
 fn every_key_that_our_documents_print_is_refused_off_loopback() {

@@ -121,11 +121,14 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The key that [`hex`] has written.
-fn key_of_hex(text: &str) -> Option<SessionKey> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-    bytes?.try_into().ok().map(SessionKey)
+/// The 32 bytes that [`hex`] has written.
+fn of_hex(text: &[u8]) -> Option<[u8; 32]> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() == 64)?;
+    let mut bytes = [0; 32];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn bytes32(bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {

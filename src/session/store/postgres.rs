@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{
     Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, bytes32, hex,
-    key_of_hex,
+    of_hex,
     sql::{PATIENCE, on, sql_store, within},
     time_of,
 };
@@ -203,7 +203,10 @@ async fn listen_once(pool: &PgPool, news: &UnboundedSender<News>) -> Result<(), 
         let told = tokio::time::timeout(STILL_THERE, listener.try_recv()).await;
         heard = match told {
             Ok(told) => match told? {
-                Some(told) => key_of_hex(told.payload()).map_or(Ok(()), |key| news.send(News::Ended(key))),
+                Some(told) => {
+                    let ended = of_hex(told.payload().as_bytes()).map(SessionKey);
+                    news.send(ended.map_or(News::Changed, News::Ended))
+                }
                 // It has lost its connection, and perhaps news with it.
                 None => return Ok(()),
             },

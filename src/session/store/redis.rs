@@ -12,7 +12,7 @@
 mod link;
 mod news;
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, Script, ScriptInvocation, cmd};
@@ -20,7 +20,9 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::link::{Link, Question, Server};
-use super::{Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow};
+use super::{
+    Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, hex, of_hex,
+};
 use crate::secret::random_bytes;
 
 /// The oldest version whose `ZRANGE` takes what the scripts ask.
@@ -111,27 +113,6 @@ fn is_older(version: &str, than: (u64, u64)) -> bool {
     matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < than)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn bytes32(text: &[u8]) -> Option<[u8; 32]> {
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() == 64)?;
-    let mut bytes = [0; 32];
-    for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-    }
-    Some(bytes)
-}
-
-fn key_from_hex(text: &[u8]) -> Option<SessionKey> {
-    bytes32(text).map(SessionKey)
-}
-
 fn key_named(prefix: &str, key: SessionKey) -> String {
     format!("globus-portal:{prefix}:{}", hex(&key.0))
 }
@@ -158,7 +139,7 @@ fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreError> {
     }
     let row = match &values[..] {
         [Some(record), Some(person), Some(last_seen), Some(ends)] => (|| {
-            let (person, last_seen, ends) = (bytes32(person)?, time(last_seen)?, time(ends)?);
+            let (person, last_seen, ends) = (of_hex(person)?, time(last_seen)?, time(ends)?);
             Some(SessionRow { record: record.clone(), person, last_seen, ends })
         })(),
         _ => None,
@@ -169,7 +150,7 @@ fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreError> {
 /// A session with its key before it.
 fn keyed_row(mut values: Values) -> Result<(SessionKey, SessionRow), StoreError> {
     let row = if values.is_empty() { Values::new() } else { values.split_off(1) };
-    let key = values.pop().flatten().and_then(|key| key_from_hex(&key));
+    let key = values.pop().flatten().and_then(|key| of_hex(&key)).map(SessionKey);
     key.zip(session_row(&row)?).ok_or_else(|| corrupt("a session"))
 }
 
@@ -197,7 +178,7 @@ fn revocation_row(values: &Values) -> Option<RevocationRow> {
     let [Some(id), Some(session), Some(resource_server), Some(sealed)] = &values[..] else { return None };
     Some(RevocationRow {
         id: number(id)?,
-        session: key_from_hex(session)?,
+        session: SessionKey(of_hex(session)?),
         resource_server: String::from_utf8(resource_server.clone()).ok()?,
         sealed: sealed.clone(),
     })
@@ -269,7 +250,7 @@ impl Store for RedisStore {
         let mut script = AGED_SESSIONS.prepare_invoke();
         script.arg(now.unix_timestamp()).arg(idle_since.unix_timestamp()).arg(limit);
         let keys: Vec<Vec<u8>> = self.run(&script).await?;
-        keys.iter().map(|key| key_from_hex(key).ok_or_else(|| corrupt("the key of a session"))).collect()
+        keys.iter().map(|key| of_hex(key).map(SessionKey).ok_or_else(|| corrupt("the key of a session"))).collect()
     }
 
     async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {

@@ -9,8 +9,7 @@ use tokio::{
 };
 
 use super::{
-    super::{News, StoreError},
-    key_from_hex,
+    super::{News, SessionKey, StoreError, of_hex},
     link::Server,
 };
 
@@ -84,7 +83,7 @@ async fn silence(mut connection: MultiplexedConnection) {
 /// What a message on the channel says; one that we do not understand says that something has happened.
 fn ended(message: &[Value]) -> News {
     match message {
-        [_, Value::BulkString(id)] => key_from_hex(id).map_or(News::Changed, News::Ended),
+        [_, Value::BulkString(id)] => of_hex(id).map(SessionKey).map_or(News::Changed, News::Ended),
         _ => News::Changed,
     }
 }
