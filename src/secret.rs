@@ -3,9 +3,11 @@
 //! A secret leaves its type only through `expose_secret()`, which is easy to search for: at the edge where a
 //! request to Globus is made, and where a record is sealed.
 
+use std::cell::RefCell;
+
 use aws_lc_rs::constant_time;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize as _};
 use serde::Deserialize;
 
 macro_rules! secret {
@@ -61,15 +63,48 @@ secret! {
     SecretKey
 }
 
-/// `N` bytes from the operating system's generator.
+/// How many random bytes are asked for at a time: what a login needs, and no more than the operating system gives without
+/// a pause (getrandom(2)).
+const DRAWN: usize = 256;
+
+/// Random bytes that were drawn and not yet given out; the others are zeros.
+struct Drawn {
+    bytes: [u8; DRAWN],
+    left: usize,
+}
+
+thread_local! {
+    static DRAWN_BYTES: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; DRAWN], left: 0 }) };
+}
+
+impl Drawn {
+    /// Gives each byte once, and forgets it.
+    fn give(&mut self, to: &mut [u8]) {
+        if self.left < to.len() {
+            fill(&mut self.bytes);
+            self.left = DRAWN;
+        }
+        let given = &mut self.bytes[self.left - to.len()..self.left];
+        to.copy_from_slice(given);
+        given.zeroize();
+        self.left -= to.len();
+    }
+}
+
+#[expect(clippy::expect_used, reason = "without randomness no answer is safe")]
+fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
+}
+
+/// `N` bytes from the operating system's generator, 256 at most.
 ///
 /// # Panics
 /// When the operating system gives no random bytes: nothing this crate does is safe then.
 #[must_use]
-#[expect(clippy::expect_used, reason = "without randomness no answer is safe")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
+    const { assert!(N <= DRAWN) };
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    DRAWN_BYTES.with_borrow_mut(|drawn| drawn.give(&mut bytes));
     bytes
 }
 

@@ -13,7 +13,7 @@ use crate::{
     globus::{
         auth::{ConfidentialAppAuthClient, UsageError},
         environment::Environment,
-        flow::AuthorizationCodeFlowManager,
+        flow::{AuthorizationCodeFlowManager, AuthorizeUrls},
         http::{HttpClient, Limits},
         id_token::IdTokenVerifier,
         provider::Provider,
@@ -49,6 +49,8 @@ pub struct App {
     pub login_attempts: LoginAttempts,
     /// What all logins have in common: each makes a flow of its own of it.
     pub login_flow: AuthorizationCodeFlowManager,
+    /// Where logins send the browser.
+    pub authorize_urls: AuthorizeUrls,
     /// Sessions: store, keys and lifetimes.
     pub vault: Vault,
     /// Tokens of sessions.
@@ -133,7 +135,9 @@ impl AppState {
         );
         let provider = Arc::new(Provider::new(&auth, clock.clone()));
         let id_tokens = Arc::new(IdTokenVerifier::new(provider.clone(), settings.client_id.clone()));
-        let login_flow = auth.oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?;
+        let login_flow = auth
+            .oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?
+            .with_refresh_tokens(settings.refresh_tokens);
         let vault = Vault::new(
             store,
             KeyRing::new(&settings.secret_key, &settings.secret_key_fallbacks),
@@ -145,7 +149,8 @@ impl AppState {
         Ok(Self(Arc::new(App {
             id_tokens,
             login_attempts: LoginAttempts::new(settings.root.clone()),
-            login_flow: login_flow.with_refresh_tokens(settings.refresh_tokens),
+            authorize_urls: AuthorizeUrls::like(&login_flow),
+            login_flow,
             records: Records::new(vault.clone(), tokens.clone()),
             tokens,
             site: site(&settings),

@@ -108,8 +108,8 @@ struct Begun {
 
 impl Line {
     /// Notes what a request is, if that will be logged.
-    pub(crate) fn begin(request: &Request, at: Instant) -> Self {
-        let begun = || Begun { method: request.method().clone(), uri: request.uri().clone(), at };
+    pub(crate) fn begin(request: &Request) -> Self {
+        let begun = || Begun { method: request.method().clone(), uri: request.uri().clone(), at: Instant::now() };
         Self(tracing::enabled!(tracing::Level::ERROR).then(begun))
     }
 

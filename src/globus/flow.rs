@@ -48,7 +48,7 @@ use url::Url;
 use super::{
     auth::{ConfidentialAppAuthClient, NativeAppAuthClient, TokenError, UsageError},
     environment::join,
-    query::Parameters,
+    query::{Parameters, encode_to},
     tokens::TokenResponse,
 };
 use crate::secret::{AuthorizationCode, CodeVerifier, random_text};
@@ -258,6 +258,47 @@ impl FlowManager for AuthorizationCodeFlowManager {
         ];
         form.extend(self.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose_secret())));
         self.auth_client.oauth2_token(&form).await
+    }
+}
+
+/// Where to send browsers for logins that differ only in what is random: nothing else is encoded more than once.
+#[derive(Clone, Debug)]
+pub struct AuthorizeUrls {
+    before_state: String,
+    after_state: String,
+}
+
+impl AuthorizeUrls {
+    /// The authorize URLs of logins like `flow`, with PKCE by method `S256` and without further parameters.
+    #[must_use]
+    pub fn like(flow: &AuthorizationCodeFlowManager) -> Self {
+        let mut before = Parameters::default();
+        before.set("client_id", flow.auth_client.client_id());
+        before.set("redirect_uri", &flow.redirect_uri);
+        before.set("scope", &flow.scope);
+        let mut after = Parameters::default();
+        after.set("response_type", "code");
+        after.set("access_type", access_type(flow.refresh_tokens));
+        after.set("code_challenge_method", "S256");
+        let endpoint = &flow.authorize_endpoint;
+        Self {
+            before_state: format!("{endpoint}?{}&state=", before.encoded()),
+            after_state: format!("&{}", after.encoded()),
+        }
+    }
+
+    /// The URL of one login.
+    #[must_use]
+    pub fn url(&self, state: &str, nonce: &str, verifier: &CodeVerifier) -> String {
+        let mut url = String::with_capacity(self.before_state.len() + self.after_state.len() + state.len() + 128);
+        url.push_str(&self.before_state);
+        encode_to(&mut url, state);
+        url.push_str(&self.after_state);
+        url.push_str("&nonce=");
+        encode_to(&mut url, nonce);
+        url.push_str("&code_challenge=");
+        url.push_str(&code_challenge(verifier));
+        url
     }
 }
 

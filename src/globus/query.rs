@@ -15,7 +15,8 @@ pub(super) fn encode(text: &str) -> String {
     encoded
 }
 
-fn encode_to(encoded: &mut String, text: &str) {
+/// Adds text to a form or query.
+pub(super) fn encode_to(encoded: &mut String, text: &str) {
     for (number, word) in text.split(' ').enumerate() {
         encoded.push_str(if number > 0 { "+" } else { "" });
         encoded.extend(utf8_percent_encode(word, KEPT));

@@ -7,12 +7,27 @@ use tower_sessions::session::Id;
 
 use crate::{error::AppError, session::login_attempt::BrowserBinding, settings::Settings};
 
-/// The cookies of a request, as the browser knows them: name and value, with nothing decoded, and no more taken off their
+/// The values of the cookies of this name, as the browser knows them: with nothing decoded, and no more taken off their
 /// ends than what may stand between cookies.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.split_once('='));
-    pairs.map(|(name, value)| (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t'])))
+fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let values = cookies.filter_map(move |cookie| {
+        let after_name = trim(cookie).strip_prefix(name.as_bytes())?;
+        trim(after_name).strip_prefix(b"=")
+    });
+    values.filter_map(|value| std::str::from_utf8(trim(value)).ok())
+}
+
+/// Without the spaces around it.
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 fn binding_name(settings: &Settings) -> &'static str {
@@ -22,7 +37,7 @@ fn binding_name(settings: &Settings) -> &'static str {
 /// The value that ties logins to this browser, when it has one.
 pub(super) fn browser_binding(headers: &HeaderMap, settings: &Settings) -> Option<BrowserBinding> {
     let name = binding_name(settings);
-    cookies(headers).filter(|(known, _)| *known == name).find_map(|(_, value)| BrowserBinding::parse(value))
+    cookies(headers, name).find_map(BrowserBinding::parse)
 }
 
 /// The header that gives a browser its binding.
@@ -40,8 +55,8 @@ pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings)
 /// # Errors
 /// When it sent two: one of them is somebody else's.
 pub(super) fn session_id(headers: &HeaderMap, settings: &Settings) -> Result<Option<Id>, AppError> {
-    let mut sent = cookies(headers).filter(|(name, _)| *name == settings.session_cookie_name);
-    let Some((_, value)) = sent.next() else { return Ok(None) };
+    let mut sent = cookies(headers, &settings.session_cookie_name);
+    let Some(value) = sent.next() else { return Ok(None) };
     if sent.next().is_some() {
         return Err(AppError::StartAgain {
             message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),

@@ -15,7 +15,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use askama::Template as _;
@@ -25,6 +25,7 @@ use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse as _, Response},
+    routing::future::RouteFuture,
     serve::IncomingStream,
 };
 use http_body_util::Limited;
@@ -37,7 +38,7 @@ use crate::{
     error::{AppError, ErrorText, SignIn},
     pages::{Action, ErrorPage},
     state::AppState,
-    telemetry::{self, RequestFacts},
+    telemetry::{Line, RequestFacts},
 };
 
 /// No form of ours is larger.
@@ -50,10 +51,16 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>
 /// The portal as a service: one for each connection.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    app: AppState,
     routes: Router,
-    fixed: Arc<Fixed>,
+    common: Arc<Common>,
     peer: SocketAddr,
+}
+
+/// What all answers have in common.
+#[derive(Debug)]
+struct Common {
+    app: AppState,
+    fixed: Fixed,
 }
 
 /// Makes a [`Frame`] for each connection.
@@ -64,8 +71,8 @@ impl MakeFrame {
     /// Stands around these routes.
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
-        let fixed = Arc::new(Fixed::of(&app));
-        Self(Frame { app, routes, fixed, peer: SocketAddr::from(([0, 0, 0, 0], 0)) })
+        let common = Arc::new(Common { fixed: Fixed::of(&app), app });
+        Self(Frame { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) })
     }
 }
 
@@ -93,24 +100,29 @@ impl Service<Request> for Frame {
     }
 
     fn call(&mut self, mut request: Request) -> Answer {
-        let facts = RequestFacts::of(&request, self.peer, &self.app.settings.trusted_proxies);
+        let facts = RequestFacts::of(&request, self.peer, &self.common.app.settings.trusted_proxies);
+        let line = Line::begin(&request);
         request.extensions_mut().insert(facts.clone());
+        let routed = bounded(request).map(|request| Service::<Request>::call(&mut self.routes, request));
         let span = tracing::info_span!("request", request_id = %facts.id);
         let logs = !span.is_disabled();
-        let answering = answer(self.clone(), request, facts);
+        let answering = answer(self.common.clone(), routed, facts, line);
         if logs { Box::pin(answering.instrument(span)) } else { Box::pin(answering) }
     }
 }
 
-async fn answer(frame: Frame, request: Request, facts: RequestFacts) -> Result<Response, Infallible> {
-    let line = telemetry::Line::begin(&request, Instant::now());
-    let response = match bounded(request) {
-        Ok(request) => guarded(frame.routes.clone(), request).await,
+/// What the routes answer, or why they are not asked.
+type Routed = Result<RouteFuture<Infallible>, AppError>;
+
+async fn answer(common: Arc<Common>, routed: Routed, facts: RequestFacts, line: Line) -> Result<Response, Infallible> {
+    let Common { app, fixed } = &*common;
+    let response = match routed {
+        Ok(answering) => guarded(answering).await,
         Err(error) => error.into_response(),
     };
-    let mut response = with_page(&frame.app, response, &facts);
-    frame.fixed.put_on(&mut response, &facts);
-    if frame.app.is_stopping() {
+    let mut response = with_page(app, response, &facts);
+    fixed.put_on(&mut response, &facts);
+    if app.is_stopping() {
         // So that a proxy sends its next request to somebody else.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -130,8 +142,8 @@ fn bounded(request: Request) -> Result<Request, AppError> {
 }
 
 /// The answer of the routes. Most are there at once, and need no timer; one that waits for something has a deadline.
-async fn guarded(mut routes: Router, request: Request) -> Response {
-    let mut answering = pin!(Service::<Request>::call(&mut routes, request));
+async fn guarded(answering: RouteFuture<Infallible>) -> Response {
+    let mut answering = pin!(answering);
     let mut poll = move |context: &mut Context<'_>| {
         // What a panic leaves behind is dropped, and not looked at again.
         match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context))) {
@@ -226,9 +238,8 @@ impl Fixed {
     fn put_on(&self, response: &mut Response, facts: &RequestFacts) {
         let is_bare = response.status().is_success() && !response.headers().contains_key(header::CONTENT_TYPE);
         let headers = response.headers_mut();
-        headers.reserve(12);
+        headers.reserve(if is_bare { 3 } else { 11 });
         headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REQUEST_ID, facts.id.header());
         if let Some(value) = &self.strict_transport_security {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
@@ -236,7 +247,8 @@ impl Fixed {
         if is_bare {
             return;
         }
-        const FOR_PAGES: [(HeaderName, HeaderValue); 5] = [
+        const FOR_PAGES: [(HeaderName, HeaderValue); 6] = [
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),

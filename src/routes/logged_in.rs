@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{HeaderMap, Method, Uri, header, request::Parts},
+    http::{HeaderMap, Method, Uri, request::Parts},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
@@ -200,26 +200,31 @@ pub fn login_path(root: &str, next: Option<&ReturnPath>) -> String {
 
 /// Whether a browser asks ahead of time, for a page that its person may never open.
 pub(super) fn is_speculative(headers: &HeaderMap) -> bool {
-    ["sec-purpose", "purpose"]
-        .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .any(|value| value.contains("prefetch"))
+    headers.iter().any(|(name, value)| {
+        matches!(name.as_str(), "sec-purpose" | "purpose") && holds_some(value.as_bytes(), &["prefetch"])
+    })
 }
 
 /// Whether a request is a person's own move to another page, in a window of its own. Scripts, frames, images and
 /// programs get a plain 401 instead of a login that would lead them nowhere.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
-    let is = |name: &str, wanted: &str| {
-        headers.get(name).is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
-    };
-    let accept =
-        headers.get(header::ACCEPT).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
-    let takes_html =
-        accept.is_none_or(|accept| ["text/html", "text/*", "*/*", "xhtml"].iter().any(|kind| accept.contains(kind)));
     method == Method::GET
-        && is("sec-fetch-mode", "navigate")
-        && is("sec-fetch-dest", "document")
-        && !headers.contains_key("x-requested-with")
-        && !headers.contains_key(header::UPGRADE)
-        && takes_html
+        && headers.iter().all(|(name, value)| {
+            let value = value.as_bytes();
+            match name.as_str() {
+                "sec-fetch-mode" => value.eq_ignore_ascii_case(b"navigate"),
+                "sec-fetch-dest" => value.eq_ignore_ascii_case(b"document"),
+                "accept" => holds_some(value, &["text/html", "text/*", "*/*", "xhtml"]),
+                "x-requested-with" | "upgrade" => false,
+                _ => true,
+            }
+        })
+}
+
+/// Whether a header's value holds one of these words, in small or capital letters.
+fn holds_some(value: &[u8], words: &[&str]) -> bool {
+    let begins = |rest: &[u8], word: &str| {
+        rest.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    (0..value.len()).any(|from| words.iter().any(|word| begins(&value[from..], word)))
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::{
     Extension,
     extract::{RawQuery, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
 };
 use tokio::sync::oneshot;
@@ -18,11 +18,11 @@ use crate::{
     error::{AppError, GlobusError},
     globus::{
         auth::UsageError,
-        flow::{AuthorizationCodeFlowManager, AuthorizeParameters, FlowManager as _},
+        flow::{AuthorizationCodeFlowManager, FlowManager as _},
         id_token::IdTokenClaims,
         tokens::TokenResponse,
     },
-    secret::AuthorizationCode,
+    secret::{AuthorizationCode, CodeVerifier},
     session::{
         login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets},
         return_path::ReturnPath,
@@ -112,8 +112,10 @@ fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Resp
     let known = cookies::browser_binding(headers, settings);
     let browser = known.clone().unwrap_or_else(BrowserBinding::random);
     let secrets = app.login_attempts.begin(&app.vault.keys, &browser, &next, app.clock.now())?;
-    let url = flow(app, secrets)?.get_authorize_url(&AuthorizeParameters::default());
-    let mut response = Redirect::to(url.as_str()).into_response();
+    let url = app.authorize_urls.url(&secrets.state, &secrets.nonce, &secrets.verifier);
+    let location =
+        HeaderValue::try_from(url).map_err(|_| AppError::Internal("the authorize URL is none".to_owned()))?;
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     if known.is_none() {
         response
             .headers_mut()
@@ -218,8 +220,8 @@ async fn check_issuer(app: &AppState, iss: Option<&str>) -> Result<(), AppError>
 /// Exchanges the code, verifies who it is, and begins the session. Tokens of a login that fails half way are revoked.
 async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> Result<Id, AppError> {
     let Returned { code, visitor } = returned;
-    let nonce = secrets.nonce.clone();
-    let response = flow(app, secrets)?.exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
+    let FlowSecrets { nonce, verifier, .. } = secrets;
+    let response = flow(app, verifier)?.exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
     let begun = match response.decode_id_token(&app.id_tokens, Some(&nonce)).await {
         Ok(claims) => begin_session(app, claims, visitor, &response).await,
         Err(error) => Err(GlobusError::from(error).into()),
@@ -282,9 +284,8 @@ async fn refused(
     })
 }
 
-/// The flow of a login, with the random values it began with.
-fn flow(app: &AppState, secrets: FlowSecrets) -> Result<AuthorizationCodeFlowManager, AppError> {
+/// The flow of a login that comes back, with the verifier it began with.
+fn flow(app: &AppState, verifier: CodeVerifier) -> Result<AuthorizationCodeFlowManager, AppError> {
     let usage = |error: UsageError| AppError::Internal(error.to_string());
-    let flow = app.login_flow.clone().with_verifier(secrets.verifier).map_err(usage)?;
-    Ok(flow.with_state(secrets.state).with_nonce(secrets.nonce))
+    app.login_flow.clone().with_verifier(verifier).map_err(usage)
 }

@@ -1,8 +1,8 @@
 //! Logins under way, without a store.
 //!
 //! One small cookie binds the browser: a random value, the same for every tab. `state` is itself sealed: the time, the
-//! path to return to, and a hash of that cookie. The nonce and the code verifier are derived from `state` and the
-//! cookie with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
+//! path to return to, a hash of that cookie, and a random salt. The nonce and the code verifier are derived from the hash
+//! and the salt with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
 //! nothing.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -124,15 +124,10 @@ impl LoginAttempts {
         next: &ReturnPath,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
-        let plain = [
-            &now.unix_timestamp().to_be_bytes()[..],
-            &browser.hash(),
-            &random_bytes::<SALT>(),
-            next.as_str().as_bytes(),
-        ]
-        .concat();
+        let (time, binding, salt) = (now.unix_timestamp().to_be_bytes(), browser.hash(), random_bytes::<SALT>());
+        let plain = [&time[..], &binding, &salt, next.as_str().as_bytes()].concat();
         let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
-        secrets(keys, browser, state, 0).ok_or(SealError)
+        secrets(keys, &binding, &salt, state, 0).ok_or(SealError)
     }
 
     /// Opens a `state` that came back to a browser.
@@ -149,7 +144,7 @@ impl LoginAttempts {
         let browser = browser.ok_or(AttemptError::Foreign)?;
         let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Foreign)?;
         let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Foreign)?;
-        let (began, binding, next) = split(&opened.plain).ok_or(AttemptError::Foreign)?;
+        let (began, binding, salt, next) = split(&opened.plain).ok_or(AttemptError::Foreign)?;
         if !equal(binding, &browser.hash()) {
             return Err(AttemptError::Foreign);
         }
@@ -160,23 +155,21 @@ impl LoginAttempts {
             return Err(AttemptError::Expired { next });
         }
         let state_hash = hash(&[b"state", state.as_bytes()]);
-        let secrets = secrets(keys, browser, state.to_owned(), opened.key).ok_or(AttemptError::Foreign)?;
+        let secrets = secrets(keys, binding, salt, state.to_owned(), opened.key).ok_or(AttemptError::Foreign)?;
         Ok(Attempt { next, secrets, state_hash, expires })
     }
 }
 
-fn split(plain: &[u8]) -> Option<(OffsetDateTime, &[u8], &str)> {
+fn split(plain: &[u8]) -> Option<(OffsetDateTime, &[u8], &[u8], &str)> {
     let (time, rest) = plain.split_first_chunk::<TIME>()?;
     let (binding, rest) = rest.split_at_checked(HASH)?;
-    let (_salt, next) = rest.split_at_checked(SALT)?;
+    let (salt, next) = rest.split_at_checked(SALT)?;
     let began = OffsetDateTime::from_unix_timestamp(i64::from_be_bytes(*time)).ok()?;
-    Some((began, binding, std::str::from_utf8(next).ok()?))
+    Some((began, binding, salt, std::str::from_utf8(next).ok()?))
 }
 
-fn secrets(keys: &KeyRing, browser: &BrowserBinding, state: String, key: usize) -> Option<FlowSecrets> {
-    let derived: [u8; 64] = keys.derive(key, b"nonce and code verifier", &[state.as_bytes(), browser.0.as_bytes()])?;
-    let (nonce, verifier) = derived.split_at(32);
-    let nonce = URL_SAFE_NO_PAD.encode(nonce);
-    let verifier = CodeVerifier::new(URL_SAFE_NO_PAD.encode(verifier));
-    Some(FlowSecrets { state, nonce, verifier })
+fn secrets(keys: &KeyRing, binding: &[u8], salt: &[u8], state: String, key: usize) -> Option<FlowSecrets> {
+    let derive = |label| keys.derive(key, label, &[salt, binding]).map(|secret| URL_SAFE_NO_PAD.encode(secret));
+    let (nonce, verifier) = (derive(b"nonce")?, derive(b"code verifier")?);
+    Some(FlowSecrets { state, nonce, verifier: CodeVerifier::new(verifier) })
 }

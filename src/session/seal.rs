@@ -8,6 +8,7 @@ use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey},
     digest,
     hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
+    hmac::{self, HMAC_SHA256},
 };
 
 use crate::secret::{SecretKey, random_bytes};
@@ -46,7 +47,7 @@ pub struct KeyRing {
 
 struct Key {
     id: [u8; KEY_ID],
-    root: Prk,
+    deriving: hmac::Key,
     login_state: LessSafeKey,
     session: LessSafeKey,
     token: LessSafeKey,
@@ -126,12 +127,16 @@ impl KeyRing {
         })
     }
 
-    /// `N` bytes (8160 at most) that follow from `parts` by the key with this index (0 is the current one): a secret that need not be
-    /// kept, because it can be derived again. `label` separates uses.
+    /// What follows from `parts` by the key with this index (0 is the current one; HMAC-SHA256, RFC 2104): a secret that
+    /// need not be kept, because it can be derived again. `label` separates uses.
     #[must_use]
-    pub fn derive<const N: usize>(&self, key: usize, label: &[u8], parts: &[&[u8]]) -> Option<[u8; N]> {
-        let key = self.keys.get(key)?;
-        Some(expand(&key.root, &[b"globus-portal/1/derive/", label, b"/", &hash(parts)]))
+    pub fn derive(&self, key: usize, label: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+        let mut context = hmac::Context::with_key(&self.keys.get(key)?.deriving);
+        for part in std::iter::once(&label).chain(parts) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        context.sign().as_ref().try_into().ok()
     }
 }
 
@@ -144,7 +149,7 @@ impl Key {
             login_state: sealing(Purpose::LoginState),
             session: sealing(Purpose::Session),
             token: sealing(Purpose::Token),
-            root,
+            deriving: hmac::Key::new(HMAC_SHA256, &expand::<32>(&root, &[b"globus-portal/1/derive"])),
         }
     }
 

@@ -6,14 +6,15 @@ use globus_portal::{
         auth::{ConfidentialAppAuthClient, NativeAppAuthClient},
         environment::Environment,
         flow::{
-            AuthorizationCodeFlowManager, AuthorizeParameters, FlowManager as _, NativeAppFlowManager, check_verifier,
-            code_challenge, random_verifier,
+            AuthorizationCodeFlowManager, AuthorizeParameters, AuthorizeUrls, FlowManager as _, NativeAppFlowManager,
+            check_verifier, code_challenge, random_verifier,
         },
         http::{HttpClient, Limits},
     },
     secret::{ClientSecret, CodeVerifier},
 };
 use serde_json::Value;
+use url::Url;
 
 use crate::harness::{fixture, loopback_client, parameter};
 
@@ -126,6 +127,25 @@ fn a_nonce_and_pkce_of_a_confidential_app_come_after_the_usual_parameters() {
 }
 
 #[test]
+fn a_portal_asks_for_each_login_as_its_flow_does() {
+    let flow =
+        AuthorizationCodeFlowManager::new(&confidential("c"), "http://h/login?a=b", ["openid", "a[b c]"]).unwrap();
+    for flow in [flow.clone(), flow.with_refresh_tokens(true)] {
+        let verifier = CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        let url = Url::parse(&AuthorizeUrls::like(&flow).url("S&=", "N +", &verifier)).unwrap();
+        let flow = flow.with_state("S&=").with_nonce("N +").with_verifier(verifier).unwrap();
+        let sorted = |url: &Url| {
+            let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
+            pairs.sort_unstable();
+            pairs
+        };
+        let expected = flow.get_authorize_url(&AuthorizeParameters::default());
+        assert_eq!(sorted(&url), sorted(&expected));
+        assert_eq!((url.origin(), url.path()), (expected.origin(), expected.path()));
+    }
+}
+
+#[test]
 fn code_verifiers_are_hashed_or_refused_as_by_the_python_sdk() {
     let Some(text) = fixture("PKCE", "vectors/pkce.json") else { return };
     let vectors: Value = serde_json::from_str(&text).unwrap();
@@ -162,7 +182,7 @@ fn a_flow_needs_a_scope_and_a_native_app_a_client_id() {
 /// answer (RFC 6749 section 10.12).
 #[test]
 fn the_default_state_and_verifier_are_random() {
-    let state = |url: &url::Url| parameter(url, "state").unwrap();
+    let state = |url: &Url| parameter(url, "state").unwrap();
     let login = || {
         let flow = AuthorizationCodeFlowManager::new(&confidential("c"), "http://localhost/", ["openid"]).unwrap();
         let url = flow.get_authorize_url(&AuthorizeParameters::default());

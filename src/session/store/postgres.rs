@@ -7,7 +7,7 @@ use std::str::FromStr as _;
 
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, Transaction,
+    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgQueryResult, PgRow},
 };
@@ -116,28 +116,42 @@ impl PostgresStore {
         Ok(Lent { connection: Some(connection), good: false })
     }
 
-    async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, StoreError> {
-        Ok(connection.begin().await?)
+    async fn create(
+        connection: &mut PgConnection,
+        key: SessionKey,
+        row: &SessionRow,
+        tokens: &[TokenRow],
+    ) -> Result<bool, StoreError> {
+        let sql = "WITH made AS (INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5) \
+                   ON CONFLICT DO NOTHING RETURNING key), \
+                   kept AS (INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) \
+                   SELECT made.key, token.resource_server, token.sealed, 1, token.revoke_until FROM made CROSS JOIN \
+                   unnest($6::text[], $7::bytea[], $8::bigint[]) AS token (resource_server, sealed, revoke_until)) \
+                   SELECT 1 FROM made";
+        let query = sqlx::query(sql).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
+        let query = query.bind(row.last_seen.unix_timestamp()).bind(row.ends.unix_timestamp());
+        let query = query.bind(tokens.iter().map(|token| &*token.resource_server).collect::<Vec<_>>());
+        let query = query.bind(tokens.iter().map(|token| &token.sealed[..]).collect::<Vec<_>>());
+        let query = query.bind(tokens.iter().map(|token| token.revoke_until.unix_timestamp()).collect::<Vec<_>>());
+        Ok(query.fetch_optional(connection).await?.is_some())
     }
 
     /// Takes the tokens away as it reads them: one that is replaced at the same moment is moved in its newer form.
-    async fn end(
-        transaction: &mut Transaction<'_, Postgres>,
-        key: SessionKey,
-        now: OffsetDateTime,
-    ) -> Result<bool, StoreError> {
+    async fn end(connection: &mut PgConnection, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let mut transaction = connection.begin().await?;
         // Whoever would add a token waits for this row, and then finds no session.
         let lock = sqlx::query("SELECT 1 FROM sessions WHERE key = $1 FOR UPDATE").bind(&key.0[..]);
-        if lock.fetch_optional(&mut **transaction).await?.is_none() {
+        if lock.fetch_optional(&mut *transaction).await?.is_none() {
             return Ok(false);
         }
         let sql = "WITH gone AS (DELETE FROM tokens WHERE session = $2 RETURNING *) \
                    INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
                    SELECT session, resource_server, sealed, $1, $1, revoke_until FROM gone";
-        sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut **transaction).await?;
-        sqlx::query("DELETE FROM sessions WHERE key = $1").bind(&key.0[..]).execute(&mut **transaction).await?;
+        sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM sessions WHERE key = $1").bind(&key.0[..]).execute(&mut *transaction).await?;
         let tell = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(hex(&key.0));
-        tell.execute(&mut **transaction).await?;
+        tell.execute(&mut *transaction).await?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -222,5 +236,5 @@ async fn listen_once(pool: &PgPool, news: &UnboundedSender<News>) -> Result<(), 
 
 sql_store!(
     PostgresStore, PgRow, private: false, now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-    least: "least", greatest: "greatest", skip_locked: " FOR UPDATE SKIP LOCKED"
+    least: "least", greatest: "greatest", skip_locked: " FOR UPDATE SKIP LOCKED", soon: ("", "")
 );

@@ -36,14 +36,14 @@ macro_rules! on {
 
 /// The [`Store`](super::Store) of a database.
 ///
-/// `$store` has, of its own: `read` and `write`, which lend a connection; `begin`, which begins a transaction that writes;
-/// `end`, what such a transaction does to end a session; `listen` and `close`. `now` is the database's time in
-/// milliseconds, `least` and `greatest` its functions of that sense, and `skip_locked` keeps those who claim at the same
-/// time out of each other's way.
+/// `$store` has, of its own: `read` and `write`, which lend a connection; `create` and `end`, which begin and end a session in
+/// one go; `inserted`, `listen` and `close_connections`. `now` is the database's time in milliseconds, `least` and `greatest`
+/// its functions of that sense, and `skip_locked` keeps those who claim at the same time out of each other's way. What is
+/// said before and after a statement that is `soon` lets it reach the disk with the next write that is not.
 macro_rules! sql_store {
     (
         $store:ty, $row:ty, private: $private:literal, now: $now:literal, least: $least:literal,
-        greatest: $greatest:literal, skip_locked: $skip_locked:literal
+        greatest: $greatest:literal, skip_locked: $skip_locked:literal, soon: ($before:literal, $after:literal)
     ) => {
         fn session_row(row: &$row) -> Result<SessionRow, StoreError> {
             Ok(SessionRow {
@@ -92,23 +92,7 @@ macro_rules! sql_store {
                 row: &SessionRow,
                 tokens: &[TokenRow],
             ) -> Result<bool, StoreError> {
-                on!(connection = self.write() => {
-                    let mut transaction = Self::begin(&mut connection).await?;
-                    let sql = "INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5) \
-                               ON CONFLICT DO NOTHING";
-                    let query = sqlx::query(sql).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
-                    let query = query.bind(row.last_seen.unix_timestamp()).bind(row.ends.unix_timestamp());
-                    let made = query.execute(&mut *transaction).await?.rows_affected() == 1;
-                    for token in tokens.iter().filter(|_| made) {
-                        let sql = "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) \
-                                   VALUES ($1, $2, $3, 1, $4)";
-                        let query = sqlx::query(sql).bind(&key.0[..]).bind(&token.resource_server);
-                        let query = query.bind(&token.sealed[..]).bind(token.revoke_until.unix_timestamp());
-                        query.execute(&mut *transaction).await?;
-                    }
-                    transaction.commit().await?;
-                    Ok(made)
-                })
+                on!(connection = self.write() => { Self::create(&mut connection, key, row, tokens).await })
             }
 
             async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
@@ -128,19 +112,14 @@ macro_rules! sql_store {
 
             async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query("UPDATE sessions SET last_seen = $1 WHERE key = $2");
-                    query.bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut *connection).await?;
+                    let sql = concat!($before, "UPDATE sessions SET last_seen = $1 WHERE key = $2", $after);
+                    sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut *connection).await?;
                     Ok(())
                 })
             }
 
             async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
-                on!(connection = self.write() => {
-                    let mut transaction = Self::begin(&mut connection).await?;
-                    let ended = Self::end(&mut transaction, key, now).await?;
-                    transaction.commit().await?;
-                    Ok(ended)
-                })
+                on!(connection = self.write() => { Self::end(&mut connection, key, now).await })
             }
 
             async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
@@ -266,9 +245,12 @@ macro_rules! sql_store {
 
             async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query("INSERT INTO spent_states (state, until) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-                    let query = query.bind(&state[..]).bind(until.unix_timestamp());
-                    Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+                    let sql = concat!(
+                        $before, "INSERT INTO spent_states (state, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1",
+                        $after
+                    );
+                    let query = sqlx::query(sql).bind(&state[..]).bind(until.unix_timestamp());
+                    Ok(query.fetch_all(&mut *connection).await?.len() == 1)
                 })
             }
 
@@ -310,7 +292,7 @@ macro_rules! sql_store {
 
             async fn probe(&self) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let mut transaction = Self::begin(&mut connection).await?;
+                    let mut transaction = connection.begin().await?;
                     let insert = sqlx::query("INSERT INTO spent_states (state, until) VALUES ($1, 0)");
                     insert.bind(&random_bytes::<32>()[..]).execute(&mut *transaction).await?;
                     transaction.rollback().await?;

@@ -1,13 +1,14 @@
 //! Sessions in an SQLite file: nothing to install, and they survive a restart.
 //!
 //! One connection writes and one reads, so that no writer waits for a lock of this process's own. A write is on the disk
-//! when it is done: a power cut takes back no logout.
+//! when it is done: a power cut takes back no login, no logout and no renewed token. Two things reach the disk with the
+//! next write of that kind, or soon: that a state is spent (its login ends with such a write), and when a session was used.
 
-use std::{fs::OpenOptions, path::Path};
+use std::{fs::OpenOptions, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions as _, Connection as _, Row as _, Sqlite, SqliteConnection, Transaction,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous},
 };
 use time::{Duration, OffsetDateTime};
@@ -29,29 +30,41 @@ pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_mil
 /// Keeps everything in one SQLite file, with a write-ahead log beside it.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: std::sync::Arc<Mutex<Option<SqliteConnection>>>,
-    reader: Mutex<Option<SqliteConnection>>,
+    writer: Arc<Shared>,
+    reader: Shared,
+}
+
+/// A connection, until it is closed.
+type Shared = Mutex<Option<Kept>>;
+
+#[derive(Debug)]
+struct Kept {
+    connection: SqliteConnection,
+    /// What it was last used for was not finished: a transaction may be open.
+    in_doubt: bool,
 }
 
 /// A connection that is lent for one thing.
-struct Lent<'a>(MappedMutexGuard<'a, SqliteConnection>);
+struct Lent<'a>(MappedMutexGuard<'a, Kept>);
 
 impl Lent<'_> {
-    /// Nothing to say: a connection to a file does not break.
-    fn is_good(&self) {}
+    /// The thing is done.
+    fn is_good(&mut self) {
+        self.0.in_doubt = false;
+    }
 }
 
 impl std::ops::Deref for Lent<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.0
+        &self.0.connection
     }
 }
 
 impl std::ops::DerefMut for Lent<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+        &mut self.0.connection
     }
 }
 
@@ -76,7 +89,8 @@ impl SqliteStore {
         let migrated = migrations.run(&mut writer).await;
         migrated.map_err(|error| StoreError(format!("cannot make the tables in {}: {error}", path.display())))?;
         let reader = options.connect().await?;
-        Ok(Self { writer: std::sync::Arc::new(Mutex::new(Some(writer))), reader: Mutex::new(Some(reader)) })
+        let shared = |connection| Mutex::new(Some(Kept { connection, in_doubt: false }));
+        Ok(Self { writer: Arc::new(shared(writer)), reader: shared(reader) })
     }
 
     async fn read(&self) -> Result<Lent<'_>, StoreError> {
@@ -87,22 +101,50 @@ impl SqliteStore {
         lend(&self.writer).await
     }
 
-    /// A transaction that may write from its first statement on: one that reads first and writes later could be refused
-    /// in the middle.
-    async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+    /// All of it is said at once: each word to a connection costs more than what is said. Who breaks off in the middle
+    /// leaves the connection in doubt.
+    async fn create(
+        connection: &mut SqliteConnection,
+        key: SessionKey,
+        row: &SessionRow,
+        tokens: &[TokenRow],
+    ) -> Result<bool, StoreError> {
+        let mut sql = String::from(
+            "BEGIN IMMEDIATE; INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5); ",
+        );
+        for at in (6..).step_by(3).take(tokens.len()) {
+            let start = if at == 6 {
+                "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) VALUES "
+            } else {
+                ", "
+            };
+            sql += &format!("{start}($1, ${at}, ${}, 1, ${})", at + 1, at + 2);
+        }
+        sql += "; COMMIT";
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
+        let query = query.bind(row.last_seen.unix_timestamp()).bind(row.ends.unix_timestamp());
+        let query = tokens.iter().fold(query, |query, token| {
+            query.bind(&token.resource_server).bind(&token.sealed[..]).bind(token.revoke_until.unix_timestamp())
+        });
+        match query.execute(&mut *connection).await {
+            Ok(_) => Ok(true),
+            // The id is taken. Two tokens for one service are another matter, and an error.
+            Err(sqlx::Error::Database(error)) if error.message().contains("sessions.key") => {
+                sqlx::query("ROLLBACK").execute(connection).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    async fn end(
-        transaction: &mut Transaction<'_, Sqlite>,
-        key: SessionKey,
-        now: OffsetDateTime,
-    ) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
-                   SELECT session, resource_server, sealed, $1, $1, revoke_until FROM tokens WHERE session = $2";
-        sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut **transaction).await?;
-        let delete = sqlx::query("DELETE FROM sessions WHERE key = $1").bind(&key.0[..]);
-        Ok(delete.execute(&mut **transaction).await?.rows_affected() == 1)
+    async fn end(connection: &mut SqliteConnection, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let sql = "BEGIN IMMEDIATE; \
+                   INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
+                   SELECT session, resource_server, sealed, $1, $1, revoke_until FROM tokens WHERE session = $2; \
+                   DELETE FROM sessions WHERE key = $2 RETURNING 1; \
+                   COMMIT";
+        let ended = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).fetch_all(connection).await?;
+        Ok(ended.len() == 1)
     }
 
     fn inserted(result: Result<SqliteQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
@@ -118,8 +160,8 @@ impl SqliteStore {
     /// The last connection that closes folds the write-ahead log into the database: from then on the one file is all.
     async fn close_connections(&self) {
         for connection in [&self.reader, &*self.writer] {
-            if let Some(connection) = connection.lock().await.take()
-                && let Err(error) = connection.close().await
+            if let Some(kept) = connection.lock().await.take()
+                && let Err(error) = kept.connection.close().await
             {
                 tracing::warn!(error = %error, "the session store was not closed well");
             }
@@ -127,17 +169,30 @@ impl SqliteStore {
     }
 }
 
-async fn lend(connection: &Mutex<Option<SqliteConnection>>) -> Result<Lent<'_>, StoreError> {
+async fn lend(shared: &Shared) -> Result<Lent<'_>, StoreError> {
     within(async {
-        let lent = MutexGuard::try_map(connection.lock().await, Option::as_mut);
-        lent.map(Lent).map_err(|_| StoreError("it is closed".to_owned()))
+        let lent = MutexGuard::try_map(shared.lock().await, Option::as_mut);
+        let mut kept = lent.map_err(|_| StoreError("it is closed".to_owned()))?;
+        if kept.in_doubt {
+            clear_up(&mut kept.connection).await?;
+        }
+        kept.in_doubt = true;
+        Ok(Lent(kept))
     })
     .await
 }
 
+/// Brings a connection back to where each use begins.
+async fn clear_up(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    // Where no transaction is open, this is an error, and all is well.
+    let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+    sqlx::query("PRAGMA synchronous = FULL").execute(connection).await?;
+    Ok(())
+}
+
 /// Looks whether another process has written to the file: the data version that the writer sees is changed by everybody
 /// but the writer itself.
-async fn watch(writer: std::sync::Arc<Mutex<Option<SqliteConnection>>>, news: UnboundedSender<News>) {
+async fn watch(writer: Arc<Shared>, news: UnboundedSender<News>) {
     let mut known = None;
     while !news.is_closed() {
         let version = data_version(&writer).await;
@@ -155,7 +210,7 @@ async fn watch(writer: std::sync::Arc<Mutex<Option<SqliteConnection>>>, news: Un
     }
 }
 
-async fn data_version(writer: &Mutex<Option<SqliteConnection>>) -> Result<i64, StoreError> {
+async fn data_version(writer: &Shared) -> Result<i64, StoreError> {
     on!(connection = lend(writer) => {
         let row = sqlx::query("PRAGMA data_version").fetch_one(&mut *connection).await?;
         Ok(row.try_get(0)?)
@@ -173,5 +228,5 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 sql_store!(
     SqliteStore, SqliteRow, private: true, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", least: "min",
-    greatest: "max", skip_locked: ""
+    greatest: "max", skip_locked: "", soon: ("PRAGMA synchronous = NORMAL; ", "; PRAGMA synchronous = FULL")
 );
