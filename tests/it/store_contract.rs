@@ -100,6 +100,7 @@ contract! {
     a_lease_is_held_until_it_is_given_back_by_its_holder
     a_lease_that_is_not_given_back_in_time_is_taken_over
     the_probe_leaves_nothing_behind
+    what_is_broken_off_is_done_wholly_or_not_at_all
 }
 
 /// A time, in seconds after an hour zero.
@@ -751,4 +752,33 @@ async fn a_probe_fails_while_the_table_it_writes_is_gone_and_works_again_after()
     assert!(store.probe().await.is_err());
     sqlx::query("ALTER TABLE elsewhere RENAME TO spent_states").execute(&mut connection).await.unwrap();
     store.probe().await.unwrap();
+}
+
+/// Whoever waits for a store may go away at any moment.
+async fn what_is_broken_off_is_done_wholly_or_not_at_all(store: Arc<dyn Store>) {
+    for number in 0..40_u8 {
+        let patience = || async {
+            for _ in 0..usize::from(number) * usize::from(number) / 8 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let (key, row) = (key(number), session("record"));
+        let tokens = [token("a", "token a", 1), token("b", "token b", 1)];
+        tokio::select! {
+            biased;
+            _ = store.create_session(key, &row, &tokens) => {}
+            () = patience() => {}
+        }
+        store.create_session(key, &row, &tokens).await.unwrap();
+        assert_eq!(store.tokens(key).await.unwrap().len(), 2, "{number}");
+        tokio::select! {
+            biased;
+            _ = store.end_session(key, at(1)) => {}
+            () = patience() => {}
+        }
+        store.end_session(key, at(1)).await.unwrap();
+        assert_eq!(store.session(key).await.unwrap(), None, "{number}");
+        assert_eq!(store.tokens(key).await.unwrap(), [], "{number}");
+        assert_eq!(store.claim_revocations(Some(key), at(1), 10).await.unwrap().len(), 2, "{number}");
+    }
 }
