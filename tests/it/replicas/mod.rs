@@ -1,0 +1,70 @@
+//! Portals that share a store, each a process of its own: a refresh token is used once, a logout is final everywhere, and
+//! one that is killed takes nobody with it. Rows D4, D5, E4, E6, E8 and K6 of the security checklist.
+//!
+//! | module | what it tells |
+//! |---|---|
+//! | `stage` | the portals, their provider, and people who log in |
+//! | `refreshes` | tokens that many want renewed, though a process is killed |
+//! | `logouts` | logouts in the middle of everything else |
+//!
+//! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
+//! at each portal.
+
+/// Runs stories with three portals, on each store that portals share.
+macro_rules! on_shared_stores {
+    ($($test:ident = $story:ident;)*) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if !crate::harness::skip_without_postgres(stringify!($test)) {
+                    let store = crate::harness::fresh_postgres().await;
+                    super::$story(crate::replicas::stage::Stage::on(&store).await).await;
+                }
+            })*
+        }
+
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if !crate::harness::skip_without_redis(stringify!($test)) {
+                    let store = crate::harness::fresh_redis().await;
+                    super::$story(crate::replicas::stage::Stage::on(&store).await).await;
+                }
+            })*
+        }
+    };
+}
+
+/// Runs stories with one portal, on each store that is for one portal.
+macro_rules! on_own_stores {
+    ($($test:ident = $story:ident;)*) => {
+        mod in_memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$story(crate::replicas::stage::Stage::with(1, "memory", &[]).await).await;
+            })*
+        }
+
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$story(crate::replicas::stage::Stage::with(1, "sqlite:sessions.db", &[]).await).await;
+            })*
+        }
+    };
+}
+
+mod logouts;
+mod refreshes;
+mod stage;
+
+/// A number from the environment, or what it is otherwise.
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+/// Says what was counted, to whoever runs the tests with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "the runner keeps it back unless it is asked for")]
+fn tell(counted: &str) {
+    println!("{counted}");
+}
