@@ -138,6 +138,16 @@ impl Browser {
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
     ) -> Answer {
+        self.try_send(method, url, headers, form).await.unwrap_or_else(|error| panic!("{url}: {error:?}"))
+    }
+
+    async fn try_send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        form: Option<&[(&str, &str)]>,
+    ) -> Result<Answer, reqwest::Error> {
         let url = Url::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
         let mut request = self.client.request(method, url.clone());
         for (name, value) in headers {
@@ -150,10 +160,10 @@ impl Browser {
         if let Some(form) = form {
             request = request.form(form);
         }
-        let response = request.send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let response = request.send().await?;
         self.keep_cookies(&url, response.headers());
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { url, status, headers, body: response.text().await.unwrap() }
+        Ok(Answer { url, status, headers, body: response.text().await? })
     }
 
     /// A person's own move to an address.

@@ -9,6 +9,7 @@ pub mod provider;
 mod scripted;
 mod services;
 pub mod steps;
+mod store_server;
 
 pub use self::{
     browser::{Answer, Browser, parameter},
@@ -19,6 +20,7 @@ pub use self::{
     provider::Provider,
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
     services::{PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
+    store_server::StoreServer,
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

@@ -6,9 +6,10 @@
 //! | `stage` | the portals, their provider, and people who log in |
 //! | `refreshes` | tokens that many want renewed, though a process is killed |
 //! | `logouts` | logouts in the middle of everything else |
+//! | `outages` | a store that goes away under load, and comes back |
 //!
 //! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
-//! at each portal.
+//! at each portal; `OUTAGE_SECONDS` says how long a store is away.
 
 /// Runs stories with three portals, on each store that portals share.
 macro_rules! on_shared_stores {
@@ -35,6 +36,29 @@ macro_rules! on_shared_stores {
     };
 }
 
+/// Runs stories with a server of their own, of each kind that portals share.
+macro_rules! on_servers {
+    ($($test:ident = $story:ident;)*) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if !crate::harness::skip_without_postgres(stringify!($test)) {
+                    super::$story(crate::harness::StoreServer::postgres().await).await;
+                }
+            })*
+        }
+
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if !crate::harness::skip_without_redis(stringify!($test)) {
+                    super::$story(crate::harness::StoreServer::redis().await).await;
+                }
+            })*
+        }
+    };
+}
+
 /// Runs stories with one portal, on each store that is for one portal.
 macro_rules! on_own_stores {
     ($($test:ident = $story:ident;)*) => {
@@ -54,7 +78,9 @@ macro_rules! on_own_stores {
     };
 }
 
+mod load;
 mod logouts;
+mod outages;
 mod refreshes;
 mod stage;
 
