@@ -88,8 +88,8 @@ impl LoggedIn {
     /// [`AppError`].
     pub async fn access_token(&self, app: &AppState, resource_server: &str) -> Result<AccessToken, AppError> {
         match app.tokens.fresh(self.key(), resource_server).await {
-            Err(TokenUnavailable::SignIn(_)) if app.records.find(self.key()).await?.is_none() => {
-                // It has ended since this request began.
+            Err(TokenUnavailable::SignIn(_)) if app.records.look_up(self.key()).await?.is_none() => {
+                // It has ended since this request began, perhaps a moment ago.
                 Err(self.asked.log_in(&app.settings.root))
             }
             Err(TokenUnavailable::SignIn(resource_server)) if self.is_new(app) => Err(AppError::Refused {

@@ -80,7 +80,11 @@ impl Records {
         }
     }
 
-    async fn look_up(&self, key: SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
+    /// The same, by what the store has now: a session that is just being ended may still be known here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn look_up(&self, key: SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let ticket = self.vault.live.as_ref().map(|live| live.ticket(key));
         let Some((row, opened)) = self.vault.read(key).await? else { return Ok(None) };
         let Some(user) = UserSession::unpack(&opened.plain) else { return Ok(None) };
