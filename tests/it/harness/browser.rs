@@ -166,6 +166,11 @@ impl Browser {
         Ok(Answer { url, status, headers, body: response.text().await? })
     }
 
+    /// The same as [`Browser::get`] where it may be that nobody answers.
+    pub async fn try_get(&self, url: &str) -> Result<Answer, reqwest::Error> {
+        self.try_send(Method::GET, url, &NAVIGATION, None).await
+    }
+
     /// A person's own move to an address.
     pub async fn get(&self, url: &str) -> Answer {
         self.send(Method::GET, url, &NAVIGATION, None).await

@@ -2,6 +2,7 @@
 
 mod browser;
 mod failing_store;
+mod kept_connection;
 mod portal;
 mod process;
 mod programs;
@@ -14,6 +15,7 @@ mod store_server;
 pub use self::{
     browser::{Answer, Browser, parameter},
     failing_store::FailingStore,
+    kept_connection::KeptConnection,
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, start_sandbox, until},
     programs::{Running, find_program, fixture, free_port, needs, skip_without},

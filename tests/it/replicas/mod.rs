@@ -7,6 +7,7 @@
 //! | `refreshes` | tokens that many want renewed, though a process is killed |
 //! | `logouts` | logouts in the middle of everything else |
 //! | `outages` | a store that goes away under load, and comes back |
+//! | `restarts` | new processes in the place of old ones, under load |
 //!
 //! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
 //! at each portal; `OUTAGE_SECONDS` says how long a store is away.
@@ -82,6 +83,7 @@ mod load;
 mod logouts;
 mod outages;
 mod refreshes;
+mod restarts;
 mod stage;
 
 /// A number from the environment, or what it is otherwise.

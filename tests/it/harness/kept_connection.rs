@@ -1,0 +1,57 @@
+//! A connection that is kept for the next request, as proxies keep them.
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
+use url::Url;
+
+/// A connection to a portal.
+#[derive(Debug)]
+pub struct KeptConnection {
+    host: String,
+    stream: BufReader<TcpStream>,
+}
+
+/// The answer that came over it.
+#[derive(Debug)]
+pub struct KeptAnswer {
+    pub status: u16,
+    pub head: String,
+}
+
+impl KeptAnswer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+impl KeptConnection {
+    pub async fn to(base: &str) -> Self {
+        let url = Url::parse(base).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", url.port().unwrap())).await.unwrap();
+        Self { host: url.authority().to_owned(), stream: BufReader::new(stream) }
+    }
+
+    /// Asks for a page, and reads the answer whole.
+    pub async fn get(&mut self, path: &str, cookie: &str) -> KeptAnswer {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\n\r\n", self.host);
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(self.stream.read_line(&mut head).await.unwrap() > 0, "it broke off: {head}");
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let answer = KeptAnswer { status, head };
+        let mut body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
+        self.stream.read_exact(&mut body).await.unwrap();
+        answer
+    }
+
+    /// Whether the other side ends it, with nothing more to say.
+    pub async fn has_ended(&mut self) -> bool {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).await.is_ok() && rest.is_empty()
+    }
+}
