@@ -1,6 +1,6 @@
 //! Keys: what one sealed, which others open, and what is left when a key is taken away.
 
-use std::{path::Path, str::FromStr as _};
+use std::str::FromStr as _;
 
 use axum::{Json, response::IntoResponse as _};
 use globus_portal::{
@@ -333,35 +333,4 @@ async fn what_is_to_be_revoked_is_revoked_after_a_restart() {
     let mut sent: Vec<_> = calls[tried..].iter().map(|call| call.field("token").unwrap().to_owned()).collect();
     sent.sort_unstable();
     assert_eq!(sent, ["SENTINEL-auth-access-token", "transfer-access", "transfer-refresh"]);
-}
-
-/// Row D11.
-#[tokio::test]
-async fn the_file_holds_no_token_no_name_and_no_cookie() {
-    let house = House::new().await;
-    let browser = Browser::new();
-    let portal = house.portal(OLD, "").await;
-    house.log_in(&portal, &browser).await;
-    browser.get(&portal.url("/endpoints")).await;
-    let mut secrets = browser.cookie_values();
-    secrets
-        .extend(["SENTINEL", "transfer-access", "transfer-refresh", "person-1", "Person One"].map(ToOwned::to_owned));
-    let id = Id::from_str(&portal.session_cookie(&browser).unwrap()).unwrap();
-    for entry in std::fs::read_dir(house.folder.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap();
-        for secret in &secrets {
-            assert!(!holds(&bytes, secret.as_bytes()), "{} holds {secret}", path.display());
-        }
-        assert!(!holds(&bytes, &id.0.to_be_bytes()) && !holds(&bytes, &id.0.to_le_bytes()), "{}", path.display());
-    }
-    assert!(is_database(&house.file()));
-}
-
-fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
-}
-
-fn is_database(path: &Path) -> bool {
-    std::fs::read(path).unwrap().starts_with(b"SQLite format 3\0")
 }

@@ -24,50 +24,13 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::harness::{
-    Answer, Browser, Process, Provider, parameter, portal_at,
+    Answer, Browser, Process, Provider,
+    leak::{Secret, assert_free, characters},
+    parameter, portal_at,
     provider::{CLIENT_ID, CLIENT_SECRET, Call, at_hash, id_token},
 };
 
 const SECRET_KEY: &str = "SENTINEL secret key, long enough to be one";
-
-/// Something that must not be found.
-struct Secret {
-    what: String,
-    /// Byte by byte as characters, so that text search works on any bytes.
-    needle: String,
-}
-
-fn characters(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
-}
-
-impl Secret {
-    fn new(what: impl Into<String>, bytes: &[u8]) -> Self {
-        Self { what: what.into(), needle: characters(bytes) }
-    }
-
-    /// A value that is base64: itself and what it stands for, in either order of bytes.
-    fn encoded(what: &str, value: &str) -> Vec<Self> {
-        let raw = URL_SAFE_NO_PAD.decode(value).unwrap();
-        let reversed: Vec<u8> = raw.iter().rev().copied().collect();
-        vec![
-            Self::new(what, value.as_bytes()),
-            Self::new(format!("{what}, decoded"), &raw),
-            Self::new(format!("{what}, decoded, backwards"), &reversed),
-        ]
-    }
-}
-
-#[track_caller]
-fn assert_free(place: &str, text: &[u8], secrets: &[Secret]) {
-    let text = characters(text);
-    for Secret { what, needle } in secrets {
-        let at = text.find(needle.as_str());
-        let around = at.map(|at| text[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect());
-        let around: String = around.unwrap_or_default();
-        assert!(at.is_none(), "{place} holds {what}, after: {around}");
-    }
-}
 
 /// What the stand-in for Globus answers next, where it is not to behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

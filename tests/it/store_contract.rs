@@ -2,52 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use globus_portal::session::store::{
-    Lease, MemoryStore, News, PostgresStore, RedisStore, RevocationRow, SessionKey, SessionRow, SqliteStore, Store,
-    TokenRow,
-};
+use globus_portal::session::store::{Lease, News, RevocationRow, SessionKey, SessionRow, SqliteStore, Store, TokenRow};
 use sqlx::{Connection as _, SqliteConnection};
-use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::harness::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis};
-
-/// Where a store is, and so where another one can be opened.
-enum Place {
-    Memory,
-    Sqlite(TempDir),
-    Redis(String),
-    Postgres(String),
-}
-
-impl Place {
-    async fn open(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Memory => Arc::new(MemoryStore::default()),
-            Self::Sqlite(folder) => Arc::new(SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap()),
-            Self::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap()),
-            Self::Postgres(url) => Arc::new(PostgresStore::open(url, 4).await.unwrap()),
-        }
-    }
-}
-
-/// A new place in memory; the others where their server is not here are skipped.
-fn in_memory(_test: &str) -> std::future::Ready<Option<Place>> {
-    std::future::ready(Some(Place::Memory))
-}
-
-fn in_sqlite(_test: &str) -> std::future::Ready<Option<Place>> {
-    std::future::ready(Some(Place::Sqlite(tempfile::tempdir().unwrap())))
-}
-
-async fn in_redis(test: &str) -> Option<Place> {
-    if skip_without_redis(test) { None } else { Some(Place::Redis(fresh_redis().await)) }
-}
-
-async fn in_postgres(test: &str) -> Option<Place> {
-    if skip_without_postgres(test) { None } else { Some(Place::Postgres(fresh_postgres().await)) }
-}
+use crate::harness::place::{Place, in_memory, in_postgres, in_redis, in_sqlite};
 
 /// Runs each part of the contract against each store.
 macro_rules! contract {

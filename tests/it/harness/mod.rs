@@ -3,6 +3,8 @@
 mod browser;
 mod failing_store;
 mod kept_connection;
+pub mod leak;
+pub mod place;
 mod portal;
 mod process;
 mod programs;

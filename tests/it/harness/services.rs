@@ -316,6 +316,15 @@ impl PostgresServer {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
+    /// A dump of a database, as `pg_dump` makes it; nothing where there is none.
+    pub fn dump(&self, database: &str) -> Option<Vec<u8>> {
+        let mut command = Command::new(postgres_program("pg_dump")?);
+        command.env_clear().arg(self.url(database)).current_dir("/").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(output.stdout)
+    }
+
     /// Sends a signal by its name to all its processes, of which each serves somebody.
     pub fn signal(&self, name: &str) {
         let id = self.running.as_ref().unwrap().id;

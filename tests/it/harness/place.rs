@@ -1,0 +1,45 @@
+//! Places where sessions can be kept: each store there is, for one test alone.
+
+use std::{future::Ready, sync::Arc};
+
+use globus_portal::session::store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store};
+use tempfile::TempDir;
+
+use super::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis};
+
+/// Where a store is, and so where another one can be opened.
+#[derive(Debug)]
+pub enum Place {
+    Memory,
+    Sqlite(TempDir),
+    Redis(String),
+    Postgres(String),
+}
+
+impl Place {
+    pub async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory => Arc::new(MemoryStore::default()),
+            Self::Sqlite(folder) => Arc::new(SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap()),
+            Self::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap()),
+            Self::Postgres(url) => Arc::new(PostgresStore::open(url, 4).await.unwrap()),
+        }
+    }
+}
+
+/// A new place in memory; the others where their server is not here are skipped.
+pub fn in_memory(_test: &str) -> Ready<Option<Place>> {
+    std::future::ready(Some(Place::Memory))
+}
+
+pub fn in_sqlite(_test: &str) -> Ready<Option<Place>> {
+    std::future::ready(Some(Place::Sqlite(tempfile::tempdir().unwrap())))
+}
+
+pub async fn in_redis(test: &str) -> Option<Place> {
+    if skip_without_redis(test) { None } else { Some(Place::Redis(fresh_redis().await)) }
+}
+
+pub async fn in_postgres(test: &str) -> Option<Place> {
+    if skip_without_postgres(test) { None } else { Some(Place::Postgres(fresh_postgres().await)) }
+}
