@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// An answer: its status, and the headers that matter here.
@@ -68,30 +68,19 @@ impl Connection {
     }
 }
 
-/// Runs `work` on so many connections at the same time, each `rounds` times, and gives how long each round took.
-pub fn on_connections(
+/// Runs `work` on so many connections at the same time, on each `rounds` times, and gives what came of it.
+pub fn on_connections<T: Send>(
     address: SocketAddr,
     connections: usize,
     rounds: usize,
-    work: impl Fn(&mut Connection) + Sync,
-) -> Vec<Duration> {
-    let mut times = Vec::new();
+    work: impl Fn(&mut Connection) -> T + Sync,
+) -> Vec<T> {
     std::thread::scope(|scope| {
         let run = || {
             let mut connection = Connection::open(address);
-            let mut times = Vec::with_capacity(rounds);
-            for _ in 0..rounds {
-                let begun = Instant::now();
-                work(&mut connection);
-                times.push(begun.elapsed());
-            }
-            times
+            (0..rounds).map(|_| work(&mut connection)).collect::<Vec<_>>()
         };
         let threads: Vec<_> = (0..connections).map(|_| scope.spawn(run)).collect();
-        for thread in threads {
-            times.extend(thread.join().unwrap());
-        }
-    });
-    times.sort_unstable();
-    times
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
 }

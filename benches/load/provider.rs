@@ -1,7 +1,7 @@
 //! A provider whose own work is left out of the figures: it runs in another process. It takes the code for the nonce, so
 //! that whoever logs in need not go through pages.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::{
     digest,
@@ -31,6 +31,7 @@ struct Provider {
     key: KeyPair,
     base: String,
     life: i64,
+    delay: Duration,
 }
 
 pub fn router() -> Router {
@@ -39,6 +40,7 @@ pub fn router() -> Router {
         key: KeyPair::generate(KeySize::Rsa2048).unwrap(),
         base: format!("http://127.0.0.1:{}", text("LOAD_PORT")),
         life: text("LOAD_TOKEN_LIFE").parse().unwrap(),
+        delay: Duration::from_millis(text("LOAD_DELAY").parse().unwrap()),
     };
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery))
@@ -60,6 +62,7 @@ async fn key_set(State(provider): State<Arc<Provider>>) -> Json<Value> {
 }
 
 async fn token(State(provider): State<Arc<Provider>>, Form(form): Form<Vec<(String, String)>>) -> Response {
+    tokio::time::sleep(provider.delay).await;
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let document = |resource_server: &str, scope: &str| {
         json!({

@@ -178,12 +178,12 @@ fn expand<const N: usize>(root: &Prk, info: &[&[u8]]) -> [u8; N] {
 /// SHA-256 over parts, each with its length in front, so that no two lists of parts have the same text.
 #[must_use]
 pub fn hash(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
+    let mut text = Vec::with_capacity(128);
     for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
+        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        text.extend_from_slice(part);
     }
     let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, &text).as_ref());
     bytes
 }

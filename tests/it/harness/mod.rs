@@ -13,18 +13,20 @@ mod scripted;
 mod services;
 pub mod steps;
 mod store_server;
+mod wait;
 
 pub use self::{
     browser::{Answer, Browser, parameter},
     failing_store::FailingStore,
     kept_connection::KeptConnection,
     portal::{Portal, PortalBuilder, decide},
-    process::{Process, globus_portal, portal_at, start_sandbox, until},
+    process::{Process, globus_portal, portal_at, start_sandbox},
     programs::{Running, find_program, fixture, free_port, needs, skip_without},
     provider::Provider,
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
     services::{PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
     store_server::StoreServer,
+    wait::until,
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

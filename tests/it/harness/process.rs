@@ -6,29 +6,11 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
-    time::Duration,
 };
 
 use globus_portal::sandbox::{self, Sandbox};
-use tokio::time::{Instant, sleep};
 
-use super::{Running, free_port};
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
-
-/// Waits until there is something, and fails when that takes too long.
-pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited too long for: {what}");
-        sleep(BETWEEN_LOOKS).await;
-    }
-}
+use super::{Running, free_port, until};
 
 /// A command line of the portal, in a folder, with nothing from this process's environment.
 pub fn globus_portal<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Command {

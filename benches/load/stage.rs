@@ -1,0 +1,75 @@
+//! A portal, and the provider it uses.
+
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::{
+    client::Connection,
+    servers::{CLIENT_ID, Server},
+    stores::Stores,
+};
+
+/// How long the provider's tokens live, in seconds: those of most measurements for long, others are always about to expire.
+pub const LONG: u32 = 172_800;
+pub const SHORT: u32 = 30;
+
+pub struct Stage {
+    pub portal: Server,
+    variables: Vec<(String, String)>,
+    _provider: Server,
+    _folder: TempDir,
+}
+
+impl Stage {
+    /// `life` is that of the provider's tokens in seconds, and `delay` how long it takes to give some.
+    pub fn start(stores: &Stores, kind: &str, life: u32, delay: Duration) -> Self {
+        let settings = [("LOAD_TOKEN_LIFE", life.to_string()), ("LOAD_DELAY", delay.as_millis().to_string())];
+        let provider = Server::start("provider", &owned(settings));
+        let folder = tempfile::tempdir().unwrap();
+        let (store, cache) = stores.fresh(kind, folder.path());
+        let base = format!("http://{}/", provider.address);
+        let config = folder.path().join("empty.conf");
+        std::fs::write(&config, "").unwrap();
+        let variables = owned([
+            ("RUST_LOG", std::env::var("LOAD_LOG").unwrap_or_else(|_| "warn".to_owned())),
+            ("GLOBUS_PORTAL_CONFIG", config.display().to_string()),
+            ("GLOBUS_PORTAL_SECRET_KEY", "a key for measurements, long enough to be one".to_owned()),
+            ("GLOBUS_PORTAL_APP_CLIENT_ID", CLIENT_ID.to_owned()),
+            ("GLOBUS_PORTAL_APP_CLIENT_SECRET", "a secret".to_owned()),
+            ("GLOBUS_PORTAL_SESSION_STORE", store),
+            ("GLOBUS_PORTAL_SESSION_CACHE_SECONDS", cache.to_string()),
+            ("GLOBUS_SDK_SERVICE_URL_AUTH", base.clone()),
+            ("GLOBUS_SDK_SERVICE_URL_TRANSFER", base.clone()),
+            ("GLOBUS_SDK_SERVICE_URL_GROUPS", base),
+        ]);
+        Self { portal: Server::start("portal", &variables), variables, _provider: provider, _folder: folder }
+    }
+
+    /// Starts another process like the portal, and tells how long it takes until it has answered. The store has its tables
+    /// by now.
+    pub fn first_answer(&self) -> Duration {
+        let begun = Instant::now();
+        let another = Server::start("portal", &self.variables);
+        assert_eq!(another.connection().get("/healthz", "").status, 200);
+        begun.elapsed()
+    }
+}
+
+fn owned<const N: usize>(variables: [(&str, String); N]) -> Vec<(String, String)> {
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Logs in; gives the session cookie.
+pub fn log_in(connection: &mut Connection) -> String {
+    let begun = connection.get("/login", "");
+    assert_eq!(begun.status, 303);
+    let parameter = |name: &str| {
+        let found = begun.location.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("no {name} in {}", begun.location)).to_owned()
+    };
+    let target = format!("/login?code={}&state={}", parameter("nonce"), parameter("state"));
+    let back = connection.get(&target, &begun.cookies[0]);
+    assert_eq!((back.status, &*back.location), (303, "/"));
+    back.cookies[0].clone()
+}

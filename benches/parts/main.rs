@@ -1,0 +1,104 @@
+//! What the parts of a request cost, one by one, without HTTP: cryptography, logins under way, and the stores. See
+//! `benches/README.md`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on says where it stopped")]
+#![expect(unreachable_pub, reason = "a program: nothing here is public")]
+
+mod stores;
+
+// The private servers of the tests.
+#[path = "../../tests/it/harness/programs.rs"]
+#[expect(dead_code, reason = "tests need more of it")]
+mod programs;
+#[path = "../../tests/it/harness/services.rs"]
+#[expect(dead_code, reason = "tests need more of it")]
+mod services;
+#[path = "../../tests/it/harness/wait.rs"]
+mod wait;
+
+use divan::Bencher;
+use globus_portal::{
+    clock::Clock,
+    globus::{
+        auth::ConfidentialAppAuthClient,
+        flow::AuthorizeUrls,
+        http::{HttpClient, Limits},
+        scopes,
+    },
+    secret::{ClientSecret, SecretKey, random_bytes},
+    session::{
+        login_attempt::{BrowserBinding, LoginAttempts},
+        return_path::ReturnPath,
+        seal::{KeyRing, Purpose, hash},
+        session_key,
+    },
+};
+
+use self::{
+    programs::{find_program, free_port, needs},
+    wait::until,
+};
+
+fn main() {
+    divan::main();
+}
+
+fn keys() -> KeyRing {
+    KeyRing::new(&SecretKey::new("a key for measurements, long enough to be one"), &[])
+}
+
+#[divan::bench]
+fn the_name_of_a_session_in_the_store(bencher: Bencher) {
+    let id = tower_sessions::session::Id::default();
+    bencher.bench(|| session_key(divan::black_box(id)));
+}
+
+#[divan::bench]
+fn a_hash_of_32_bytes(bencher: Bencher) {
+    let bytes: [u8; 32] = random_bytes();
+    bencher.bench(|| hash(&[divan::black_box(&bytes)]));
+}
+
+#[divan::bench(args = [64, 512, 4096])]
+fn seal(bencher: Bencher, length: usize) {
+    let (keys, plain) = (keys(), vec![7; length]);
+    bencher.bench(|| keys.seal(Purpose::Session, b"place", divan::black_box(&plain)).unwrap());
+}
+
+#[divan::bench(args = [64, 512, 4096])]
+fn open(bencher: Bencher, length: usize) {
+    let keys = keys();
+    let sealed = keys.seal(Purpose::Session, b"place", &vec![7; length]).unwrap();
+    bencher.bench(|| keys.open(Purpose::Session, b"place", divan::black_box(&sealed)).unwrap());
+}
+
+#[divan::bench]
+fn begin_a_login(bencher: Bencher) {
+    let (keys, attempts, next) = (keys(), LoginAttempts::new(String::new()), ReturnPath::front(""));
+    let (browser, now) = (BrowserBinding::random(), Clock::system().now());
+    bencher.bench(|| attempts.begin(&keys, divan::black_box(&browser), &next, now).unwrap());
+}
+
+#[divan::bench]
+fn recognise_a_login(bencher: Bencher) {
+    let (keys, attempts, next) = (keys(), LoginAttempts::new(String::new()), ReturnPath::front(""));
+    let (browser, now) = (BrowserBinding::random(), Clock::system().now());
+    let state = attempts.begin(&keys, &browser, &next, now).unwrap().state;
+    bencher.bench(|| attempts.open(&keys, Some(&browser), divan::black_box(&state), now).unwrap());
+}
+
+#[divan::bench]
+fn the_url_of_a_login(bencher: Bencher) {
+    let http = HttpClient::with_authorities(Limits::default(), true, Some(Vec::new())).unwrap();
+    let secret = ClientSecret::new("a secret");
+    let client_id = "11111111-2222-4333-8444-555555555555".to_owned();
+    let client =
+        ConfidentialAppAuthClient::new("http://127.0.0.1/".parse().unwrap(), http, Clock::system(), client_id, &secret);
+    let wanted = ["openid", "profile", "email", scopes::transfer::ALL];
+    let urls = AuthorizeUrls::like(&client.oauth2_start_flow("http://localhost:5000/login", wanted).unwrap());
+    let keys = keys();
+    let browser = BrowserBinding::random();
+    let next = ReturnPath::front("");
+    let login = LoginAttempts::new(String::new()).begin(&keys, &browser, &next, Clock::system().now()).unwrap();
+    bencher.bench(|| divan::black_box(&urls).url(&login.state, &login.nonce, &login.verifier));
+}
