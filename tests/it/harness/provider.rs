@@ -186,6 +186,11 @@ impl Provider {
         gate
     }
 
+    /// Lets later calls of the token endpoint pass a gate at which others go on waiting.
+    pub fn let_others_pass(&self) {
+        *self.inner.token_gate.lock().unwrap() = None;
+    }
+
     /// Lets the token endpoint answer with one token and this id_token.
     pub fn answer_with(&self, id_token: String) {
         self.on_token(move |_| Json(token_response(&id_token)).into_response());

@@ -10,9 +10,10 @@ use crate::harness::{Browser, until};
 
 /// Logs in, asks for many pages at the same time, and logs out in the middle; again and again. In every other round the
 /// logout comes while the provider holds back what a refresh is to bring home.
-async fn logout_rounds(stage: Stage) {
+async fn logout_rounds(portals: usize, store: &str) {
+    let stage = Stage::with(portals, store, &[]).await;
     let begun = Instant::now();
-    let (rounds, requests) = (number("ROUNDS", 5), number("REQUESTS", 50 / stage.replicas.len()));
+    let (rounds, requests) = (number("ROUNDS", 5), number("REQUESTS", 50 / portals));
     let mut answered = BTreeMap::new();
     for round in 0..rounds {
         let browser = stage.log_in().await;
@@ -41,7 +42,7 @@ async fn logout_rounds(stage: Stage) {
     }
     let revoked = until_all_is_revoked(&stage, rounds).await;
     assert_eq!(stage.grants().most_uses(), 1);
-    let (portals, seconds) = (stage.replicas.len(), begun.elapsed().as_secs());
+    let seconds = begun.elapsed().as_secs();
     tell(&format!(
         "{rounds} logouts among {requests} requests at each of {portals} portals in {seconds} s: \
          answers by status {answered:?}, {revoked} tokens revoked"

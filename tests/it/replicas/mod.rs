@@ -7,20 +7,21 @@
 //! | `refreshes` | tokens that many want renewed, though a process is killed |
 //! | `logouts` | logouts in the middle of everything else |
 //! | `outages` | a store that goes away under load, and comes back |
+//! | `pauses` | processes that stand still, and providers that take long |
 //! | `restarts` | new processes in the place of old ones, under load |
 //!
 //! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
-//! at each portal; `OUTAGE_SECONDS` says how long a store is away.
+//! at each portal; `OUTAGE_SECONDS` says how long a store is away, and
+//! `PROVIDER_SECONDS` how long a slow provider takes.
 
-/// Runs stories with three portals, on each store that portals share.
+/// Runs stories with three portals, on each store that portals share. A story is told how many portals, and which store.
 macro_rules! on_shared_stores {
     ($($test:ident = $story:ident;)*) => {
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 if !crate::harness::skip_without_postgres(stringify!($test)) {
-                    let store = crate::harness::fresh_postgres().await;
-                    super::$story(crate::replicas::stage::Stage::on(&store).await).await;
+                    super::$story(3, &crate::harness::fresh_postgres().await).await;
                 }
             })*
         }
@@ -29,8 +30,7 @@ macro_rules! on_shared_stores {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 if !crate::harness::skip_without_redis(stringify!($test)) {
-                    let store = crate::harness::fresh_redis().await;
-                    super::$story(crate::replicas::stage::Stage::on(&store).await).await;
+                    super::$story(3, &crate::harness::fresh_redis().await).await;
                 }
             })*
         }
@@ -40,7 +40,7 @@ macro_rules! on_shared_stores {
 /// Runs stories with a server of their own, of each kind that portals share.
 macro_rules! on_servers {
     ($($test:ident = $story:ident;)*) => {
-        mod on_postgres {
+        mod with_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 if !crate::harness::skip_without_postgres(stringify!($test)) {
@@ -49,7 +49,7 @@ macro_rules! on_servers {
             })*
         }
 
-        mod on_redis {
+        mod with_redis {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 if !crate::harness::skip_without_redis(stringify!($test)) {
@@ -66,14 +66,14 @@ macro_rules! on_own_stores {
         mod in_memory {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$story(crate::replicas::stage::Stage::with(1, "memory", &[]).await).await;
+                super::$story(1, "memory").await;
             })*
         }
 
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$story(crate::replicas::stage::Stage::with(1, "sqlite:sessions.db", &[]).await).await;
+                super::$story(1, "sqlite:sessions.db").await;
             })*
         }
     };
@@ -82,6 +82,7 @@ macro_rules! on_own_stores {
 mod load;
 mod logouts;
 mod outages;
+mod pauses;
 mod refreshes;
 mod restarts;
 mod stage;

@@ -19,7 +19,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// The server of the store is stopped while people look at pages, and a refresh is under way; and started again.
 async fn outage(mut server: StoreServer) {
-    let stage = Stage::on(&server.url()).await;
+    let stage = Stage::with(3, &server.url(), &[]).await;
     let mut browsers = Vec::new();
     for _ in 0..PEOPLE {
         let browser = stage.log_in().await;
@@ -33,10 +33,7 @@ async fn outage(mut server: StoreServer) {
     // One more has a token renewed while the store goes: what Globus has given waits for the store.
     let renewing = stage.log_in().await;
     let gate = stage.provider.hold_tokens();
-    let renewal = {
-        let (browser, url) = (renewing.clone(), stage.url(1, "/endpoints"));
-        tokio::spawn(async move { browser.get(&url).await })
-    };
+    let renewal = stage.asks(&renewing, 1, "/endpoints");
     gate.arrival().await;
     server.stop().await;
     gate.open();

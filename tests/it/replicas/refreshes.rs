@@ -7,7 +7,8 @@ use super::{number, stage::Stage};
 /// How long it takes at most until a provider knows that who asked has been killed.
 const GONE_WITHIN: Duration = Duration::from_millis(1500);
 
-async fn refresh_rounds(mut stage: Stage) {
+async fn refresh_rounds(portals: usize, store: &str) {
+    let mut stage = Stage::with(portals, store, &[]).await;
     for round in 0..number("ROUNDS", 3) {
         let browser = stage.log_in().await;
         let kills = round % 2 == 1;

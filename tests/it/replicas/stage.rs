@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::harness::{
-    Browser, Process, Provider, free_port, parameter, portal_at,
+    Answer, Browser, Process, Provider, free_port, parameter, portal_at,
     provider::{CLIENT_ID, CLIENT_SECRET, id_token, token_response},
 };
 
@@ -28,7 +28,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The tokens for Transfer: those of a login are about to expire, those of a refresh are not.
+    /// The tokens for Transfer: those of a login have expired by the time they are there, those of a refresh last.
     fn issue(&mut self, expires_in: u32) -> Value {
         self.made += 1;
         let refresh_token = format!("refresh-{}", self.made);
@@ -41,6 +41,11 @@ impl Grants {
 
     pub fn most_uses(&self) -> usize {
         self.uses.values().copied().max().unwrap_or(0)
+    }
+
+    /// How often tokens were renewed.
+    pub fn renewals(&self) -> usize {
+        self.uses.values().sum()
     }
 
     /// The refresh tokens that are good, and the access tokens that came with them. (Those of a refresh token that was used
@@ -67,12 +72,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Three portals on a store.
-    pub async fn on(store: &str) -> Self {
-        Self::with(3, store, &[]).await
-    }
-
-    /// So many portals, with these settings besides.
+    /// So many portals on a store, with these settings besides.
     pub async fn with(count: usize, store: &str, settings: &[(&str, &str)]) -> Self {
         let provider = Provider::start().await;
         let grants = Arc::new(Mutex::new(Grants::default()));
@@ -102,7 +102,7 @@ impl Stage {
             claims["iat"] = now.unix_timestamp().into();
             claims["exp"] = (now.unix_timestamp() + 3600).into();
             let mut response = token_response(&id_token(&claims));
-            response["other_tokens"] = json!([grants.issue(30)]);
+            response["other_tokens"] = json!([grants.issue(0)]);
             Json(response).into_response()
         });
         let settings = settings.iter().map(|(key, value)| (format!("GLOBUS_PORTAL_{key}"), (*value).to_owned()));
@@ -167,6 +167,21 @@ impl Stage {
         let answer = browser.get(&callback).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
         Arc::new(browser)
+    }
+
+    /// Asks a portal for a page, in a task of its own.
+    pub fn asks(&self, browser: &Arc<Browser>, replica: usize, path: &str) -> JoinHandle<Answer> {
+        let (browser, url) = (browser.clone(), self.url(replica, path));
+        tokio::spawn(async move { browser.get(&url).await })
+    }
+
+    /// Asserts that a page that needs a token is there at every portal, and that no refresh token was used twice.
+    pub async fn assert_works_everywhere(&self, browser: &Browser) {
+        for replica in 0..self.replicas.len() {
+            let page = browser.get(&self.url(replica, "/endpoints")).await;
+            assert_eq!(page.status, 200, "replica {replica}: {}", page.body);
+        }
+        assert_eq!(self.grants().most_uses(), 1);
     }
 
     /// Asks every portal for a page that needs a token, so often at the same time. Gives the statuses by portal; one that

@@ -1,0 +1,219 @@
+//! Processes that stand still in the middle of a renewal, and providers that take long over one.
+//!
+//! A process that stands still is not gone: its request may be with the provider, and its lease runs on. Others go on when
+//! the lease is over, which is longer than the process would have waited for its answer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sqlx::{Connection as _, PgConnection};
+
+use super::{
+    number,
+    stage::{REFRESH_TIMEOUT, Stage},
+};
+use crate::harness::{Browser, StoreServer, until};
+
+/// How long others wait for a process that renews and says nothing: its lease, and a second more to take it over. Then they
+/// renew themselves, for which there is some time here too.
+const OTHERS_WAIT: Duration = Duration::from_secs(REFRESH_TIMEOUT as u64 * 5 / 4 + 1 + 1 + 2);
+/// How long a request waits for a renewal at most, and some time to answer.
+const A_REQUEST_WAITS: Duration = Duration::from_secs(10 + 3);
+/// How many renewals it takes until every connection of a process to its store has seen one.
+const WARM_UP: usize = 8;
+
+/// Waits until something is so.
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    waited.unwrap_or_else(|_| panic!("waited too long for: {what}"));
+}
+
+/// Asks all portals but the first one, many times at once; all get the page within a time.
+async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>, within: Duration) {
+    let begun = Instant::now();
+    let asked: Vec<_> = (0..40).map(|i| stage.asks(browser, 1 + i % 2, "/endpoints")).collect();
+    for answer in asked {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert!(begun.elapsed() < within, "{:?}", begun.elapsed());
+}
+
+/// The provider has not got to the request of a process that stands still for longer than its lease.
+async fn stopped_for_long(portals: usize, store: &str) {
+    let stage = Stage::with(portals, store, &[]).await;
+    let browser = stage.log_in().await;
+    let gate = stage.provider.hold_tokens();
+    let renewing = stage.asks(&browser, 0, "/endpoints");
+    gate.arrival().await;
+    stage.replicas[0].process.signal("STOP");
+    stage.provider.let_others_pass();
+    others_get_the_page(&stage, &browser, OTHERS_WAIT).await;
+    assert_eq!(stage.grants().renewals(), 1);
+
+    stage.replicas[0].process.signal("CONT");
+    let late = renewing.await.unwrap();
+    assert!(matches!(late.status.as_u16(), 200 | 503), "{} {}", late.status, late.body);
+    // It takes its request back: it has waited for long enough.
+    until("it to give up", || (gate.waiting() == 0).then_some(())).await;
+    gate.open();
+    stage.assert_works_everywhere(&browser).await;
+    assert_eq!(stage.grants().renewals(), 1);
+}
+
+/// The provider answers a process that stands still for less long than its lease.
+async fn stopped_for_a_while(portals: usize, store: &str) {
+    let stage = Stage::with(portals, store, &[]).await;
+    let browser = stage.log_in().await;
+    let gate = stage.provider.hold_tokens();
+    let renewing = stage.asks(&browser, 0, "/endpoints");
+    gate.arrival().await;
+    stage.replicas[0].process.signal("STOP");
+    gate.open();
+    let others: Vec<_> = (0..40).map(|i| stage.asks(&browser, 1 + i % 2, "/endpoints")).collect();
+    until("the provider to have answered", || (stage.grants().renewals() == 1).then_some(())).await;
+    tokio::time::sleep(Duration::from_secs(REFRESH_TIMEOUT.into()) / 2).await;
+    assert!(others.iter().all(|answer| !answer.is_finished()), "somebody has what only the other one can have");
+    stage.replicas[0].process.signal("CONT");
+    for answer in others.into_iter().chain([renewing]) {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    stage.assert_works_everywhere(&browser).await;
+    assert_eq!(stage.grants().renewals(), 1);
+}
+
+/// What keeps a store from giving a lease to anybody.
+enum Barrier<'a> {
+    Postgres(&'a crate::harness::PostgresServer, PgConnection),
+    Redis(redis::aio::MultiplexedConnection),
+}
+
+impl<'a> Barrier<'a> {
+    async fn before(server: &'a StoreServer) -> Self {
+        match server {
+            StoreServer::Postgres(server) => {
+                let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
+                let lock = "BEGIN; LOCK TABLE globus_portal.leases IN ACCESS EXCLUSIVE MODE";
+                sqlx::raw_sql(lock).execute(&mut connection).await.unwrap();
+                Self::Postgres(server, connection)
+            }
+            StoreServer::Redis(server) => {
+                let client = redis::Client::open(server.url(0)).unwrap();
+                let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+                let pause = redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE").to_owned();
+                pause.exec_async(&mut connection).await.unwrap();
+                Self::Redis(connection)
+            }
+        }
+    }
+
+    async fn somebody_waits(&mut self) -> bool {
+        match self {
+            Self::Postgres(server, _) => server.sql("postgres", "SELECT 1 FROM pg_locks WHERE NOT granted") == "1",
+            Self::Redis(connection) => {
+                let info: String = redis::cmd("INFO").arg("clients").query_async(connection).await.unwrap();
+                info.contains("blocked_clients:1\r\n")
+            }
+        }
+    }
+
+    async fn lift(&mut self) {
+        match self {
+            Self::Postgres(_, connection) => drop(sqlx::raw_sql("ROLLBACK").execute(connection).await.unwrap()),
+            Self::Redis(connection) => {
+                redis::cmd("CLIENT").arg("UNPAUSE").exec_async(connection).await.unwrap();
+            }
+        }
+    }
+
+    async fn a_lease_is_taken(&mut self) -> bool {
+        match self {
+            Self::Postgres(server, _) => server.sql("postgres", "SELECT count(*) FROM globus_portal.leases") == "1",
+            Self::Redis(connection) => {
+                let keys: Vec<String> =
+                    redis::cmd("KEYS").arg("globus-portal:lease:*").query_async(connection).await.unwrap();
+                keys.len() == 1
+            }
+        }
+    }
+}
+
+/// A process stands still just as it is given the lease. By the time it goes on, others have taken that over.
+async fn stopped_before_it_asks(server: StoreServer) {
+    let stage = Stage::with(3, &server.url(), &[]).await;
+    // Whatever its connections learn at the first time, they have learnt: now it asks for a lease in one go.
+    for _ in 0..WARM_UP {
+        let page = stage.log_in().await.get(&stage.url(0, "/endpoints")).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+    }
+    let browser = stage.log_in().await;
+    let mut barrier = Barrier::before(&server).await;
+    let renewing = stage.asks(&browser, 0, "/endpoints");
+    eventually("the process to ask for the lease", async || barrier.somebody_waits().await).await;
+    stage.replicas[0].process.signal("STOP");
+    barrier.lift().await;
+    eventually("the lease to be given", async || barrier.a_lease_is_taken().await).await;
+    others_get_the_page(&stage, &browser, OTHERS_WAIT).await;
+    stage.replicas[0].process.signal("CONT");
+    let late = renewing.await.unwrap();
+    assert!(matches!(late.status.as_u16(), 200 | 503), "{} {}", late.status, late.body);
+    stage.assert_works_everywhere(&browser).await;
+    assert_eq!(stage.grants().renewals(), WARM_UP + 1);
+}
+
+/// A provider takes some seconds over each renewal. Gives how many requests were answered with 200, and with 503.
+async fn provider_takes(seconds: u64, portals: usize, store: &str) -> (usize, usize) {
+    let stage = Stage::with(portals, store, &[("REFRESH_TIMEOUT_SECONDS", "30")]).await;
+    let browser = stage.log_in().await;
+    let gate = stage.provider.hold_tokens();
+    let begun = Instant::now();
+    let asked: Vec<_> = (0..60).map(|i| stage.asks(&browser, i % portals, "/endpoints")).collect();
+    gate.arrival().await;
+    let slow = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        gate.open();
+    });
+    let mut good = 0;
+    let mut patient = 0;
+    for answer in asked {
+        let answer = answer.await.unwrap();
+        match answer.status.as_u16() {
+            200 => good += 1,
+            503 => patient += 1,
+            status => panic!("{status} {}", answer.body),
+        }
+        assert_eq!(answer.headers.contains_key("retry-after"), answer.status == 503);
+        assert_eq!(answer.set_cookies(), [""; 0]);
+    }
+    assert!(begun.elapsed() < A_REQUEST_WAITS, "{:?}", begun.elapsed());
+    slow.await.unwrap();
+    // Who comes back then finds what the renewal has brought home.
+    stage.assert_works_everywhere(&browser).await;
+    assert_eq!(stage.grants().renewals(), 1);
+    (good, patient)
+}
+
+/// One that takes four seconds is waited for; one that takes longer than a request waits is not, and not asked again.
+async fn slow_providers(portals: usize, store: &str) {
+    let seconds = number("PROVIDER_SECONDS", 12) as u64;
+    let (slow, very_slow) = tokio::join!(provider_takes(4, portals, store), provider_takes(seconds, portals, store));
+    assert_eq!((slow, very_slow), ((60, 0), (0, 60)));
+}
+
+// Row D5.
+on_shared_stores! {
+    others_renew_when_the_lease_of_a_process_that_stands_still_is_over = stopped_for_long;
+    what_globus_told_a_process_that_stood_still_for_a_while_is_kept = stopped_for_a_while;
+    a_provider_that_takes_long_is_asked_once = slow_providers;
+}
+on_servers! {
+    a_process_that_stood_still_before_it_asked_does_not_ask_any_more = stopped_before_it_asks;
+}
