@@ -45,13 +45,14 @@ impl Server {
     }
 
     /// Serves until `stop` is ready. Then `/readyz` says so for as long as the settings want, while everything is served as
-    /// before; then no new connection is taken, and requests under way finish, for at most 20 seconds.
+    /// before; then no new connection is taken, and requests under way finish, with what they have begun at Globus though
+    /// nobody waits for it, for at most 20 seconds.
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-        let store = self.app.vault.store.clone();
+        let (store, underway) = (self.app.vault.store.clone(), self.app.vault.underway.clone());
         let sweeping = tokio::spawn(sweep(self.app.clone()));
         let service = MakeFrame::new(self.app.clone(), self.router);
         let app = self.app;
@@ -68,8 +69,13 @@ impl Server {
             }
             tokio::time::sleep(STOP_WITHIN).await;
         };
+        let served = async {
+            let served = graceful.await;
+            underway.finished().await;
+            served
+        };
         let result = tokio::select! {
-            result = async { graceful.await } => result,
+            result = served => result,
             () = deadline => Ok(()),
         };
         sweeping.abort();

@@ -160,7 +160,7 @@ async fn complete_once(
     if !app.vault.store.spend_state(attempt.state_hash, attempt.expires).await? {
         return Ok(response);
     }
-    let settings = app.settings.clone();
+    let (settings, underway) = (app.settings.clone(), app.vault.underway.clone());
     // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
     let (done, completed) = oneshot::channel();
     let completing = async move {
@@ -169,7 +169,7 @@ async fn complete_once(
             abandon(&app, id).await;
         }
     };
-    tokio::spawn(completing.in_current_span());
+    underway.spawn(completing.in_current_span());
     let id = completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
     response.headers_mut().extend(cookies::set_session(id, &settings).map(|value| (header::SET_COOKIE, value)));
     Ok(response)
@@ -227,9 +227,9 @@ async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> R
         Err(error) => Err(GlobusError::from(error).into()),
     };
     if begun.is_err() {
-        let app = app.clone();
+        let (app, underway) = (app.clone(), app.vault.underway.clone());
         let revoking = async move { app.tokens.discard(&response).await };
-        tokio::spawn(revoking.in_current_span());
+        underway.spawn(revoking.in_current_span());
     }
     begun
 }

@@ -62,14 +62,14 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
 
 /// Revokes the tokens of a session that has ended. What fails stays on the list and is tried again later.
 pub(super) fn revoke_in_background(app: &AppState, key: SessionKey) -> JoinHandle<()> {
-    let app = app.clone();
+    let (app, underway) = (app.clone(), app.vault.underway.clone());
     let revoking = async move {
         match app.tokens.revoke_due(Some(key)).await {
             Ok((revoked, failed)) => tracing::info!(revoked, failed, "tokens revoked"),
             Err(error) => tracing::error!(error = %error, "revocations are left for later"),
         }
     };
-    tokio::spawn(revoking.in_current_span())
+    underway.spawn(revoking.in_current_span())
 }
 
 pub(super) async fn signed_out(State(app): State<AppState>, user: Option<LoggedIn>) -> Result<Response, AppError> {

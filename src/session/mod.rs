@@ -10,6 +10,7 @@
 //! | [`live`] | sessions that this process knows, so that a check of one needs no store |
 //! | [`user`] | who is logged in, and where |
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
+//! | [`underway`] | work that is finished though nobody waits for it |
 
 pub mod live;
 pub mod login_attempt;
@@ -18,6 +19,7 @@ pub mod return_path;
 pub mod seal;
 pub mod store;
 pub mod tokens;
+pub mod underway;
 pub mod user;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use self::{
     live::LiveSessions,
     seal::{KeyRing, Opened, Purpose, hash},
     store::{SessionKey, SessionRow, Store, StoreError},
+    underway::Underway,
 };
 use crate::clock::Clock;
 
@@ -52,6 +55,8 @@ pub struct Vault {
     pub clock: Clock,
     /// How long they last.
     pub lifetimes: Lifetimes,
+    /// What is finished before the process stops.
+    pub underway: Underway,
     /// What is known of them here; nothing where the store is asked each time.
     live: Option<Arc<LiveSessions>>,
 }
@@ -63,7 +68,7 @@ impl Vault {
     pub fn new(store: Arc<dyn Store>, keys: KeyRing, clock: Clock, lifetimes: Lifetimes, cache: Duration) -> Self {
         let lifetime = (!store.is_private()).then_some(cache);
         let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&*store, lifetime));
-        Self { store, keys: Arc::new(keys), clock, lifetimes, live }
+        Self { store, keys: Arc::new(keys), clock, lifetimes, underway: Underway::default(), live }
     }
 
     /// Ends a session for good. Its tokens are on the list of those to revoke from then on.

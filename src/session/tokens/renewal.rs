@@ -69,7 +69,7 @@ impl Tokens {
         // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
         let (this, resource_server) = (self.clone(), resource_server.to_owned());
         let renewing = async move { this.renew_in_turn(key, &resource_server, &wanted).await };
-        let renewal = tokio::spawn(renewing.in_current_span());
+        let renewal = self.vault.underway.spawn(renewing.in_current_span());
         let renewed = timeout(PATIENCE, renewal).await.map_err(|_| TokenUnavailable::TakesLong)?;
         renewed.map_err(|_| TokenUnavailable::BrokenOff)?
     }
