@@ -70,6 +70,10 @@ impl Drop for Waiting<'_> {
 }
 
 impl Gate {
+    fn closed() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), open: Semaphore::new(0), waiting: AtomicUsize::new(0) })
+    }
+
     /// Ready when a call has come in and waits.
     pub async fn arrival(&self) {
         self.arrived.acquire().await.unwrap().forget();
@@ -112,6 +116,8 @@ pub struct Inner {
     pub token_answer: Mutex<TokenAnswer>,
     /// While there is one, calls of the token endpoint wait here before they are answered.
     pub token_gate: Mutex<Option<Arc<Gate>>>,
+    /// The same for answers of the token endpoint that are made, but not yet sent.
+    pub answer_gate: Mutex<Option<Arc<Gate>>>,
     /// Answers the revocation endpoint.
     pub revoke_answer: Mutex<TokenAnswer>,
     /// Answers any other path.
@@ -148,6 +154,7 @@ impl Provider {
             keys_down: AtomicBool::new(false),
             on_keys: Mutex::default(),
             token_gate: Mutex::default(),
+            answer_gate: Mutex::default(),
             token_answer: Mutex::new(Arc::new(|_| StatusCode::NOT_IMPLEMENTED.into_response())),
             revoke_answer: Mutex::new(Arc::new(|_| Json(json!({"active": false})).into_response())),
             other_answer: Mutex::new(Arc::new(|_| StatusCode::NOT_FOUND.into_response())),
@@ -181,8 +188,15 @@ impl Provider {
 
     /// Holds back the answers of the token endpoint from now on.
     pub fn hold_tokens(&self) -> Arc<Gate> {
-        let gate = Arc::new(Gate { arrived: Semaphore::new(0), open: Semaphore::new(0), waiting: AtomicUsize::new(0) });
+        let gate = Gate::closed();
         *self.inner.token_gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    /// The same with answers that are made already: what they tell has happened.
+    pub fn hold_answers(&self) -> Arc<Gate> {
+        let gate = Gate::closed();
+        *self.inner.answer_gate.lock().unwrap() = Some(gate.clone());
         gate
     }
 
@@ -309,7 +323,12 @@ async fn token(
         gate.pass().await;
     }
     let answer = inner.token_answer.lock().unwrap().clone();
-    answer(&call)
+    let response = answer(&call);
+    let gate = inner.answer_gate.lock().unwrap().clone();
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
+    response
 }
 
 async fn revoke(

@@ -9,6 +9,7 @@
 //! | `outages` | a store that goes away under load, and comes back |
 //! | `pauses` | processes that stand still, and providers that take long |
 //! | `restarts` | new processes in the place of old ones, under load |
+//! | `stops` | processes that are asked to stop while Globus has not answered |
 //!
 //! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
 //! at each portal; `OUTAGE_SECONDS` says how long a store is away, and
@@ -86,6 +87,7 @@ mod pauses;
 mod refreshes;
 mod restarts;
 mod stage;
+mod stops;
 
 /// A number from the environment, or what it is otherwise.
 fn number(name: &str, default: usize) -> usize {
