@@ -4,6 +4,7 @@
 //! | module | what it tells |
 //! |---|---|
 //! | `stage` | the portals, their provider, and people who log in |
+//! | `caches` | portals that are told of ends, and need not look up a session each time |
 //! | `refreshes` | tokens that many want renewed, though a process is killed |
 //! | `logouts` | logouts in the middle of everything else |
 //! | `outages` | a store that goes away under load, and comes back |
@@ -80,6 +81,7 @@ macro_rules! on_own_stores {
     };
 }
 
+mod caches;
 mod load;
 mod logouts;
 mod outages;
@@ -98,4 +100,15 @@ fn number(name: &str, default: usize) -> usize {
 #[expect(clippy::print_stdout, reason = "the runner keeps it back unless it is asked for")]
 fn tell(counted: &str) {
     println!("{counted}");
+}
+
+/// Waits until something is so.
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
+    waited.unwrap_or_else(|_| panic!("waited too long for: {what}"));
 }

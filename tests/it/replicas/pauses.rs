@@ -11,7 +11,7 @@ use std::{
 use sqlx::{Connection as _, PgConnection};
 
 use super::{
-    number,
+    eventually, number,
     stage::{REFRESH_TIMEOUT, Stage},
 };
 use crate::harness::{Browser, StoreServer, until};
@@ -23,17 +23,6 @@ const OTHERS_WAIT: Duration = Duration::from_secs(REFRESH_TIMEOUT as u64 * 5 / 4
 const A_REQUEST_WAITS: Duration = Duration::from_secs(10 + 3);
 /// How many renewals it takes until every connection of a process to its store has seen one.
 const WARM_UP: usize = 8;
-
-/// Waits until something is so.
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
-    waited.unwrap_or_else(|_| panic!("waited too long for: {what}"));
-}
 
 /// Asks all portals but the first one, many times at once; all get the page within a time.
 async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>, within: Duration) {
