@@ -4,23 +4,28 @@
 use std::{str::FromStr as _, sync::Arc, time::Duration as Wait};
 
 use axum::{
-    Json,
+    Json, Router,
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
+    routing::get,
 };
 use globus_portal::{
     clock::Clock,
+    error::AppError,
     globus::{
         auth::{ConfidentialAppAuthClient, TokenError},
         error::CallError,
         http::{HttpClient, Limits},
     },
+    routes::logged_in::LoggedIn,
     secret::ClientSecret,
     session::{
         session_key,
         store::SessionKey,
         tokens::{TokenUnavailable, Tokens},
     },
+    state::AppState,
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
@@ -590,6 +595,38 @@ async fn a_refresh_is_finished_and_kept_though_the_browser_has_left() {
     assert_eq!(stage.endpoints(&browser).await.status, 200);
     assert_eq!(stage.refreshes().len(), 1);
     assert!(stage.bearers().iter().all(|bearer| bearer == "Bearer second-access"), "{:?}", stage.bearers());
+}
+
+/// A page that needs a token, and then fails: by an error of its own, or by a panic.
+fn failing_pages() -> Router<AppState> {
+    async fn fails(State(app): State<AppState>, user: LoggedIn) -> Result<StatusCode, AppError> {
+        user.access_token(&app, TRANSFER).await?;
+        Ok(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+    async fn panics(State(app): State<AppState>, user: LoggedIn) -> Result<StatusCode, AppError> {
+        user.access_token(&app, TRANSFER).await?;
+        panic!("right after the renewal");
+    }
+    Router::new().route("/fails", get(fails)).route("/panics", get(panics))
+}
+
+/// Row D6.
+#[tokio::test]
+async fn a_renewed_token_is_kept_though_the_page_that_needed_it_fails() {
+    let stage = Stage::with(|builder| builder.set("REFRESH_TOKENS", "true").pages(failing_pages())).await;
+    let browser = stage.log_in_with_transfer().await;
+    for (round, path) in ["/fails", "/panics"].into_iter().enumerate() {
+        stage.clock.advance(Duration::seconds(LIFE));
+        let name = format!("renewed-{round}");
+        stage.provider.on_token(move |_| Json(renewed(&name)).into_response());
+        let page = browser.get(&stage.portal.url(path)).await;
+        assert_eq!((page.status.as_u16(), page.set_cookies()), (500, vec![]), "{}", page.body);
+        // The next page finds the token in the store, and the next renewal the refresh token.
+        assert_eq!(stage.endpoints(&browser).await.status, 200);
+        assert_eq!(stage.bearers().last().unwrap(), &format!("Bearer renewed-{round}-access"));
+    }
+    let used: Vec<_> = stage.refreshes().iter().map(|call| call.field("refresh_token").unwrap().to_owned()).collect();
+    assert_eq!(used, ["first-refresh", "renewed-0-refresh"]);
 }
 
 /// Row F1.
