@@ -34,6 +34,7 @@ use url::Url;
 
 use crate::harness::{
     Answer, Browser, Portal, PortalBuilder, Provider, parameter,
+    place::{Place, in_memory, in_postgres, in_redis, in_sqlite},
     provider::{CLIENT_ID, Call, id_token, token_response},
 };
 
@@ -46,6 +47,59 @@ const LIFE: i64 = 3600;
 type Change<'a> = &'a dyn Fn(&mut Value);
 /// Answers a refresh.
 type Failure = Box<dyn Fn(&Call) -> Response + Send + Sync>;
+
+/// Runs each test with each store.
+macro_rules! on_every_store {
+    ($($test:ident)*) => {
+        on_every_store! { in in_memory: $($test)* }
+        on_every_store! { in in_sqlite: $($test)* }
+        on_every_store! { in in_redis: $($test)* }
+        on_every_store! { in in_postgres: $($test)* }
+    };
+    (in $place:ident: $($test:ident)*) => {
+        mod $place {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(place) = super::$place(concat!("tokens::", stringify!($test))).await {
+                    super::PLACE.scope(std::sync::Arc::new(place), super::$test()).await;
+                }
+            })*
+        }
+    };
+}
+
+on_every_store! {
+    each_api_gets_its_own_token_however_many_there_are
+    token_responses_of_every_allowed_form_are_taken
+    token_responses_of_any_other_form_start_no_session
+    a_redirect_of_an_api_is_not_followed_and_nothing_is_sent_where_it_points
+    two_hundred_requests_at_expiry_make_one_refresh
+    a_token_is_renewed_a_minute_before_it_expires_and_not_earlier
+    a_token_without_a_refresh_token_is_used_to_its_end_and_then_asks_for_a_login
+    a_refresh_token_is_kept_until_another_one_comes
+    a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked
+    a_refresh_changes_neither_the_person_nor_another_token_and_fewer_scopes_are_noted
+    a_token_that_transfer_refuses_is_renewed_once_and_the_call_made_once_more
+    a_call_that_is_not_allowed_renews_nothing
+    a_refused_token_that_cannot_be_renewed_now_is_no_reason_to_sign_in_again
+    a_refused_refresh_token_asks_for_a_login_and_keeps_the_rest_of_the_session
+    a_globus_that_cannot_refresh_now_costs_neither_token_nor_session
+    a_token_that_is_still_good_is_used_when_it_cannot_be_renewed_in_time
+    a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again
+    a_token_that_comes_home_after_the_logout_is_revoked
+    a_refresh_is_finished_and_kept_though_the_browser_has_left
+    a_renewed_token_is_kept_though_the_page_that_needed_it_fails
+    each_token_is_revoked_once_with_its_kind_and_our_credentials
+    a_session_ends_when_it_is_unused_and_each_use_puts_that_off
+    the_shortest_idle_limit_ends_no_session_in_use
+    no_use_puts_off_the_absolute_end
+    a_session_that_nobody_comes_back_to_is_swept_with_its_tokens
+}
+
+tokio::task_local! {
+    /// Where the portal of a test keeps its sessions.
+    static PLACE: Arc<Place>;
+}
 
 /// A portal whose clock stands still, and the provider it uses.
 struct Stage {
@@ -68,7 +122,8 @@ impl Stage {
         let provider = Provider::start().await;
         provider.on_other(|_| Json(empty_page()).into_response());
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-        let portal = change(Portal::with().provider(&provider).clock(&clock)).start().await;
+        let store = PLACE.get().open().await;
+        let portal = change(Portal::with().provider(&provider).clock(&clock).store(store)).start().await;
         Self { provider, portal, clock }
     }
 
@@ -154,7 +209,6 @@ fn invalid_grant(_: &Call) -> Response {
 }
 
 /// Row D2.
-#[tokio::test]
 async fn each_api_gets_its_own_token_however_many_there_are() {
     for count in [0, 1, 20] {
         let stage = Stage::new().await;
@@ -190,7 +244,6 @@ async fn each_api_gets_its_own_token_however_many_there_are() {
 }
 
 /// Row D2.
-#[tokio::test]
 async fn token_responses_of_every_allowed_form_are_taken() {
     let without_refresh_token = |response: &mut Value| {
         response["refresh_token"] = json!("auth-refresh");
@@ -240,7 +293,6 @@ async fn token_responses_of_every_allowed_form_are_taken() {
 }
 
 /// Row B11.
-#[tokio::test]
 async fn token_responses_of_any_other_form_start_no_session() {
     let stage = Stage::new().await;
     let cases: [(&str, &str, Option<Value>); 11] = [
@@ -268,7 +320,6 @@ async fn token_responses_of_any_other_form_start_no_session() {
 }
 
 /// Row D10.
-#[tokio::test]
 async fn a_redirect_of_an_api_is_not_followed_and_nothing_is_sent_where_it_points() {
     let elsewhere = Provider::start().await;
     for status in [301, 302, 303, 307, 308] {
@@ -287,7 +338,6 @@ async fn a_redirect_of_an_api_is_not_followed_and_nothing_is_sent_where_it_point
 }
 
 /// Row D3.
-#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_requests_at_expiry_make_one_refresh() {
     let stage = Arc::new(Stage::renewing().await);
     let browser = Arc::new(stage.log_in_with_transfer().await);
@@ -310,7 +360,6 @@ async fn two_hundred_requests_at_expiry_make_one_refresh() {
 }
 
 /// Row D3.
-#[tokio::test]
 async fn a_token_is_renewed_a_minute_before_it_expires_and_not_earlier() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -324,7 +373,6 @@ async fn a_token_is_renewed_a_minute_before_it_expires_and_not_earlier() {
 }
 
 /// Row D3.
-#[tokio::test]
 async fn a_token_without_a_refresh_token_is_used_to_its_end_and_then_asks_for_a_login() {
     let stage = Stage::new().await;
     let (browser, _) = stage
@@ -343,7 +391,6 @@ async fn a_token_without_a_refresh_token_is_used_to_its_end_and_then_asks_for_a_
 }
 
 /// Row D8.
-#[tokio::test]
 async fn a_refresh_token_is_kept_until_another_one_comes() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -365,7 +412,6 @@ async fn a_refresh_token_is_kept_until_another_one_comes() {
 }
 
 /// Row D8.
-#[tokio::test]
 async fn a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked() {
     for (claim, value) in [("sub", "person-2"), ("iss", "https://evil.example"), ("aud", "another app")] {
         let stage = Stage::renewing().await;
@@ -386,7 +432,6 @@ async fn a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked(
 }
 
 /// Row D8.
-#[tokio::test]
 async fn a_refresh_changes_neither_the_person_nor_another_token_and_fewer_scopes_are_noted() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -410,7 +455,6 @@ async fn a_refresh_changes_neither_the_person_nor_another_token_and_fewer_scopes
 }
 
 /// Row D9.
-#[tokio::test]
 async fn a_token_that_transfer_refuses_is_renewed_once_and_the_call_made_once_more() {
     let refusal = || (StatusCode::UNAUTHORIZED, Json(json!({"code": "AuthenticationFailed", "message": "no"})));
     for (refused, status, bearers) in [
@@ -431,7 +475,6 @@ async fn a_token_that_transfer_refuses_is_renewed_once_and_the_call_made_once_mo
 }
 
 /// Row D9.
-#[tokio::test]
 async fn a_call_that_is_not_allowed_renews_nothing() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -443,7 +486,6 @@ async fn a_call_that_is_not_allowed_renews_nothing() {
 }
 
 /// Rows D7 and D9.
-#[tokio::test]
 async fn a_refused_token_that_cannot_be_renewed_now_is_no_reason_to_sign_in_again() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -458,7 +500,6 @@ async fn a_refused_token_that_cannot_be_renewed_now_is_no_reason_to_sign_in_agai
 }
 
 /// Row D7.
-#[tokio::test]
 async fn a_refused_refresh_token_asks_for_a_login_and_keeps_the_rest_of_the_session() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -478,7 +519,6 @@ async fn a_refused_refresh_token_asks_for_a_login_and_keeps_the_rest_of_the_sess
 }
 
 /// Row D7.
-#[tokio::test]
 async fn a_globus_that_cannot_refresh_now_costs_neither_token_nor_session() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -515,7 +555,6 @@ async fn a_globus_that_cannot_refresh_now_costs_neither_token_nor_session() {
 }
 
 /// Row D7.
-#[tokio::test]
 async fn a_token_that_is_still_good_is_used_when_it_cannot_be_renewed_in_time() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -526,7 +565,6 @@ async fn a_token_that_is_still_good_is_used_when_it_cannot_be_renewed_in_time() 
 }
 
 /// Row D7.
-#[tokio::test]
 async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -550,7 +588,6 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
 }
 
 /// Row F3.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_comes_home_after_the_logout_is_revoked() {
     let stage = Arc::new(Stage::renewing().await);
     let browser = Arc::new(stage.log_in_with_transfer().await);
@@ -577,7 +614,6 @@ async fn a_token_that_comes_home_after_the_logout_is_revoked() {
 }
 
 /// Row D6.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_is_finished_and_kept_though_the_browser_has_left() {
     let stage = Arc::new(Stage::renewing().await);
     let browser = Arc::new(stage.log_in_with_transfer().await);
@@ -611,7 +647,6 @@ fn failing_pages() -> Router<AppState> {
 }
 
 /// Row D6.
-#[tokio::test]
 async fn a_renewed_token_is_kept_though_the_page_that_needed_it_fails() {
     let stage = Stage::with(|builder| builder.set("REFRESH_TOKENS", "true").pages(failing_pages())).await;
     let browser = stage.log_in_with_transfer().await;
@@ -630,7 +665,6 @@ async fn a_renewed_token_is_kept_though_the_page_that_needed_it_fails() {
 }
 
 /// Row F1.
-#[tokio::test]
 async fn each_token_is_revoked_once_with_its_kind_and_our_credentials() {
     let stage = Stage::renewing().await;
     let browser = stage.log_in_with_transfer().await;
@@ -649,7 +683,6 @@ async fn each_token_is_revoked_once_with_its_kind_and_our_credentials() {
 }
 
 /// Row E3.
-#[tokio::test]
 async fn a_session_ends_when_it_is_unused_and_each_use_puts_that_off() {
     let stage = Stage::with(|builder| builder.set("SESSION_IDLE_SECONDS", "600")).await;
     let browser = stage.log_in_with_transfer().await;
@@ -671,7 +704,6 @@ async fn a_session_ends_when_it_is_unused_and_each_use_puts_that_off() {
 }
 
 /// Row E3.
-#[tokio::test]
 async fn the_shortest_idle_limit_ends_no_session_in_use() {
     let stage = Stage::with(|builder| builder.set("SESSION_IDLE_SECONDS", "60")).await;
     let browser = stage.log_in_with_transfer().await;
@@ -684,7 +716,6 @@ async fn the_shortest_idle_limit_ends_no_session_in_use() {
 }
 
 /// Row E3.
-#[tokio::test]
 async fn no_use_puts_off_the_absolute_end() {
     let change =
         |builder: PortalBuilder| builder.set("SESSION_IDLE_SECONDS", "600").set("PERMANENT_SESSION_LIFETIME", "3600");
@@ -704,7 +735,6 @@ async fn no_use_puts_off_the_absolute_end() {
 }
 
 /// Row E3.
-#[tokio::test]
 async fn a_session_that_nobody_comes_back_to_is_swept_with_its_tokens() {
     let stage = Stage::with(|builder| builder.set("SESSION_IDLE_SECONDS", "600")).await;
     let gone = stage.log_in_with_transfer().await;
