@@ -91,10 +91,9 @@ impl Records {
         let now = self.vault.clock.now();
         let live = Arc::new(LiveSession::new(key, user, row.ends, row.last_seen, now));
         self.note(&live, now).await?;
-        if opened.is_stale() {
-            self.seal_anew(key, &opened).await?;
-        }
-        if let (Some(known), Some(ticket)) = (&self.vault.live, ticket) {
+        // One that is not yet sealed anew as a whole is looked up again, for else nobody would try that again.
+        let is_sealed = !opened.is_stale() || self.seal_anew(key, &opened).await?;
+        if let (Some(known), Some(ticket), true) = (&self.vault.live, ticket, is_sealed) {
             known.keep(ticket, &live);
         }
         Ok(Some(live))
@@ -113,16 +112,15 @@ impl Records {
     }
 
     /// Seals a session anew that a key of before has sealed: its tokens first, so that the record tells whether that is
-    /// done.
-    async fn seal_anew(&self, key: SessionKey, opened: &Opened) -> Result<(), StoreError> {
+    /// done. Whether it is.
+    async fn seal_anew(&self, key: SessionKey, opened: &Opened) -> Result<bool, StoreError> {
         match self.tokens.seal_anew(key).await {
             Ok(true) => {
                 let record = self.vault.keys.seal(Purpose::Session, &key.0, &opened.plain);
                 let record = record.map_err(|error| StoreError(error.to_string()))?;
-                self.vault.store.update_record(key, &record).await?;
-                Ok(())
+                self.vault.store.update_record(key, &record).await
             }
-            Ok(false) => Ok(()),
+            Ok(false) => Ok(false),
             Err(TokenUnavailable::Store(error)) => Err(error),
             Err(error) => Err(StoreError(error.to_string())),
         }
