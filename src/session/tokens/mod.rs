@@ -83,6 +83,9 @@ struct Kept {
     refresh_token: Option<String>,
     scopes: Vec<String>,
     expires_at: i64,
+    /// Whether a key of before has sealed it.
+    #[serde(skip)]
+    stale: bool,
 }
 
 impl Kept {
@@ -93,6 +96,7 @@ impl Kept {
             refresh_token: own.or(refresh_token).map(ToOwned::to_owned),
             scopes: token.scopes.clone(),
             expires_at: token.expires_at.unix_timestamp(),
+            stale: false,
         }
     }
 
@@ -177,9 +181,14 @@ impl Tokens {
     /// # Errors
     /// [`TokenUnavailable`].
     pub async fn fresh(&self, key: SessionKey, resource_server: &str) -> Result<AccessToken, TokenUnavailable> {
-        let (_, kept) = self.read(key, resource_server).await?;
+        let (row, kept) = self.read(key, resource_server).await?;
         let now = self.vault.clock.now();
         if kept.is_good(now + MARGIN) || (kept.refresh_token.is_none() && kept.is_good(now)) {
+            if kept.stale {
+                // Renewed by a portal that does not seal with the key of today yet.
+                let anew = self.row(key, resource_server, &kept, row.version)?;
+                self.vault.store.replace_token(key, &TokenRow { revoke_until: row.revoke_until, ..anew }).await?;
+            }
             return Ok(AccessToken::new(kept.access_token));
         }
         let renewed = self.renewed(key, resource_server, Wanted::GoodForAWhile).await;
@@ -234,7 +243,8 @@ impl Tokens {
 
     fn open(&self, key: SessionKey, resource_server: &str, sealed: &[u8]) -> Option<Kept> {
         let opened = self.vault.keys.open(Purpose::Token, &place(key, resource_server), sealed)?;
-        serde_json::from_slice(&opened.plain).ok()
+        let kept: Kept = serde_json::from_slice(&opened.plain).ok()?;
+        Some(Kept { stale: opened.is_stale(), ..kept })
     }
 }
 
