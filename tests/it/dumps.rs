@@ -175,7 +175,7 @@ async fn a_dump_tells_nothing(place: Place) {
 async fn dump(place: &Place) -> Vec<(String, Vec<u8>)> {
     let mut dumps = Vec::new();
     match place {
-        Place::Memory => {}
+        Place::Memory(_) => {}
         Place::Sqlite(folder) => files_in(folder.path(), &mut dumps),
         Place::Postgres(url) => {
             let (server, database) = (PostgresServer::shared().await, url.rsplit('/').next().unwrap());

@@ -26,6 +26,7 @@ mod logout;
 mod my_endpoints;
 mod native_app;
 mod nginx;
+mod one_session;
 mod own_page;
 mod pages;
 mod postgres_store;

@@ -576,7 +576,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 async fn what_others_end_is_told(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let Some(mut news) = store.news() else {
-        assert!(matches!(place, Place::Memory), "nobody tells what others do");
+        assert!(matches!(place, Place::Memory(_)), "nobody tells what others do");
         return;
     };
     let mut until = async |wanted: &dyn Fn(News) -> bool| {

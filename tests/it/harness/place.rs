@@ -10,7 +10,7 @@ use super::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_red
 /// Where a store is, and so where another one can be opened.
 #[derive(Debug)]
 pub enum Place {
-    Memory,
+    Memory(Arc<MemoryStore>),
     Sqlite(TempDir),
     Redis(String),
     Postgres(String),
@@ -19,7 +19,7 @@ pub enum Place {
 impl Place {
     pub async fn open(&self) -> Arc<dyn Store> {
         match self {
-            Self::Memory => Arc::new(MemoryStore::default()),
+            Self::Memory(store) => store.clone(),
             Self::Sqlite(folder) => Arc::new(SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap()),
             Self::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap()),
             Self::Postgres(url) => Arc::new(PostgresStore::open(url, 4).await.unwrap()),
@@ -29,7 +29,7 @@ impl Place {
 
 /// A new place in memory; the others where their server is not here are skipped.
 pub fn in_memory(_test: &str) -> Ready<Option<Place>> {
-    std::future::ready(Some(Place::Memory))
+    std::future::ready(Some(Place::Memory(Arc::default())))
 }
 
 pub fn in_sqlite(_test: &str) -> Ready<Option<Place>> {
