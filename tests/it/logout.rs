@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::harness::{
     Browser, FailingStore, MIRA, Portal, Provider, parameter,
+    place::on_every_store,
     provider::CLIENT_ID,
     steps::{assert_anonymous, assert_logged_in, key_of, let_in, log_in_at, sessions_in, until_revoked},
 };
@@ -44,6 +45,15 @@ fn revoked(provider: &Provider) -> Vec<(String, String)> {
     all
 }
 
+on_every_store! {
+    every_token_of_the_session_is_revoked_once_with_the_apps_credentials
+    after_a_logout_the_sandbox_takes_none_of_the_tokens
+    a_globus_that_does_not_revoke_ends_the_session_all_the_same_and_is_asked_again
+    a_globus_that_does_not_answer_holds_up_no_logout
+    tokens_that_globus_never_revokes_do_not_keep_others_waiting
+    a_logout_without_a_session_or_a_second_one_leads_to_the_same_place
+}
+
 fn all_tokens() -> Vec<(String, String)> {
     [
         ("SENTINEL-auth-access-token", "access_token"),
@@ -56,7 +66,6 @@ fn all_tokens() -> Vec<(String, String)> {
 }
 
 /// Row F1.
-#[tokio::test]
 async fn every_token_of_the_session_is_revoked_once_with_the_apps_credentials() {
     let provider = Provider::start().await;
     let portal = Portal::with().provider(&provider).start().await;
@@ -75,7 +84,6 @@ async fn every_token_of_the_session_is_revoked_once_with_the_apps_credentials() 
 }
 
 /// Row F1.
-#[tokio::test]
 async fn after_a_logout_the_sandbox_takes_none_of_the_tokens() {
     let portal = Portal::with().set("REFRESH_TOKENS", "yes").start().await;
     let browser = Browser::new();
@@ -94,7 +102,6 @@ async fn after_a_logout_the_sandbox_takes_none_of_the_tokens() {
 }
 
 /// Row F2.
-#[tokio::test]
 async fn a_globus_that_does_not_revoke_ends_the_session_all_the_same_and_is_asked_again() {
     for status in [500, 503, 429, 400, 401, 302, 307] {
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
@@ -126,7 +133,6 @@ async fn a_globus_that_does_not_revoke_ends_the_session_all_the_same_and_is_aske
 }
 
 /// Row F2.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_globus_that_does_not_answer_holds_up_no_logout() {
     let provider = Provider::start().await;
     let portal = Portal::with().provider(&provider).start().await;
@@ -150,7 +156,6 @@ async fn a_globus_that_does_not_answer_holds_up_no_logout() {
 }
 
 /// Row F2.
-#[tokio::test]
 async fn tokens_that_globus_never_revokes_do_not_keep_others_waiting() {
     let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
     let provider = Provider::start().await;
@@ -324,7 +329,6 @@ async fn a_logout_leads_to_globus_with_our_own_address_and_to_no_other_place() {
 }
 
 /// Row F6.
-#[tokio::test]
 async fn a_logout_without_a_session_or_a_second_one_leads_to_the_same_place() {
     let portal = Portal::start().await;
     let browser = Browser::new();

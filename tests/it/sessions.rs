@@ -6,14 +6,18 @@ use globus_portal::settings::StoreKind;
 
 use crate::harness::{
     Browser, Portal, Provider, globus_portal,
+    place::on_every_store,
     provider::{CLIENT_ID, CLIENT_SECRET},
     steps::{assert_anonymous, assert_logged_in, log_in_at},
 };
 
 const KEY: &str = "a secret key of the tests, long enough to be one";
 
+on_every_store! {
+    a_person_sees_their_own_sessions_and_ends_one_or_all_others
+}
+
 /// Row E10.
-#[tokio::test]
 async fn a_person_sees_their_own_sessions_and_ends_one_or_all_others() {
     let provider = Provider::start().await;
     let portal = Portal::with().provider(&provider).start().await;

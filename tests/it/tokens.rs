@@ -34,7 +34,7 @@ use url::Url;
 
 use crate::harness::{
     Answer, Browser, Portal, PortalBuilder, Provider, parameter,
-    place::{Place, in_memory, in_postgres, in_redis, in_sqlite},
+    place::on_every_store,
     provider::{CLIENT_ID, Call, id_token, token_response},
 };
 
@@ -47,26 +47,6 @@ const LIFE: i64 = 3600;
 type Change<'a> = &'a dyn Fn(&mut Value);
 /// Answers a refresh.
 type Failure = Box<dyn Fn(&Call) -> Response + Send + Sync>;
-
-/// Runs each test with each store.
-macro_rules! on_every_store {
-    ($($test:ident)*) => {
-        on_every_store! { in in_memory: $($test)* }
-        on_every_store! { in in_sqlite: $($test)* }
-        on_every_store! { in in_redis: $($test)* }
-        on_every_store! { in in_postgres: $($test)* }
-    };
-    (in $place:ident: $($test:ident)*) => {
-        mod $place {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() {
-                if let Some(place) = super::$place(concat!("tokens::", stringify!($test))).await {
-                    super::PLACE.scope(std::sync::Arc::new(place), super::$test()).await;
-                }
-            })*
-        }
-    };
-}
 
 on_every_store! {
     each_api_gets_its_own_token_however_many_there_are
@@ -96,11 +76,6 @@ on_every_store! {
     a_session_that_nobody_comes_back_to_is_swept_with_its_tokens
 }
 
-tokio::task_local! {
-    /// Where the portal of a test keeps its sessions.
-    static PLACE: Arc<Place>;
-}
-
 /// A portal whose clock stands still, and the provider it uses.
 struct Stage {
     provider: Provider,
@@ -122,8 +97,7 @@ impl Stage {
         let provider = Provider::start().await;
         provider.on_other(|_| Json(empty_page()).into_response());
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-        let store = PLACE.get().open().await;
-        let portal = change(Portal::with().provider(&provider).clock(&clock).store(store)).start().await;
+        let portal = change(Portal::with().provider(&provider).clock(&clock)).start().await;
         Self { provider, portal, clock }
     }
 

@@ -27,6 +27,44 @@ impl Place {
     }
 }
 
+tokio::task_local! {
+    static PLACE: Arc<Place>;
+}
+
+/// Runs a test whose portals keep their sessions there.
+pub async fn at(place: Place, test: impl Future<Output = ()>) {
+    PLACE.scope(Arc::new(place), test).await;
+}
+
+/// Where portals of this test keep their sessions, if it has been said.
+pub fn current() -> Option<Arc<Place>> {
+    PLACE.try_get().ok()
+}
+
+/// Runs each test with each store.
+macro_rules! on_every_store {
+    ($($test:ident)*) => {
+        $crate::harness::place::on_every_store! { in in_memory: $($test)* }
+        $crate::harness::place::on_every_store! { in in_sqlite: $($test)* }
+        $crate::harness::place::on_every_store! { in in_redis: $($test)* }
+        $crate::harness::place::on_every_store! { in in_postgres: $($test)* }
+    };
+    (in $place:ident: $($test:ident)*) => {
+        mod $place {
+            use $crate::harness::place;
+
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(place) = place::$place(concat!(module_path!(), "::", stringify!($test))).await {
+                    place::at(place, super::$test()).await;
+                }
+            })*
+        }
+    };
+}
+
+pub(crate) use on_every_store;
+
 /// A new place in memory; the others where their server is not here are skipped.
 pub fn in_memory(_test: &str) -> Ready<Option<Place>> {
     std::future::ready(Some(Place::Memory(Arc::default())))

@@ -17,7 +17,7 @@ use url::Url;
 use super::{
     Answer, Browser,
     browser::parameter,
-    free_port,
+    free_port, place,
     process::start_sandbox,
     provider::{CLIENT_ID, CLIENT_SECRET, Provider},
 };
@@ -110,9 +110,10 @@ impl PortalBuilder {
         let settings = Settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
         let clock = self.clock.unwrap_or_else(Clock::system);
         let base = format!("http://localhost:{}{}", settings.listen.port(), settings.root);
-        let app = match self.store {
-            Some(store) => AppState::with_store(settings, clock, store).unwrap(),
-            None => AppState::build(settings, clock).await.unwrap(),
+        let app = match (self.store, place::current()) {
+            (Some(store), _) => AppState::with_store(settings, clock, store).unwrap(),
+            (None, Some(place)) => AppState::with_store(settings, clock, place.open().await).unwrap(),
+            (None, None) => AppState::build(settings, clock).await.unwrap(),
         };
         let server = Server::bind(app.clone(), self.more).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
