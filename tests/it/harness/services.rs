@@ -171,6 +171,13 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Asks the server itself, past every store.
+    pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url(0)).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         send(name, self.running.as_ref().unwrap().id);

@@ -88,6 +88,24 @@ pub async fn assert_anonymous(portal: &Portal, browser: &Browser) {
     assert_eq!(page.location().path(), format!("{}/login", portal.app.settings.root));
 }
 
+/// Asserts that an answer is what was asked for, or a page that asks for a little patience: no cookie is touched, and
+/// nobody is sent to log in.
+pub fn assert_calm(path: &str, answer: &Answer) {
+    assert!(
+        matches!(answer.status.as_u16(), 200 | 503),
+        "{path}: {} {:?} {}",
+        answer.status,
+        answer.headers,
+        answer.body
+    );
+    assert_eq!(answer.set_cookies(), [""; 0], "{path}");
+    if answer.status == 503 && path != "/readyz" {
+        assert!(answer.headers.contains_key("retry-after"), "{path}: {:?}", answer.headers);
+        assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{path}: {:?}", answer.headers);
+        assert!(answer.body.contains("<h1") && answer.body.contains("still signed in"), "{path}: {}", answer.body);
+    }
+}
+
 /// Sends these bytes and gives all that comes back; the request must ask for `Connection: close`.
 pub async fn raw(portal: &Portal, request: &str) -> String {
     let mut stream = TcpStream::connect(portal.app.settings.listen).await.unwrap();

@@ -34,6 +34,14 @@ impl StoreServer {
         }
     }
 
+    /// Sends a signal by its name to all its processes.
+    pub fn signal(&self, name: &str) {
+        match self {
+            Self::Postgres(server) => server.signal(name),
+            Self::Redis(server) => server.signal(name),
+        }
+    }
+
     /// Starts it again with the same port and data.
     pub async fn restart(&mut self) {
         match self {

@@ -16,12 +16,6 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(1);
 /// How soon a portal knows that it is told nothing any more.
 const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
-async fn redis(server: &crate::harness::RedisServer, words: &[&str]) {
-    let client = redis::Client::open(server.url(0)).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    redis::cmd(words[0]).arg(&words[1..]).exec_async(&mut connection).await.unwrap();
-}
-
 /// Takes a session out of the store without a word to anybody: a portal that asks does not find it.
 async fn take_silently(server: &StoreServer, browser: &Browser) {
     let id: Id = browser.cookie("localhost", "session").unwrap().parse().unwrap();
@@ -31,7 +25,9 @@ async fn take_silently(server: &StoreServer, browser: &Browser) {
             let sql = format!("DELETE FROM globus_portal.sessions WHERE key = '\\x{key}'");
             drop(server.sql("postgres", &sql));
         }
-        StoreServer::Redis(server) => redis(server, &["DEL", &format!("globus-portal:session:{key}")]).await,
+        StoreServer::Redis(server) => {
+            assert_eq!(server.ask::<u32>(&["DEL", &format!("globus-portal:session:{key}")]).await, 1);
+        }
     }
 }
 
@@ -44,7 +40,7 @@ async fn cut(server: &StoreServer) {
                        WHERE application_name = 'globus-portal' AND (query LIKE 'LISTEN%' OR query = 'SELECT 1')";
             assert_eq!(server.sql("postgres", sql), "2");
         }
-        StoreServer::Redis(server) => redis(server, &["CLIENT", "KILL", "TYPE", "pubsub"]).await,
+        StoreServer::Redis(server) => assert_eq!(server.ask::<u32>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await, 2),
     }
 }
 

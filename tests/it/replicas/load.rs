@@ -12,7 +12,7 @@ use std::{
 use tokio::task::JoinSet;
 
 use super::stage::Stage;
-use crate::harness::{Answer, Browser, until};
+use crate::harness::{Browser, steps::assert_calm, until};
 
 /// What they look at: a page needs a session, one of them a token as well.
 pub const PAGES: [&str; 3] = ["/", "/profile", "/endpoints"];
@@ -32,7 +32,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Sets these browsers to work. An answer that is not [`calm`] ends the test.
+    /// Sets these browsers to work. An answer that is not calm ends the test.
     pub fn begin(stage: &Stage, browsers: &[Arc<Browser>]) -> Self {
         let (counts, over) = (Arc::<Mutex<Counts>>::default(), Arc::new(AtomicBool::new(false)));
         let bases: Vec<String> = stage.replicas.iter().map(|replica| replica.base.clone()).collect();
@@ -86,23 +86,5 @@ impl Load {
         while let Some(ended) = self.people.join_next().await {
             ended.unwrap();
         }
-    }
-}
-
-/// Asserts that an answer is what was asked for, or a page that asks for a little patience: no cookie is touched, and
-/// nobody is sent to log in.
-pub fn assert_calm(path: &str, answer: &Answer) {
-    assert!(
-        matches!(answer.status.as_u16(), 200 | 503),
-        "{path}: {} {:?} {}",
-        answer.status,
-        answer.headers,
-        answer.body
-    );
-    assert_eq!(answer.set_cookies(), [""; 0], "{path}");
-    if answer.status == 503 && path != READY {
-        assert!(answer.headers.contains_key("retry-after"), "{path}: {:?}", answer.headers);
-        assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{path}: {:?}", answer.headers);
-        assert!(answer.body.contains("<h1") && answer.body.contains("still signed in"), "{path}: {}", answer.body);
     }
 }

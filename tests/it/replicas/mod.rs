@@ -11,6 +11,7 @@
 //! | `pauses` | processes that stand still, and providers that take long |
 //! | `restarts` | new processes in the place of old ones, under load |
 //! | `stops` | processes that are asked to stop while Globus has not answered |
+//! | `troubles` | stores that may only be read, are full, or hang |
 //!
 //! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
 //! at each portal; `OUTAGE_SECONDS` says how long a store is away, and
@@ -90,6 +91,7 @@ mod refreshes;
 mod restarts;
 mod stage;
 mod stops;
+mod troubles;
 
 /// A number from the environment, or what it is otherwise.
 fn number(name: &str, default: usize) -> usize {

@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    load::{Load, PAGES, assert_calm},
+    load::{Load, PAGES},
     number,
     stage::Stage,
     tell,
 };
-use crate::harness::{Browser, StoreServer};
+use crate::harness::{Browser, StoreServer, steps::assert_calm};
 
 const PEOPLE: usize = 12;
 /// How long after the store is back each page has to be there.

@@ -14,7 +14,7 @@ use super::{
     eventually, number,
     stage::{REFRESH_TIMEOUT, Stage},
 };
-use crate::harness::{Browser, StoreServer, until};
+use crate::harness::{Browser, PostgresServer, RedisServer, StoreServer, until};
 
 /// How long others wait for a process that renews and says nothing: its lease, and a second more to take it over. Then they
 /// renew themselves, for which there is some time here too.
@@ -81,8 +81,10 @@ async fn stopped_for_a_while(portals: usize, store: &str) {
 
 /// What keeps a store from giving a lease to anybody.
 enum Barrier<'a> {
-    Postgres(&'a crate::harness::PostgresServer, PgConnection),
-    Redis(redis::aio::MultiplexedConnection),
+    /// A connection holds the table.
+    Postgres(&'a PostgresServer, PgConnection),
+    /// Nothing is written.
+    Redis(&'a RedisServer),
 }
 
 impl<'a> Barrier<'a> {
@@ -95,42 +97,30 @@ impl<'a> Barrier<'a> {
                 Self::Postgres(server, connection)
             }
             StoreServer::Redis(server) => {
-                let client = redis::Client::open(server.url(0)).unwrap();
-                let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-                let pause = redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE").to_owned();
-                pause.exec_async(&mut connection).await.unwrap();
-                Self::Redis(connection)
+                let () = server.ask(&["CLIENT", "PAUSE", "60000", "WRITE"]).await;
+                Self::Redis(server)
             }
         }
     }
 
-    async fn somebody_waits(&mut self) -> bool {
+    async fn somebody_waits(&self) -> bool {
         match self {
             Self::Postgres(server, _) => server.sql("postgres", "SELECT 1 FROM pg_locks WHERE NOT granted") == "1",
-            Self::Redis(connection) => {
-                let info: String = redis::cmd("INFO").arg("clients").query_async(connection).await.unwrap();
-                info.contains("blocked_clients:1\r\n")
-            }
+            Self::Redis(server) => server.ask::<String>(&["INFO", "clients"]).await.contains("blocked_clients:1\r\n"),
         }
     }
 
     async fn lift(&mut self) {
         match self {
             Self::Postgres(_, connection) => drop(sqlx::raw_sql("ROLLBACK").execute(connection).await.unwrap()),
-            Self::Redis(connection) => {
-                redis::cmd("CLIENT").arg("UNPAUSE").exec_async(connection).await.unwrap();
-            }
+            Self::Redis(server) => server.ask(&["CLIENT", "UNPAUSE"]).await,
         }
     }
 
-    async fn a_lease_is_taken(&mut self) -> bool {
+    async fn a_lease_is_taken(&self) -> bool {
         match self {
             Self::Postgres(server, _) => server.sql("postgres", "SELECT count(*) FROM globus_portal.leases") == "1",
-            Self::Redis(connection) => {
-                let keys: Vec<String> =
-                    redis::cmd("KEYS").arg("globus-portal:lease:*").query_async(connection).await.unwrap();
-                keys.len() == 1
-            }
+            Self::Redis(server) => server.ask::<Vec<String>>(&["KEYS", "globus-portal:lease:*"]).await.len() == 1,
         }
     }
 }
