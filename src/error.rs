@@ -140,9 +140,10 @@ impl From<TokenUnavailable> for AppError {
     fn from(error: TokenUnavailable) -> Self {
         match error {
             TokenUnavailable::Store(error) => Self::Busy(error),
-            TokenUnavailable::Globus(_) | TokenUnavailable::TakesLong | TokenUnavailable::BrokenOff => {
-                Self::Renewal(error)
-            }
+            TokenUnavailable::Globus(_)
+            | TokenUnavailable::TakesLong
+            | TokenUnavailable::JustFailed
+            | TokenUnavailable::BrokenOff => Self::Renewal(error),
             TokenUnavailable::SignIn(_) => Self::Unauthorized,
             TokenUnavailable::Seal(_) => Self::Internal(error.to_string()),
         }

@@ -47,7 +47,7 @@ pub struct App {
     pub id_tokens: Arc<IdTokenVerifier>,
     /// Logins under way.
     pub login_attempts: LoginAttempts,
-    /// What all logins have in common: each makes a flow of its own of it.
+    /// What all logins have in common: one that comes back makes a flow of its own of it.
     pub login_flow: AuthorizationCodeFlowManager,
     /// Where logins send the browser.
     pub authorize_urls: AuthorizeUrls,

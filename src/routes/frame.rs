@@ -236,7 +236,7 @@ impl Fixed {
     /// The headers that keep a page to itself (OWASP secure headers; RFC 9700 section 4.16), and answers out of caches. An
     /// answer that has nothing to show, such as that of a check, needs only the latter.
     fn put_on(&self, response: &mut Response, facts: &RequestFacts) {
-        let is_bare = response.status().is_success() && !response.headers().contains_key(header::CONTENT_TYPE);
+        let is_bare = response.status().is_success() && response.body().is_end_stream();
         let headers = response.headers_mut();
         headers.reserve(if is_bare { 3 } else { 11 });
         headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);

@@ -1,8 +1,8 @@
 //! Logins under way, without a store.
 //!
 //! One small cookie binds the browser: a random value, the same for every tab. `state` is itself sealed: the time, the
-//! path to return to, a hash of that cookie, and a random salt. The nonce and the code verifier are derived from the hash
-//! and the salt with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
+//! path to return to, a hash of that cookie, and a random salt. The nonce and the code verifier are derived from the
+//! cookie and the salt with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
 //! nothing.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -127,7 +127,7 @@ impl LoginAttempts {
         let (time, binding, salt) = (now.unix_timestamp().to_be_bytes(), browser.hash(), random_bytes::<SALT>());
         let plain = [&time[..], &binding, &salt, next.as_str().as_bytes()].concat();
         let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
-        secrets(keys, &binding, &salt, state, 0).ok_or(SealError)
+        secrets(keys, browser, &salt, state, 0).ok_or(SealError)
     }
 
     /// Opens a `state` that came back to a browser.
@@ -155,7 +155,7 @@ impl LoginAttempts {
             return Err(AttemptError::Expired { next });
         }
         let state_hash = hash(&[b"state", state.as_bytes()]);
-        let secrets = secrets(keys, binding, salt, state.to_owned(), opened.key).ok_or(AttemptError::Foreign)?;
+        let secrets = secrets(keys, browser, salt, state.to_owned(), opened.key).ok_or(AttemptError::Foreign)?;
         Ok(Attempt { next, secrets, state_hash, expires })
     }
 }
@@ -168,8 +168,9 @@ fn split(plain: &[u8]) -> Option<(OffsetDateTime, &[u8], &[u8], &str)> {
     Some((began, binding, salt, std::str::from_utf8(next).ok()?))
 }
 
-fn secrets(keys: &KeyRing, binding: &[u8], salt: &[u8], state: String, key: usize) -> Option<FlowSecrets> {
-    let derive = |label| keys.derive(key, label, &[salt, binding]).map(|secret| URL_SAFE_NO_PAD.encode(secret));
+fn secrets(keys: &KeyRing, browser: &BrowserBinding, salt: &[u8], state: String, key: usize) -> Option<FlowSecrets> {
+    let derive =
+        |label| keys.derive(key, label, &[salt, browser.0.as_bytes()]).map(|secret| URL_SAFE_NO_PAD.encode(secret));
     let (nonce, verifier) = (derive(b"nonce")?, derive(b"code verifier")?);
     Some(FlowSecrets { state, nonce, verifier: CodeVerifier::new(verifier) })
 }

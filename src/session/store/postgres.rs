@@ -3,7 +3,10 @@
 //! Tables are in the schema `globus_portal`, and are made at the start; portals that start at the same time wait for each
 //! other. What ends a session says so by NOTIFY in the same transaction.
 
-use std::str::FromStr as _;
+use std::{
+    str::FromStr as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -12,7 +15,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgQueryResult, PgRow},
 };
 use time::{Duration, OffsetDateTime};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{
+    Mutex,
+    mpsc::{self, UnboundedReceiver, UnboundedSender},
+};
 
 use super::{
     Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, bytes32, hex,
@@ -36,6 +42,28 @@ const LISTEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(250);
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    reach: Reach,
+}
+
+/// Whether the database could be reached the last time. While it could not, one request at a time waits for it, and all
+/// others are told at once.
+#[derive(Debug, Default)]
+struct Reach {
+    lost: AtomicBool,
+    trying: Mutex<()>,
+}
+
+impl Reach {
+    async fn connection(&self, pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+        let lost = || StoreError("no connection, and another request is waiting for one already".to_owned());
+        let _trying = match self.lost.load(Ordering::Relaxed) {
+            true => Some(self.trying.try_lock().map_err(|_| lost())?),
+            false => None,
+        };
+        let connection = within(async { Ok(pool.acquire().await?) }).await;
+        self.lost.store(connection.is_err(), Ordering::Relaxed);
+        connection
+    }
 }
 
 /// A connection that is lent for one thing. It goes back to the pool when it is good; otherwise it is closed, so that one
@@ -77,8 +105,8 @@ impl std::ops::DerefMut for Lent {
 
 impl PostgresStore {
     /// Connects to the database, and brings its tables up to date. `url` is `postgres://user:password@host:port/database`
-    /// with the parameters of libpq, among them `sslmode` and `sslrootcert`. At most `connections` are open at a time, and
-    /// one more that listens.
+    /// with the parameters of libpq, among them `sslmode` and `sslrootcert`. At most `connections` are open at a time, of
+    /// which one listens where somebody wants to hear of ends: two at least.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be reached, or its tables cannot be made.
@@ -104,7 +132,7 @@ impl PostgresStore {
                 Ok(true)
             })
         });
-        Ok(Self { pool: pool.connect_lazy_with(options) })
+        Ok(Self { pool: pool.connect_lazy_with(options), reach: Reach::default() })
     }
 
     async fn read(&self) -> Result<Lent, StoreError> {
@@ -112,8 +140,7 @@ impl PostgresStore {
     }
 
     async fn write(&self) -> Result<Lent, StoreError> {
-        let connection = within(async { Ok(self.pool.acquire().await?) }).await?;
-        Ok(Lent { connection: Some(connection), good: false })
+        Ok(Lent { connection: Some(self.reach.connection(&self.pool).await?), good: false })
     }
 
     async fn create(
@@ -194,7 +221,9 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
 /// Tells of sessions that have ended, until nobody wants to hear any more.
 async fn listen(pool: PgPool, news: UnboundedSender<News>) {
     while !news.is_closed() && !pool.is_closed() {
-        if let Err(error) = listen_once(&pool, &news).await {
+        if let Err(error) = listen_once(&pool, &news).await
+            && !pool.is_closed()
+        {
             tracing::warn!(error = %error, "cannot hear of sessions that end elsewhere");
         }
         if news.send(News::Deaf).is_err() {

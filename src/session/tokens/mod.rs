@@ -58,6 +58,9 @@ pub enum TokenUnavailable {
     /// Our own failure.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A renewal that this request has waited for has failed.
+    #[error("the token could not be renewed a moment ago")]
+    JustFailed,
     /// The renewal ended without an answer.
     #[error("the renewal was broken off")]
     BrokenOff,
@@ -115,8 +118,8 @@ impl Kept {
 
 /// The token of a session for a resource server.
 type TokenName = (SessionKey, String);
-/// Whose turn it is to renew a token.
-type Turn = tokio::sync::Mutex<()>;
+/// Whose turn it is to renew a token, and when Globus last did not do it.
+type Turn = tokio::sync::Mutex<Option<tokio::time::Instant>>;
 
 /// Keeps, refreshes and revokes tokens. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -185,18 +188,31 @@ impl Tokens {
         let now = self.vault.clock.now();
         if kept.is_good(now + MARGIN) || (kept.refresh_token.is_none() && kept.is_good(now)) {
             if kept.stale {
-                // Renewed by a portal that does not seal with the key of today yet.
-                let anew = self.row(key, resource_server, &kept, row.version)?;
-                self.vault.store.replace_token(key, &TokenRow { revoke_until: row.revoke_until, ..anew }).await?;
+                self.seal_one_anew(key, &kept, &row).await;
             }
             return Ok(AccessToken::new(kept.access_token));
         }
         let renewed = self.renewed(key, resource_server, Wanted::GoodForAWhile).await;
         match renewed {
-            Err(TokenUnavailable::Globus(_) | TokenUnavailable::TakesLong) if kept.is_good(self.vault.clock.now()) => {
+            Err(TokenUnavailable::Globus(_) | TokenUnavailable::TakesLong | TokenUnavailable::JustFailed)
+                if kept.is_good(self.vault.clock.now()) =>
+            {
                 Ok(AccessToken::new(kept.access_token))
             }
             renewed => renewed,
+        }
+    }
+
+    /// For a token that was renewed by a portal which does not seal with the key of today yet. If it fails, the next use
+    /// does it.
+    async fn seal_one_anew(&self, key: SessionKey, kept: &Kept, row: &TokenRow) {
+        let anew = async {
+            let anew = self.row(key, &row.resource_server, kept, row.version)?;
+            self.vault.store.replace_token(key, &TokenRow { revoke_until: row.revoke_until, ..anew }).await?;
+            Ok::<_, TokenUnavailable>(())
+        };
+        if let Err(error) = anew.await {
+            tracing::warn!(error = %error, "a token is not sealed anew yet");
         }
     }
 

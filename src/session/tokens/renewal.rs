@@ -1,9 +1,10 @@
 //! Renewing a token: once for all who ask at the same time, in this process by a lock and everywhere by a lease.
 //!
 //! A refresh token may be good for one use, and a second use may cost the person everything (RFC 9700 section 4.14.2). So
-//! whoever refreshes holds a lease that outlives the longest request to Globus, and reads the tokens again under it. What
-//! Globus has answered is kept whatever happens to those who asked: the renewal runs in a task of its own, and writes until
-//! the store takes it.
+//! whoever refreshes holds a lease that outlives the longest request to Globus, and reads the tokens again under it. Those who
+//! ask stand in line themselves: one that gives up asks for nothing afterwards, and those who have waited for a renewal
+//! that fails do not all try it again. What Globus has answered is kept whatever happens to those who asked: a renewal that
+//! has begun runs in a task of its own, and writes until the store takes it.
 
 use std::{
     sync::{Arc, PoisonError, Weak},
@@ -23,7 +24,7 @@ use crate::{
     secret::{AccessToken, RefreshToken, random_bytes},
     session::{
         seal::{Opened, Purpose, hash},
-        store::{Lease, SessionKey, TokenRow},
+        store::{Lease, SessionKey, StoreError, TokenRow},
         user::UserSession,
     },
 };
@@ -34,11 +35,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The pause before a renewal is written again that the store has not taken.
 const WRITE_AGAIN: Duration = Duration::from_millis(200);
+/// How long one try to write it may take.
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
 /// How long it is tried to write it.
 const WRITE_FOR: Duration = Duration::from_secs(10 * 60);
 /// Who takes over a lease that was not given back waits for so long first: its holder may only have been kept from
-/// writing, and tries that every [`WRITE_AGAIN`].
-const TAKE_OVER_AFTER: Duration = Duration::from_secs(1);
+/// writing, and tries that again and again. Longer than [`WRITE_AGAIN`] and [`WRITE_WITHIN`].
+const TAKE_OVER_AFTER: Duration = Duration::from_secs(3);
 
 /// Which token will do.
 #[derive(Clone)]
@@ -66,28 +69,23 @@ impl Tokens {
         resource_server: &str,
         wanted: Wanted,
     ) -> Result<AccessToken, TokenUnavailable> {
-        // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
-        let (this, resource_server) = (self.clone(), resource_server.to_owned());
-        let renewing = async move { this.renew_in_turn(key, &resource_server, &wanted).await };
-        let renewal = self.vault.underway.spawn(renewing.in_current_span());
-        let renewed = timeout(PATIENCE, renewal).await.map_err(|_| TokenUnavailable::TakesLong)?;
-        renewed.map_err(|_| TokenUnavailable::BrokenOff)?
+        let renewed = timeout(PATIENCE, self.renewed_in_turn(key, resource_server, &wanted)).await;
+        renewed.map_err(|_| TokenUnavailable::TakesLong)?
     }
 
-    /// One at a time in this process; those who come later find the new token.
-    async fn renew_in_turn(
+    /// One at a time in this process; those who come later find the new token, or that there is none to be had.
+    async fn renewed_in_turn(
         &self,
         key: SessionKey,
         resource_server: &str,
         wanted: &Wanted,
     ) -> Result<AccessToken, TokenUnavailable> {
-        let turn = self.turn(key, resource_server);
-        let _mine = turn.lock().await;
-        let lease = hash(&[b"renewal", &key.0, resource_server.as_bytes()]);
-        let holder = random_bytes();
-        let length = self.lease_length();
-        let give_up = Instant::now() + length + PATIENCE;
+        let came = Instant::now();
+        let mut mine = self.turn(key, resource_server).lock_owned().await;
         loop {
+            if mine.is_some_and(|failed| failed >= came) {
+                return Err(TokenUnavailable::JustFailed);
+            }
             let (_, kept) = self.read(key, resource_server).await?;
             if wanted.is_met_by(&kept, self.vault.clock.now()) {
                 return Ok(AccessToken::new(kept.access_token));
@@ -95,27 +93,47 @@ impl Tokens {
             if kept.refresh_token.is_none() {
                 return Err(TokenUnavailable::SignIn(resource_server.to_owned()));
             }
-            let until = Instant::now() + length;
-            match self
-                .vault
-                .store
-                .take_lease(lease, holder, length.try_into().unwrap_or(time::Duration::MINUTE))
-                .await?
-            {
-                Lease::Held if Instant::now() > give_up => return Err(TokenUnavailable::TakesLong),
-                Lease::Held => {
-                    sleep(LOOK_AGAIN).await;
-                    continue;
+            // In a task of its own, with the turn: a browser that leaves must not break off what Globus has already begun
+            // to answer.
+            let (this, resource_server, wanted) = (self.clone(), resource_server.to_owned(), wanted.clone());
+            let renewing = async move {
+                let renewed = this.renew_if_free(key, &resource_server, &wanted).await;
+                if matches!(renewed, Err(TokenUnavailable::Globus(_))) {
+                    *mine = Some(Instant::now());
                 }
-                Lease::Taken => {}
-                Lease::TakenOver => sleep(TAKE_OVER_AFTER).await,
+                (mine, renewed)
+            };
+            let done = self.vault.underway.spawn(renewing.in_current_span()).await;
+            let (back, renewed) = done.map_err(|_| TokenUnavailable::BrokenOff)?;
+            match renewed? {
+                Some(token) => return Ok(token),
+                None => mine = back,
             }
-            let renewed = self.renew_under_lease(key, resource_server, wanted, until).await;
-            if let Err(error) = self.vault.store.release_lease(lease, holder).await {
-                tracing::warn!(error = %error, "a lease is left to its end");
-            }
-            return renewed;
+            sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Renews a token, unless another process is just doing that.
+    async fn renew_if_free(
+        &self,
+        key: SessionKey,
+        resource_server: &str,
+        wanted: &Wanted,
+    ) -> Result<Option<AccessToken>, TokenUnavailable> {
+        let lease = hash(&[b"renewal", &key.0, resource_server.as_bytes()]);
+        let (holder, length) = (random_bytes(), self.lease_length());
+        let until = Instant::now() + length;
+        let length = length.try_into().unwrap_or(time::Duration::MINUTE);
+        match self.vault.store.take_lease(lease, holder, length).await? {
+            Lease::Held => return Ok(None),
+            Lease::Taken => {}
+            Lease::TakenOver => sleep(TAKE_OVER_AFTER).await,
+        }
+        let renewed = self.renew_under_lease(key, resource_server, wanted, until).await;
+        if let Err(error) = self.vault.store.release_lease(lease, holder).await {
+            tracing::warn!(error = %error, "a lease is left to its end");
+        }
+        renewed.map(Some)
     }
 
     /// Longer than the longest request to Globus, and what comes before and after it.
@@ -153,7 +171,10 @@ impl Tokens {
         };
         let Some(token) = self.token_for(key, resource_server, &response).await else {
             self.discard(&response).await;
+            // Those of before may still be good.
+            self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
             self.vault.store.remove_token(key, resource_server, row.version).await?;
+            self.revoke_due(Some(key)).await?;
             return Err(sign_in());
         };
         self.keep_renewed(key, token, &kept, row.version).await
@@ -203,16 +224,22 @@ impl Tokens {
         let give_up = Instant::now() + WRITE_FOR;
         loop {
             let row = self.row(key, resource_server, &Kept::new(token, before.refresh_token.as_deref()), version)?;
-            match self.replace(key, &row, token, before).await {
+            let written = timeout(WRITE_WITHIN, self.replace(key, &row, token, before)).await;
+            let written = written.unwrap_or_else(|_| Err(StoreError("no answer within 2 seconds".to_owned()).into()));
+            match written {
                 Ok(Replaced::Done) => {
                     tracing::info!(resource_server, "token renewed");
                     return Ok(token.access_token.clone());
                 }
                 Ok(Replaced::SealedAnew(row)) => version = row.version,
-                Ok(Replaced::ByAnother(token)) => return Ok(token),
+                Ok(Replaced::ByAnother(kept)) => {
+                    self.revoke_beside(token, &kept).await;
+                    return Ok(AccessToken::new(kept.access_token));
+                }
                 Ok(Replaced::Gone) => return Err(self.came_too_late(key, row, token).await),
                 Err(error) if Instant::now() > give_up => {
                     tracing::error!(resource_server, error = %error, "a renewed token is lost: the store does not take it");
+                    self.revoke_beside(token, before).await;
                     return Err(error);
                 }
                 Err(error) => {
@@ -237,8 +264,7 @@ impl Tokens {
             // Written before, though the store did not get to say so.
             Ok((_, now)) if now.is(&token.access_token) => Ok(Replaced::Done),
             Ok((row, now)) if now.access_token == before.access_token => Ok(Replaced::SealedAnew(row)),
-            // Ours are not revoked: both may share one refresh token.
-            Ok((_, now)) => Ok(Replaced::ByAnother(AccessToken::new(now.access_token))),
+            Ok((_, now)) => Ok(Replaced::ByAnother(now)),
             Err(TokenUnavailable::SignIn(_)) => Ok(Replaced::Gone),
             Err(error) => Err(error),
         }
@@ -300,8 +326,8 @@ enum Replaced {
     Done,
     /// Not yet: meanwhile they were sealed with another key.
     SealedAnew(TokenRow),
-    /// Somebody else has renewed them, and this is the access token.
-    ByAnother(AccessToken),
+    /// Somebody else has renewed them, and these are there now.
+    ByAnother(Kept),
     /// They are there no longer.
     Gone,
 }

@@ -1,7 +1,7 @@
 //! Revoking tokens: those of sessions that have ended wait on a list in the store until Globus has taken them back, or until
 //! they have expired.
 
-use super::{TokenUnavailable, Tokens};
+use super::{Kept, TokenUnavailable, Tokens};
 use crate::{
     globus::{
         auth::TokenTypeHint,
@@ -11,16 +11,27 @@ use crate::{
     session::store::{RevocationRow, SessionKey, StoreError},
 };
 
-/// How many revocations are tried in one round.
+/// How many revocations are tried at the same time.
 const A_ROUND: u32 = 64;
 
 impl Tokens {
-    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later. Gives how many tokens
-    /// were revoked and how many could not be.
+    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later, and ends the round: a
+    /// Globus that is in trouble is not asked for more. Gives how many tokens were revoked and how many could not be.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke_due(&self, session: Option<SessionKey>) -> Result<(usize, usize), StoreError> {
+        let mut all = 0;
+        loop {
+            let (revoked, failed) = self.revoke_some(session).await?;
+            all += revoked;
+            if failed > 0 || revoked < A_ROUND as usize {
+                return Ok((all, failed));
+            }
+        }
+    }
+
+    async fn revoke_some(&self, session: Option<SessionKey>) -> Result<(usize, usize), StoreError> {
         let due = self.vault.store.claim_revocations(session, self.vault.clock.now(), A_ROUND).await?;
         let mut tasks = tokio::task::JoinSet::new();
         for row in due {
@@ -35,8 +46,9 @@ impl Tokens {
     /// Revokes the refresh token and the access token of a row: ending one need not end the other.
     async fn revoke(&self, row: RevocationRow) -> bool {
         let Some(kept) = self.open(row.session, &row.resource_server, &row.sealed) else {
-            tracing::warn!(resource_server = row.resource_server, "tokens that no key opens cannot be revoked");
-            return self.vault.store.finish_revocation(row.id).await.is_ok();
+            // Another portal may have the key, or this one again, before they expire.
+            tracing::warn!(resource_server = row.resource_server, "tokens that no key opens cannot be revoked here");
+            return false;
         };
         let refresh_token = match &kept.refresh_token {
             Some(token) => self.revoke_one(token, TokenTypeHint::RefreshToken).await,
@@ -83,5 +95,12 @@ impl Tokens {
             self.revoke_one(refresh_token.expose_secret(), TokenTypeHint::RefreshToken).await;
         }
         self.revoke_one(token.access_token.expose_secret(), TokenTypeHint::AccessToken).await;
+    }
+
+    /// Revokes a token that could not be kept beside another, whose refresh token is left alone where both have the same.
+    pub(super) async fn revoke_beside(&self, token: &Token, kept: &Kept) {
+        let mut own = token.clone();
+        own.refresh_token = own.refresh_token.filter(|own| kept.refresh_token.as_deref() != Some(own.expose_secret()));
+        self.revoke_now(&own).await;
     }
 }
