@@ -184,12 +184,12 @@ impl Stage {
         assert_eq!(self.grants().most_uses(), 1);
     }
 
-    /// Asks every portal for a page that needs a token, so often at the same time. Gives the statuses by portal; one that
-    /// was killed has none.
-    pub fn ask(&self, browser: &Arc<Browser>, times: usize) -> Vec<(usize, JoinHandle<u16>)> {
+    /// Asks every portal for a page that needs a token, so often at the same time. Gives the statuses by portal; where
+    /// nobody answered there is none.
+    pub fn ask(&self, browser: &Arc<Browser>, times: usize) -> Vec<(usize, JoinHandle<Option<u16>>)> {
         let ask = |number: usize| {
             let (browser, url) = (browser.clone(), self.url(number, "/endpoints"));
-            (number, tokio::spawn(async move { browser.get(&url).await.status.as_u16() }))
+            (number, tokio::spawn(async move { Some(browser.try_get(&url).await.ok()?.status.as_u16()) }))
         };
         (0..times * self.replicas.len()).map(|i| ask(i % self.replicas.len())).collect()
     }
