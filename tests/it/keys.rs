@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use axum::{Json, response::IntoResponse as _};
+use axum::{Json, http::StatusCode, response::IntoResponse as _};
 use globus_portal::{
     clock::Clock,
     secret::SecretKey,
@@ -205,6 +205,27 @@ fn key_ids(sealed: &[(String, Vec<u8>)]) -> Vec<&[u8]> {
     ids
 }
 
+/// Row F2: another key at one portal must not cost the others what they have to revoke.
+#[tokio::test]
+async fn tokens_that_a_portal_cannot_open_wait_for_one_that_has_their_key() {
+    let house = House::new().await;
+    let browser = Browser::new();
+    let first = house.portal(OLD_WORD, "").await;
+    house.log_in(&first, &browser).await;
+    house.provider.on_revoke(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+    assert_eq!(browser.submit(&first.url("/logout"), &[]).await.status, 303);
+    house.provider.on_revoke(|_| StatusCode::OK.into_response());
+    first.stop().await;
+
+    let stranger = house.portal(NEW_WORD, "").await;
+    house.clock.advance(Duration::minutes(2));
+    assert_eq!(stranger.app.tokens.revoke_due(None).await.unwrap(), (0, 2));
+    stranger.stop().await;
+    let again = house.portal(NEW_WORD, OLD_WORD).await;
+    house.clock.advance(Duration::minutes(2));
+    assert_eq!(again.app.tokens.revoke_due(None).await.unwrap(), (2, 0));
+}
+
 const OLD_WORD: &str = "an-old-key-without-any-space-in-it-of-40";
 const NEW_WORD: &str = "a-new-key-without-any-space-in-it-of-40-";
 
@@ -314,7 +335,7 @@ async fn what_is_to_be_revoked_is_revoked_after_a_restart() {
     let browser = Browser::new();
     let first = house.portal(OLD, "").await;
     house.log_in(&first, &browser).await;
-    house.provider.on_revoke(|_| axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    house.provider.on_revoke(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let out = browser.submit(&first.url("/logout"), &[]).await;
     assert_eq!(out.status, 303);
     first.stop().await;

@@ -51,6 +51,7 @@ on_every_store! {
     a_globus_that_does_not_revoke_ends_the_session_all_the_same_and_is_asked_again
     a_globus_that_does_not_answer_holds_up_no_logout
     tokens_that_globus_never_revokes_do_not_keep_others_waiting
+    however_many_tokens_are_due_they_are_revoked_in_one_go
     a_logout_without_a_session_or_a_second_one_leads_to_the_same_place
 }
 
@@ -187,6 +188,22 @@ async fn tokens_that_globus_never_revokes_do_not_keep_others_waiting() {
         done += portal.app.tokens.revoke_due(None).await.unwrap().0;
     }
     assert_eq!(done, 3, "Globus Auth's own of the first session, and both of the second");
+}
+
+/// Row F2.
+async fn however_many_tokens_are_due_they_are_revoked_in_one_go() {
+    let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
+    let provider = Provider::start().await;
+    let portal = Portal::with().provider(&provider).clock(&clock).start().await;
+    provider.on_revoke(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+    let browser = Browser::new();
+    for _ in 0..70 {
+        log_in_with_all_tokens(&portal, &provider, &browser).await;
+        browser.submit(&portal.url("/logout"), &[]).await;
+    }
+    provider.on_revoke(|_| StatusCode::OK.into_response());
+    clock.advance(Duration::minutes(2));
+    assert_eq!(portal.app.tokens.revoke_due(None).await.unwrap(), (140, 0));
 }
 
 /// Row F4.

@@ -2,7 +2,9 @@
 
 use axum::{
     Json, Router,
+    body::Body,
     http::{StatusCode, header},
+    response::Response,
     routing::get,
 };
 
@@ -45,8 +47,12 @@ async fn a_page_of_ones_own_keeps_its_own_error_documents_and_policy() {
     let document = || async { (StatusCode::CONFLICT, Json(serde_json::json!({"error": "taken"}))) };
     let words = || async { (StatusCode::CONFLICT, "plain words") };
     let scripted = || async { ([(header::CONTENT_SECURITY_POLICY, "default-src 'self'")], "a page") };
-    let pages =
-        Router::new().route("/document", get(document)).route("/words", get(words)).route("/own", get(scripted));
+    let untyped = || async { Response::new(Body::from("<script>alert(1)</script>")) };
+    let pages = Router::new()
+        .route("/document", get(document))
+        .route("/words", get(words))
+        .route("/own", get(scripted))
+        .route("/untyped", get(untyped));
     let portal = Portal::with().pages(pages).start().await;
     let browser = Browser::new();
 
@@ -56,4 +62,8 @@ async fn a_page_of_ones_own_keeps_its_own_error_documents_and_policy() {
     assert!(answer.status == 409 && answer.body.contains("<h1"), "{}", answer.body);
     let answer = browser.get(&portal.url("/own")).await;
     assert_eq!(answer.header("content-security-policy"), Some("default-src 'self'"));
+    // A browser must not guess that it is a page, and if it does, must not run what is in it.
+    let answer = browser.get(&portal.url("/untyped")).await;
+    assert_eq!((answer.header("content-type"), answer.header("x-content-type-options")), (None, Some("nosniff")));
+    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
 }

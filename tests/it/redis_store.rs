@@ -2,7 +2,10 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use globus_portal::session::store::{News, RedisStore, SessionKey, SessionRow, Store, StoreError, TokenRow};
+use globus_portal::{
+    clock::Clock,
+    session::store::{News, RedisStore, SessionKey, SessionRow, Store, StoreError, TokenRow},
+};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use redis::{FromRedisValue, cmd};
 use tempfile::TempDir;
@@ -12,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::harness::{RedisServer, fresh_redis, skip_without_redis};
+use crate::harness::{Browser, Portal, Provider, RedisServer, fresh_redis, skip_without_redis, steps::log_in_at};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -384,4 +387,23 @@ async fn what_cannot_be_read_is_an_error() {
     assert!(!store.end_session(KEY, at(1)).await.unwrap());
     assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), []);
     assert_eq!(store.claim_revocations(None, at(1), 10).await.unwrap().len(), 1);
+}
+
+/// Row F6.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_log_out_of_a_full_server_though_their_use_of_it_cannot_be_noted() {
+    if skip_without_redis("people_log_out_of_a_full_server_though_their_use_of_it_cannot_be_noted") {
+        return;
+    }
+    let server = RedisServer::start().await;
+    let (provider, clock) = (Provider::start().await, Clock::manual(at(0)));
+    let portal = Portal::with().provider(&provider).clock(&clock).set("SESSION_STORE", &server.url(0)).start().await;
+    let browser = Browser::new();
+    log_in_at(&portal, &provider, &browser, "person-1").await;
+    clock.advance(time::Duration::minutes(2));
+    let _: () = server.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert_eq!(browser.get(&portal.url("/")).await.status, 503);
+    assert_eq!(browser.submit(&portal.url("/logout"), &[]).await.status, 303);
+    assert_eq!(provider.revoke_calls().len(), 1);
+    assert_eq!(portal.session_cookie(&browser), None);
 }

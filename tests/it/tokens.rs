@@ -385,6 +385,35 @@ async fn a_refresh_token_is_kept_until_another_one_comes() {
     assert_eq!(stage.bearers(), ["Bearer second-access", "Bearer third-access", "Bearer fourth-access"]);
 }
 
+/// Row D7. In one thread: each of these requests is in line before the first one has its answer.
+#[tokio::test]
+async fn those_who_wait_for_a_renewal_that_fails_do_not_all_try_it_again() {
+    let stage = Stage::renewing().await;
+    let browser = stage.log_in_with_transfer().await;
+    let key = stage.key(&browser);
+    stage.clock.advance(Duration::seconds(LIFE));
+    stage.provider.on_token(|_| StatusCode::SERVICE_UNAVAILABLE.into_response());
+    let gate = stage.provider.hold_tokens();
+    let ask = || {
+        let tokens = stage.portal.app.tokens.clone();
+        tokio::spawn(async move { tokens.fresh(key, TRANSFER).await })
+    };
+    let asked: Vec<_> = (0..20).map(|_| ask()).collect();
+    gate.arrival().await;
+    gate.open();
+    let mut failures = Vec::new();
+    for answer in asked {
+        failures.push(answer.await.unwrap().unwrap_err());
+    }
+    assert!(matches!(failures[0], TokenUnavailable::Globus(_)), "{:?}", failures[0]);
+    assert!(failures[1..].iter().all(|failure| matches!(failure, TokenUnavailable::JustFailed)), "{failures:?}");
+    assert_eq!(stage.refreshes().len(), 1);
+    // Whoever comes afterwards tries it again.
+    stage.provider.on_token(|_| Json(renewed("second")).into_response());
+    assert_eq!(stage.endpoints(&browser).await.status, 200);
+    assert_eq!(stage.refreshes().len(), 2);
+}
+
 /// Row D8.
 async fn a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked() {
     for (claim, value) in [("sub", "person-2"), ("iss", "https://evil.example"), ("aud", "another app")] {
@@ -399,7 +428,9 @@ async fn a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked(
         let page = stage.endpoints(&browser).await;
         assert_eq!((page.status.as_u16(), page.header("location")), (303, Some("/login?next=%2Fendpoints")), "{claim}");
         assert!(stage.bearers().is_empty(), "{claim}");
-        assert_eq!(stage.revoked(), ["foreign-access", "foreign-refresh"], "{claim}");
+        // Those of before as well: nobody has them any more.
+        let all = ["first-access", "first-refresh", "foreign-access", "foreign-refresh"];
+        assert_eq!(stage.revoked(), all, "{claim}");
         let front = browser.get(&stage.portal.url("/")).await;
         assert!(front.body.contains("Person One"), "{claim}: {}", front.body);
     }

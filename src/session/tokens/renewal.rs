@@ -36,12 +36,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The pause before a renewal is written again that the store has not taken.
 const WRITE_AGAIN: Duration = Duration::from_millis(200);
 /// How long one try to write it may take.
-const WRITE_WITHIN: Duration = Duration::from_secs(2);
+const WRITE_WITHIN: Duration = Duration::from_secs(1);
 /// How long it is tried to write it.
 const WRITE_FOR: Duration = Duration::from_secs(10 * 60);
 /// Who takes over a lease that was not given back waits for so long first: its holder may only have been kept from
 /// writing, and tries that again and again. Longer than [`WRITE_AGAIN`] and [`WRITE_WITHIN`].
-const TAKE_OVER_AFTER: Duration = Duration::from_secs(3);
+const TAKE_OVER_AFTER: Duration = Duration::from_millis(1500);
 
 /// Which token will do.
 #[derive(Clone)]
@@ -225,7 +225,7 @@ impl Tokens {
         loop {
             let row = self.row(key, resource_server, &Kept::new(token, before.refresh_token.as_deref()), version)?;
             let written = timeout(WRITE_WITHIN, self.replace(key, &row, token, before)).await;
-            let written = written.unwrap_or_else(|_| Err(StoreError("no answer within 2 seconds".to_owned()).into()));
+            let written = written.unwrap_or_else(|_| Err(StoreError("no answer within a second".to_owned()).into()));
             match written {
                 Ok(Replaced::Done) => {
                     tracing::info!(resource_server, "token renewed");

@@ -15,18 +15,18 @@ use crate::{
 const A_ROUND: u32 = 64;
 
 impl Tokens {
-    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later, and ends the round: a
-    /// Globus that is in trouble is not asked for more. Gives how many tokens were revoked and how many could not be.
+    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later; a Globus that
+    /// takes none is not asked for more now. Gives how many tokens were revoked and how many could not be.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke_due(&self, session: Option<SessionKey>) -> Result<(usize, usize), StoreError> {
-        let mut all = 0;
+        let mut all = (0, 0);
         loop {
             let (revoked, failed) = self.revoke_some(session).await?;
-            all += revoked;
-            if failed > 0 || revoked < A_ROUND as usize {
-                return Ok((all, failed));
+            all = (all.0 + revoked, all.1 + failed);
+            if revoked == 0 || revoked + failed < A_ROUND as usize {
+                return Ok(all);
             }
         }
     }

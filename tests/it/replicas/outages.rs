@@ -39,6 +39,8 @@ async fn outage(mut server: StoreServer) {
     gate.open();
     let away = Instant::now();
     load.until_all_answer(503).await;
+    // From here on nobody has an answer of before.
+    load.until_all_answer(503).await;
     let left = Duration::from_secs(number("OUTAGE_SECONDS", 3) as u64).saturating_sub(away.elapsed());
     tokio::time::sleep(left).await;
     let meanwhile = load.counted();

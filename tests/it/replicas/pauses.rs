@@ -16,9 +16,9 @@ use super::{
 };
 use crate::harness::{Browser, PostgresServer, RedisServer, StoreServer, until};
 
-/// How long others wait for a process that renews and says nothing: its lease, and a second more to take it over. Then they
+/// How long others wait for a process that renews and says nothing: its lease, and a moment more to take it over. Then they
 /// renew themselves, for which there is some time here too.
-const OTHERS_WAIT: Duration = Duration::from_secs(REFRESH_TIMEOUT as u64 * 5 / 4 + 1 + 1 + 2);
+const OTHERS_WAIT: Duration = Duration::from_secs(REFRESH_TIMEOUT as u64 * 5 / 4 + 3 + 2);
 /// How long a request waits for a renewal at most, and some time to answer.
 const A_REQUEST_WAITS: Duration = Duration::from_secs(10 + 3);
 /// How many renewals it takes until every connection of a process to its store has seen one.
