@@ -118,7 +118,8 @@ fn next_try(added: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// The 32 bytes that [`hex`] has written.

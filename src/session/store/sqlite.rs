@@ -1,8 +1,9 @@
 //! Sessions in an SQLite file: nothing to install, and they survive a restart.
 //!
-//! One connection writes and one reads, so that no writer waits for a lock of this process's own. A write is on the disk
-//! when it is done: a power cut takes back no login, no logout and no renewed token. Two things reach the disk with the
-//! next write of that kind, or soon: that a state is spent (its login ends with such a write), and when a session was used.
+//! One connection writes and one reads, so that no writer waits for a lock of this process's own. What must not be taken
+//! back is on the disk when it is done: that a session has ended, and a renewed token. The rest gets there with the next
+//! write of that kind, or soon, and always in its order: a power cut may take back a login of the last moments, which costs
+//! a person another one; the end of a process takes back nothing.
 
 use std::{fs::OpenOptions, path::Path, sync::Arc};
 
@@ -110,17 +111,16 @@ impl SqliteStore {
         tokens: &[TokenRow],
     ) -> Result<bool, StoreError> {
         let mut sql = String::from(
-            "BEGIN IMMEDIATE; INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5); ",
+            "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; \
+             INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5); ",
         );
-        for at in (6..).step_by(3).take(tokens.len()) {
-            let start = if at == 6 {
-                "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) VALUES "
-            } else {
-                ", "
-            };
-            sql += &format!("{start}($1, ${at}, ${}, 1, ${})", at + 1, at + 2);
+        let values = |at: usize| format!("($1, ${at}, ${}, 1, ${})", at + 1, at + 2);
+        let rows: Vec<String> = (6..).step_by(3).take(tokens.len()).map(values).collect();
+        if !rows.is_empty() {
+            sql += "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) VALUES ";
+            sql += &rows.join(", ");
         }
-        sql += "; COMMIT";
+        sql += "; COMMIT; PRAGMA synchronous = FULL";
         let query = sqlx::query(AssertSqlSafe(sql)).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
         let query = query.bind(row.last_seen.unix_timestamp()).bind(row.ends.unix_timestamp());
         let query = tokens.iter().fold(query, |query, token| {
@@ -130,7 +130,7 @@ impl SqliteStore {
             Ok(_) => Ok(true),
             // The id is taken. Two tokens for one service are another matter, and an error.
             Err(sqlx::Error::Database(error)) if error.message().contains("sessions.key") => {
-                sqlx::query("ROLLBACK").execute(connection).await?;
+                clear_up(connection).await?;
                 Ok(false)
             }
             Err(error) => Err(error.into()),
