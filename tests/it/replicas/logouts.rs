@@ -13,7 +13,7 @@ use crate::harness::{Browser, until};
 async fn logout_rounds(portals: usize, store: &str) {
     let stage = Stage::with(portals, store, &[]).await;
     let begun = Instant::now();
-    let (rounds, requests) = (number("ROUNDS", 5), number("REQUESTS", 50 / portals));
+    let (rounds, requests) = (number("ROUNDS", 5), number("REQUESTS", 50_usize.div_ceil(portals)));
     let mut answered = BTreeMap::new();
     for round in 0..rounds {
         let browser = stage.log_in().await;
