@@ -11,23 +11,12 @@ mod servers;
 mod stage;
 mod stores;
 
-// The private servers of the tests.
-#[path = "../../tests/it/harness/programs.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
-mod programs;
-#[path = "../../tests/it/harness/services.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
-mod services;
-#[path = "../../tests/it/harness/wait.rs"]
-mod wait;
+#[path = "../common/servers.rs"]
+mod private_servers;
 
 use std::process::ExitCode;
 
-use self::{
-    programs::{find_program, free_port, needs},
-    stores::Stores,
-    wait::until,
-};
+use self::stores::Stores;
 
 /// Measures something for a kind of store.
 type Measure = fn(&Stores, &str);

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use crate::services::{PostgresServer, RedisServer, skip_without_postgres, skip_without_redis};
+use crate::private_servers::{PostgresServer, RedisServer, skip_without_postgres, skip_without_redis};
 
 /// The servers, started when they are first needed.
 pub struct Stores {

@@ -6,15 +6,8 @@
 
 mod stores;
 
-// The private servers of the tests.
-#[path = "../../tests/it/harness/programs.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
-mod programs;
-#[path = "../../tests/it/harness/services.rs"]
-#[expect(dead_code, reason = "tests need more of it")]
-mod services;
-#[path = "../../tests/it/harness/wait.rs"]
-mod wait;
+#[path = "../common/servers.rs"]
+mod private_servers;
 
 use divan::Bencher;
 use globus_portal::{
@@ -32,11 +25,6 @@ use globus_portal::{
         seal::{KeyRing, Purpose, hash},
         session_key,
     },
-};
-
-use self::{
-    programs::{find_program, free_port, needs},
-    wait::until,
 };
 
 fn main() {

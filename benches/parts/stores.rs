@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use time::Duration;
 use tokio::runtime::Runtime;
 
-use crate::services::{PostgresServer, RedisServer, skip_without_postgres, skip_without_redis};
+use crate::private_servers::{PostgresServer, RedisServer, skip_without_postgres, skip_without_redis};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 /// The files of the stores that have some.
