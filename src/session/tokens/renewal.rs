@@ -39,6 +39,8 @@ const WRITE_AGAIN: Duration = Duration::from_millis(200);
 const WRITE_WITHIN: Duration = Duration::from_secs(1);
 /// How long it is tried to write it.
 const WRITE_FOR: Duration = Duration::from_secs(10 * 60);
+/// How long the last try may take: as long as a store that is slow needs to say whether an earlier one has been written.
+const LAST_WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// Who takes over a lease that was not given back waits for so long first: its holder may only have been kept from
 /// writing, and tries that again and again. Longer than [`WRITE_AGAIN`] and [`WRITE_WITHIN`].
 const TAKE_OVER_AFTER: Duration = Duration::from_millis(1500);
@@ -224,8 +226,10 @@ impl Tokens {
         let give_up = Instant::now() + WRITE_FOR;
         loop {
             let row = self.row(key, resource_server, &Kept::new(token, before.refresh_token.as_deref()), version)?;
-            let written = timeout(WRITE_WITHIN, self.replace(key, &row, token, before)).await;
-            let written = written.unwrap_or_else(|_| Err(StoreError("no answer within a second".to_owned()).into()));
+            let is_last = Instant::now() > give_up;
+            let within = if is_last { LAST_WRITE_WITHIN } else { WRITE_WITHIN };
+            let written = timeout(within, self.replace(key, &row, token, before)).await;
+            let written = written.unwrap_or_else(|_| Err(StoreError("no answer in time".to_owned()).into()));
             match written {
                 Ok(Replaced::Done) => {
                     tracing::info!(resource_server, "token renewed");
@@ -237,7 +241,7 @@ impl Tokens {
                     return Ok(AccessToken::new(kept.access_token));
                 }
                 Ok(Replaced::Gone) => return Err(self.came_too_late(key, row, token).await),
-                Err(error) if Instant::now() > give_up => {
+                Err(error) if is_last => {
                     tracing::error!(resource_server, error = %error, "a renewed token is lost: the store does not take it");
                     self.revoke_beside(token, before).await;
                     return Err(error);

@@ -9,12 +9,13 @@ use std::{
 };
 
 use sqlx::{Connection as _, PgConnection};
+use tokio::task::JoinHandle;
 
 use super::{
     eventually, number,
     stage::{REFRESH_TIMEOUT, Stage},
 };
-use crate::harness::{Browser, PostgresServer, RedisServer, StoreServer, until};
+use crate::harness::{Answer, Browser, PostgresServer, RedisServer, StoreServer, provider::Gate, until};
 
 /// How long others wait for a process that renews and says nothing: its lease, and a moment more to take it over. Then they
 /// renew themselves, for which there is some time here too.
@@ -35,14 +36,27 @@ async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>, within: Dura
     assert!(begun.elapsed() < within, "{:?}", begun.elapsed());
 }
 
-/// The provider has not got to the request of a process that stands still for longer than its lease.
-async fn stopped_for_long(portals: usize, store: &str) {
+/// A process that stands still while its request waits at the provider.
+struct Standstill {
+    stage: Stage,
+    browser: Arc<Browser>,
+    gate: Arc<Gate>,
+    renewing: JoinHandle<Answer>,
+}
+
+async fn standstill(portals: usize, store: &str) -> Standstill {
     let stage = Stage::with(portals, store, &[]).await;
     let browser = stage.log_in().await;
     let gate = stage.provider.hold_tokens();
     let renewing = stage.asks(&browser, 0, "/endpoints");
     gate.arrival().await;
     stage.replicas[0].process.signal("STOP");
+    Standstill { stage, browser, gate, renewing }
+}
+
+/// The provider has not got to the request of a process that stands still for longer than its lease.
+async fn stopped_for_long(portals: usize, store: &str) {
+    let Standstill { stage, browser, gate, renewing } = standstill(portals, store).await;
     stage.provider.let_others_pass();
     others_get_the_page(&stage, &browser, OTHERS_WAIT).await;
     assert_eq!(stage.grants().renewals(), 1);
@@ -59,12 +73,7 @@ async fn stopped_for_long(portals: usize, store: &str) {
 
 /// The provider answers a process that stands still for less long than its lease.
 async fn stopped_for_a_while(portals: usize, store: &str) {
-    let stage = Stage::with(portals, store, &[]).await;
-    let browser = stage.log_in().await;
-    let gate = stage.provider.hold_tokens();
-    let renewing = stage.asks(&browser, 0, "/endpoints");
-    gate.arrival().await;
-    stage.replicas[0].process.signal("STOP");
+    let Standstill { stage, browser, gate, renewing } = standstill(portals, store).await;
     gate.open();
     let others: Vec<_> = (0..40).map(|i| stage.asks(&browser, 1 + i % 2, "/endpoints")).collect();
     until("the provider to have answered", || (stage.grants().renewals() == 1).then_some(())).await;

@@ -1,11 +1,14 @@
 //! Portals that are asked to stop while Globus has not answered yet.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinHandle};
 
 use super::stage::Stage;
-use crate::harness::{Browser, until};
+use crate::harness::{Answer, Browser, Provider, provider::Gate, until};
 
 /// How long a process takes to stop at most: requests under way have twenty seconds, and there is the rest.
 const STOPS_WITHIN: Duration = Duration::from_secs(25);
@@ -29,17 +32,33 @@ async fn stopped_and_started_again(stage: &mut Stage, asked: Instant) {
     stage.start_again(0).await;
 }
 
-/// A login and a renewal are at the provider.
-async fn stop_in_the_middle(_: usize, store: &str) {
-    let mut stage = Stage::with(1, store, &[]).await;
+/// A login and a renewal that wait at the provider.
+struct Middle {
+    stage: Stage,
+    browser: Arc<Browser>,
+    newcomer: Arc<Browser>,
+    gate: Arc<Gate>,
+    renewing: JoinHandle<Answer>,
+    coming_back: JoinHandle<Answer>,
+}
+
+async fn in_the_middle(store: &str, hold: impl Fn(&Provider) -> Arc<Gate>) -> Middle {
+    let stage = Stage::with(1, store, &[]).await;
     let browser = stage.log_in().await;
-    let newcomer = std::sync::Arc::new(Browser::new());
+    let newcomer = Arc::new(Browser::new());
     let callback = stage.begin_login(&newcomer, 0).await;
-    let gate = stage.provider.hold_tokens();
+    let gate = hold(&stage.provider);
     let renewing = stage.asks(&browser, 0, "/endpoints");
     let coming_back = stage.asks(&newcomer, 0, callback.trim_start_matches(&stage.replicas[0].base));
     gate.arrival().await;
     gate.arrival().await;
+    Middle { stage, browser, newcomer, gate, renewing, coming_back }
+}
+
+/// A login and a renewal are at the provider.
+async fn stop_in_the_middle(_: usize, store: &str) {
+    let Middle { mut stage, browser, newcomer, gate, renewing, coming_back } =
+        in_the_middle(store, Provider::hold_tokens).await;
     let asked = Instant::now();
     ask_to_stop(&stage).await;
     gate.open();
@@ -55,15 +74,8 @@ async fn stop_in_the_middle(_: usize, store: &str) {
 
 /// The browsers of a login and of a renewal have left before the answers of Globus come, which has given tokens by then.
 async fn stop_with_nobody_waiting(_: usize, store: &str) {
-    let mut stage = Stage::with(1, store, &[]).await;
-    let browser = stage.log_in().await;
-    let newcomer = std::sync::Arc::new(Browser::new());
-    let callback = stage.begin_login(&newcomer, 0).await;
-    let gate = stage.provider.hold_answers();
-    let renewing = stage.asks(&browser, 0, "/endpoints");
-    let coming_back = stage.asks(&newcomer, 0, callback.trim_start_matches(&stage.replicas[0].base));
-    gate.arrival().await;
-    gate.arrival().await;
+    let Middle { mut stage, browser, gate, renewing, coming_back, .. } =
+        in_the_middle(store, Provider::hold_answers).await;
     for leaving in [renewing, coming_back] {
         leaving.abort();
         assert!(leaving.await.unwrap_err().is_cancelled());
