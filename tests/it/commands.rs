@@ -359,3 +359,26 @@ async fn check_and_serve_say_that_the_store_cannot_be_written() {
     assert_eq!(status, Some(1));
     assert_says(&stderr, &["cannot start", "sessions.db", "denied"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_cannot_be_used_is_named_without_its_password() {
+    let folder = TempDir::new().unwrap();
+    let globus = start_sandbox().await;
+    let port = free_port();
+    fs::write(folder.path().join("garbage.db"), "no database, whatever its name says, and long enough to be read")
+        .unwrap();
+    let place = format!("127.0.0.1:{port}");
+    for (store, named) in [
+        (format!("postgres://portal:swordfish@{place}/portal"), &*place),
+        (format!("redis://:swordfish@{place}/0"), &*place),
+        ("sqlite:no/such/folder.db".to_owned(), "no/such/folder.db"),
+        ("sqlite:garbage.db".to_owned(), "garbage.db"),
+    ] {
+        let (mut command, _) = portal_at(folder.path(), &globus);
+        command.env("GLOBUS_PORTAL_SESSION_STORE", &store);
+        let Ended { status, stderr, .. } = ended(&mut command);
+        assert_eq!(status, Some(1), "{store}: {stderr}");
+        assert_says(&stderr, &["cannot start", "session store", named]);
+        assert!(!stderr.contains("swordfish"), "{stderr}");
+    }
+}

@@ -121,7 +121,9 @@ impl PostgresStore {
                 ("idle_in_transaction_session_timeout", "10s"),
             ])
             .disable_statement_logging();
-        within(migrate(&options)).await?;
+        let place = format!("{}:{}", options.get_host(), options.get_port());
+        let migrated = within(migrate(&options)).await;
+        migrated.map_err(|error| StoreError(format!("cannot use PostgreSQL at {place}: {error}")))?;
         let pool =
             PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).test_before_acquire(false);
         let pool = pool.before_acquire(|connection, about| {

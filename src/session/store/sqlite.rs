@@ -75,7 +75,9 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or written, or is no database of ours.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        create_private(path).map_err(|error| StoreError(format!("cannot open {}: {error}", path.display())))?;
+        let cannot_open =
+            |error: &dyn std::fmt::Display| StoreError(format!("cannot open {}: {error}", path.display()));
+        create_private(path).map_err(|error| cannot_open(&error))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -83,13 +85,13 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .disable_statement_logging();
-        let mut writer = options.connect().await?;
+        let mut writer = options.connect().await.map_err(|error| cannot_open(&error))?;
         let mut migrations = sqlx::migrate!("src/session/store/sqlite");
         // A version of before may come back after a newer one has been here.
         migrations.set_ignore_missing(true);
         let migrated = migrations.run(&mut writer).await;
         migrated.map_err(|error| StoreError(format!("cannot make the tables in {}: {error}", path.display())))?;
-        let reader = options.connect().await?;
+        let reader = options.connect().await.map_err(|error| cannot_open(&error))?;
         let shared = |connection| Mutex::new(Some(Kept { connection, in_doubt: false }));
         Ok(Self { writer: Arc::new(shared(writer)), reader: shared(reader) })
     }
