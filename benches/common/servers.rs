@@ -6,6 +6,8 @@ mod programs;
 #[path = "../../tests/it/harness/services.rs"]
 #[expect(dead_code, reason = "tests need more of it")]
 mod services;
+#[path = "../../tests/it/harness/signals.rs"]
+mod signals;
 #[path = "../../tests/it/harness/wait.rs"]
 mod wait;
 

@@ -26,7 +26,7 @@ async fn a_server_that_hangs_is_an_error_within_seconds_and_serves_again_when_it
     let server = PostgresServer::start().await;
     let store = Arc::new(PostgresStore::open(&server.url("postgres"), 4).await.unwrap());
     assert!(store.create_session(KEY, &session(), &[]).await.unwrap());
-    server.signal("STOP");
+    server.stand_still();
     // More of them than there are connections: none keeps a place for good.
     let begun = Instant::now();
     let asked = |store: Arc<PostgresStore>| async move { store.session(KEY).await.is_err() };
@@ -35,7 +35,7 @@ async fn a_server_that_hangs_is_an_error_within_seconds_and_serves_again_when_it
         assert!(failed.await.unwrap());
     }
     assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
-    server.signal("CONT");
+    server.go_on();
     assert_eq!(works(&store).await, Some(session()));
 }
 

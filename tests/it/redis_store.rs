@@ -81,7 +81,7 @@ async fn a_server_that_hangs_is_an_error_in_good_time_and_works_again_when_it_go
     let server = RedisServer::start().await;
     let store = Arc::new(open(&server.url(0)).await);
     store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
-    server.signal("STOP");
+    server.stand_still();
     // With the connection that is there; then with none; and many at once, who do not wait for each other.
     for round in 0..3 {
         let begin = Instant::now();
@@ -103,7 +103,7 @@ async fn a_server_that_hangs_is_an_error_in_good_time_and_works_again_when_it_go
         assert!(begin.elapsed() < ANSWER, "round {round} took {:?}", begin.elapsed());
     }
     assert!(refusal(&server.url(0)).await.contains("does not answer"));
-    server.signal("CONT");
+    server.go_on();
     let (found, took) = works(async || store.session(KEY).await).await;
     assert_eq!(found.unwrap().record, b"record");
     assert!(took < ANSWER, "it took {took:?}");
@@ -145,11 +145,11 @@ async fn who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_ba
     let mut news = store.news().unwrap();
     assert_eq!(next(&mut news).await, News::Hearing);
 
-    server.signal("STOP");
+    server.stand_still();
     let begin = Instant::now();
     assert_eq!(next(&mut news).await, News::Deaf);
     assert!(begin.elapsed() < Duration::from_secs(4), "it took {:?}", begin.elapsed());
-    server.signal("CONT");
+    server.go_on();
     assert_eq!(next(&mut news).await, News::Hearing);
 
     server.restart().await;

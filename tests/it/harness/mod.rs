@@ -11,6 +11,7 @@ mod programs;
 pub mod provider;
 mod scripted;
 mod services;
+mod signals;
 pub mod steps;
 mod store_server;
 mod wait;

@@ -10,7 +10,11 @@ use std::{
 
 use globus_portal::sandbox::{self, Sandbox};
 
-use super::{Running, free_port, until};
+use super::{
+    Running, free_port,
+    signals::{send, stand_still},
+    until,
+};
 
 /// A command line of the portal, in a folder, with nothing from this process's environment.
 pub fn globus_portal<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Command {
@@ -51,6 +55,21 @@ pub struct Process {
     printed: PathBuf,
 }
 
+/// How many of its last lines a process shows when a test fails.
+const LAST_LINES: usize = 60;
+
+impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "the runner keeps it back unless the test fails")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let printed = fs::read_to_string(&self.printed).unwrap_or_default();
+            let skipped = printed.lines().count().saturating_sub(LAST_LINES);
+            eprintln!("--- {} said at last:", self.printed.display());
+            printed.lines().skip(skipped).for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
 impl Process {
     /// Starts it; what it prints goes to a file of this name in its folder.
     pub fn start(command: &mut Command, printed: &Path) -> Self {
@@ -85,9 +104,12 @@ impl Process {
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        // The shell has `kill` built in, so no package is needed for it.
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status().unwrap();
-        assert!(sent.success());
+        assert!(send(name, self.id()));
+    }
+
+    /// Stops it where it is.
+    pub fn stand_still(&self) {
+        stand_still(self.id());
     }
 
     /// Waits until it has ended.

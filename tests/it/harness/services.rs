@@ -13,7 +13,11 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::{find_program, free_port, needs, until};
+use super::{
+    find_program, free_port, needs,
+    signals::{family, is_running, send, stand_still},
+    until,
+};
 
 /// How many databases a Redis server has, and so how many tests may share it.
 const DATABASES: u32 = 4096;
@@ -89,30 +93,6 @@ impl Drop for Watched {
     }
 }
 
-/// The state and the parent of a process, as the system tells them.
-fn state_and_parent(id: u32) -> Option<(char, u32)> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name of the program, in parentheses, may contain anything.
-    let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
-    Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
-}
-
-fn is_running(id: u32) -> bool {
-    state_and_parent(id).is_some_and(|(state, _)| state != 'Z')
-}
-
-/// A process and its children.
-fn family(id: u32) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let children = processes.filter(|child| state_and_parent(*child).is_some_and(|(_, parent)| parent == id));
-    [id].into_iter().chain(children).collect()
-}
-
-fn send(signal: &str, id: u32) {
-    // The shell has `kill` built in. A child may be gone by now.
-    Command::new("sh").args(["-c", &format!("kill -{signal} {id} 2>/dev/null")]).status().unwrap();
-}
-
 /// A Redis or a Valkey server.
 #[derive(Debug)]
 pub struct RedisServer {
@@ -178,9 +158,14 @@ impl RedisServer {
         redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
     }
 
-    /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
-        send(name, self.running.as_ref().unwrap().id);
+    /// Stops it where it is.
+    pub fn stand_still(&self) {
+        stand_still(self.running.as_ref().unwrap().id);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        send("CONT", self.running.as_ref().unwrap().id);
     }
 
     /// Kills it, and waits until it is gone.
@@ -332,18 +317,23 @@ impl PostgresServer {
         Some(output.stdout)
     }
 
-    /// Sends a signal by its name to all its processes, of which each serves somebody.
-    pub fn signal(&self, name: &str) {
+    /// Stops all its processes where they are, of which each serves somebody.
+    pub fn stand_still(&self) {
         let id = self.running.as_ref().unwrap().id;
         // The first one first: it makes no more of them then.
-        send(name, id);
-        family(id).into_iter().skip(1).for_each(|child| send(name, child));
+        stand_still(id);
+        family(id).into_iter().skip(1).for_each(stand_still);
+    }
+
+    /// Lets them go on.
+    pub fn go_on(&self) {
+        family(self.running.as_ref().unwrap().id).into_iter().for_each(|process| _ = send("CONT", process));
     }
 
     /// Ends it as a crash would, and waits until it is gone.
     pub fn stop(&mut self) {
         if let Some(watched) = &self.running {
-            family(watched.id).into_iter().skip(1).for_each(|child| send("CONT", child));
+            family(watched.id).into_iter().skip(1).for_each(|child| _ = send("CONT", child));
         }
         self.running = None;
     }

@@ -34,11 +34,19 @@ impl StoreServer {
         }
     }
 
-    /// Sends a signal by its name to all its processes.
-    pub fn signal(&self, name: &str) {
+    /// Stops all its processes where they are.
+    pub fn stand_still(&self) {
         match self {
-            Self::Postgres(server) => server.signal(name),
-            Self::Redis(server) => server.signal(name),
+            Self::Postgres(server) => server.stand_still(),
+            Self::Redis(server) => server.stand_still(),
+        }
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        match self {
+            Self::Postgres(server) => server.go_on(),
+            Self::Redis(server) => server.go_on(),
         }
     }
 

@@ -31,7 +31,8 @@ impl Trouble {
     async fn set(self, server: &StoreServer, begins: bool) {
         let word = |on: &'static str, off: &'static str| if begins { on } else { off };
         match (self, server) {
-            (Self::Hangs, server) => server.signal(word("STOP", "CONT")),
+            (Self::Hangs, server) if begins => server.stand_still(),
+            (Self::Hangs, server) => server.go_on(),
             (Self::OnlyRead, StoreServer::Postgres(server)) => {
                 let sql = word("SET default_transaction_read_only = on", "RESET default_transaction_read_only");
                 server.sql("postgres", &format!("ALTER SYSTEM {sql}"));
