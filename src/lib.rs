@@ -15,6 +15,7 @@
 //! |---|---|---|
 //! | ground | [`secret`] | secrets that do not print, random values, constant-time equality |
 //! | ground | [`clock`] | the one door for time |
+//! | ground | [`keep_running`] | work that must run for as long as the process does |
 //! | protocol | [`globus`] | the client of Globus: flow, tokens, id_tokens, Transfer, Groups; knows nothing of the rest |
 //! | settings | [`settings`] | the settings: read, checked, every problem reported at once |
 //! | memory | [`session`] | what we keep about a browser: logins under way, sessions, tokens, stores |
@@ -34,6 +35,7 @@ pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod globus;
+pub mod keep_running;
 pub mod pages;
 pub mod routes;
 pub mod sandbox;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("clock", &[]),
+    ("keep_running", &[]),
     ("globus", GROUND),
     ("settings", &["secret", "clock", "globus"]),
-    ("session", &["secret", "clock", "globus", "settings"]),
+    ("session", &["secret", "clock", "keep_running", "globus", "settings"]),
     ("pages", &["globus", "session"]),
     ("error", CORE),
     ("state", CORE),
@@ -20,12 +21,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("sandbox", &[]),
 ];
-const GROUND: &[&str] = &["secret", "clock"];
-const CORE: &[&str] = &["secret", "clock", "globus", "settings", "session", "pages", "error", "state", "telemetry"];
+const GROUND: &[&str] = &["secret", "clock", "keep_running"];
+const CORE: &[&str] =
+    &["secret", "clock", "keep_running", "globus", "settings", "session", "pages", "error", "state", "telemetry"];
 const WEB: &[&str] = CORE;
 const PROCESS: &[&str] = &[
     "secret",
     "clock",
+    "keep_running",
     "globus",
     "settings",
     "session",
