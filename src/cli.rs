@@ -217,7 +217,7 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     if let Some(sandbox) = &app.settings.sandbox {
         say(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));
     }
-    server.serve(stop).await?;
+    server.serve(stop).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -15,7 +15,9 @@ use crate::{
         id_token::IdTokenError,
         provider::ProviderError,
     },
-    session::{return_path::ReturnPath, seal::SealError, store::StoreError, tokens::TokenUnavailable},
+    session::{
+        exchanges::TooMany, return_path::ReturnPath, seal::SealError, store::StoreError, tokens::TokenUnavailable,
+    },
 };
 
 /// How long a visitor should wait before trying again, in seconds.
@@ -61,6 +63,12 @@ pub enum AppError {
     /// A token has to be renewed, and Globus does not do that now (503).
     #[error("no token: {0}")]
     Renewal(TokenUnavailable),
+    /// The request is not HTTP as it should be (400). Holds what is wrong, for the log.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// There is more to do than the portal takes on at a time (503). Holds what there is too much of, for the log.
+    #[error("{0}")]
+    Overloaded(Cow<'static, str>),
     /// The request's body is larger than any form of ours (413).
     #[error("the body is too large")]
     TooLarge,
@@ -150,6 +158,12 @@ impl From<TokenUnavailable> for AppError {
     }
 }
 
+impl From<TooMany> for AppError {
+    fn from(error: TooMany) -> Self {
+        Self::Overloaded(error.to_string().into())
+    }
+}
+
 impl From<SealError> for AppError {
     fn from(error: SealError) -> Self {
         Self::Internal(error.to_string())
@@ -187,13 +201,14 @@ impl AppError {
         match self {
             Self::LogIn(_) => StatusCode::SEE_OTHER,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::StartAgain { .. } | Self::Globus(GlobusError::Token(TokenError::InvalidGrant(_))) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::StartAgain { .. }
+            | Self::BadRequest(_)
+            | Self::Globus(GlobusError::Token(TokenError::InvalidGrant(_))) => StatusCode::BAD_REQUEST,
             Self::Refused { .. } => StatusCode::FORBIDDEN,
-            Self::Busy(_) | Self::Renewal(_) | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Busy(_)
+            | Self::Overloaded(_)
+            | Self::Renewal(_)
+            | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
@@ -225,7 +240,13 @@ impl AppError {
                 sign_in: Some(SignIn { next: None }),
                 cause,
             },
-            Self::Busy(_) | Self::Internal(_) => ErrorText { cause, ..ErrorText::of(status) },
+            Self::Overloaded(_) => ErrorText {
+                title: "Just a moment, please".into(),
+                message: "This site has a lot to do at the moment. Please try again in a few seconds.".into(),
+                sign_in: None,
+                cause,
+            },
+            Self::Busy(_) | Self::BadRequest(_) | Self::Internal(_) => ErrorText { cause, ..ErrorText::of(status) },
             _ => ErrorText::of(status),
         }
     }

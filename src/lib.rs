@@ -24,9 +24,14 @@
 //! | core | [`error`] | what goes wrong: status, what the visitor reads, what the log gets |
 //! | core | [`telemetry`] | the log, and the one line a request leaves |
 //! | web | [`routes`] | the route table, one file a page, and [`LoggedIn`](routes::logged_in::LoggedIn) |
-//! | process | [`server`] | bind, serve, sweep, stop |
+//! | process | [`server`] | bind, accept, the limits of connections, sweep, stop |
 //! | process | [`cli`] | the commands |
 //! | aside | [`sandbox`] | a stand-in for Globus, which shares nothing with the rest, so that it cannot share a mistake |
+//!
+//! A client that leaves changes nothing: a route that has to wait goes on in a task of its own, which outlives the client
+//! and the deadline, so a handler runs from its beginning to its end (see [`routes::frame`]). What a client must have for it
+//! to be worth anything, such as a new session, is taken back when the answer could not be given. Work that is not a
+//! request's runs under [`keep_running`].
 //!
 //! One login, to read along: `routes/login.rs` from top to bottom, then [`session::login_attempt`], [`globus::flow`],
 //! [`globus::id_token`], [`session::records`] and [`session::tokens`].

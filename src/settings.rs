@@ -54,6 +54,10 @@ const KEYS: &[(&str, Kind)] = &[
     ("GLOBUS_SDK_SERVICE_URL_TRANSFER", Kind::Sdk),
     ("GLOBUS_SDK_SERVICE_URL_GROUPS", Kind::Sdk),
     ("TRUSTED_PROXIES", Kind::Plain),
+    ("MAX_CONNECTIONS", Kind::Plain),
+    ("REQUEST_HEAD_SECONDS", Kind::Plain),
+    ("KEEP_ALIVE_SECONDS", Kind::Plain),
+    ("MAX_EXCHANGES", Kind::Plain),
     ("LOG_FORMAT", Kind::Plain),
     ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
 ];
@@ -99,6 +103,10 @@ pub struct Settings {
     pub environment: Environment,
     /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
+    /// What connections may cost.
+    pub connections: ConnectionLimits,
+    /// How many logins may be at their exchange with Globus at the same time (`MAX_EXCHANGES`).
+    pub max_exchanges: usize,
     /// How the log looks (`LOG_FORMAT`).
     pub log_format: LogFormat,
     /// How long the portal goes on serving after it was asked to stop (`SHUTDOWN_DELAY_SECONDS`).
@@ -120,6 +128,17 @@ pub enum StoreKind {
     Postgres(StoreUrl),
     /// In Redis or Valkey (`redis://…`, `rediss://…`).
     Redis(StoreUrl),
+}
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// How many there may be at the same time (`MAX_CONNECTIONS`).
+    pub max: usize,
+    /// How long the head of a request may take to arrive (`REQUEST_HEAD_SECONDS`).
+    pub head: std::time::Duration,
+    /// How long a connection may wait for its next request (`KEEP_ALIVE_SECONDS`).
+    pub idle: std::time::Duration,
 }
 
 /// How the log looks.

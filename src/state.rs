@@ -21,6 +21,7 @@ use crate::{
     pages::Site,
     session::{
         Lifetimes, Vault,
+        exchanges::Exchanges,
         login_attempt::LoginAttempts,
         records::Records,
         seal::KeyRing,
@@ -47,6 +48,8 @@ pub struct App {
     pub id_tokens: Arc<IdTokenVerifier>,
     /// Logins under way.
     pub login_attempts: LoginAttempts,
+    /// Exchanges of codes that are under way.
+    pub exchanges: Exchanges,
     /// What all logins have in common: one that comes back makes a flow of its own of it.
     pub login_flow: AuthorizationCodeFlowManager,
     /// Where logins send the browser.
@@ -149,6 +152,7 @@ impl AppState {
         Ok(Self(Arc::new(App {
             id_tokens,
             login_attempts: LoginAttempts::new(settings.root.clone()),
+            exchanges: Exchanges::new(settings.max_exchanges),
             authorize_urls: AuthorizeUrls::like(&login_flow),
             login_flow,
             records: Records::new(vault.clone(), tokens.clone()),

@@ -113,8 +113,8 @@ impl Line {
         Self(tracing::enabled!(tracing::Level::ERROR).then(begun))
     }
 
-    /// Logs the line.
-    pub(crate) fn end(self, facts: &RequestFacts, response: &Response) {
+    /// Logs the line; also for a client that has left before its answer was there.
+    pub(crate) fn end(self, facts: &RequestFacts, response: &Response, client_is_there: bool) {
         let Some(Begun { method, uri, at }) = self.0 else { return };
         let status = response.status().as_u16();
         let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
@@ -124,14 +124,18 @@ impl Line {
         let method = method.as_str();
         let path: String = uri.path().chars().take(MAX_PATH).collect();
         let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // Only where it is so: nothing else is the rule.
+        let left = (!client_is_there).then_some("client left");
         let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
         match cause {
             Some(cause) if status >= 500 => {
-                tracing::error!(method, path, status, ms, peer = %facts.peer, sub, cause, "request");
+                tracing::error!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request");
             }
-            Some(cause) => tracing::warn!(method, path, status, ms, peer = %facts.peer, sub, cause, "request"),
-            None if status >= 500 => tracing::error!(method, path, status, ms, peer = %facts.peer, sub, "request"),
-            None => tracing::info!(method, path, status, ms, peer = %facts.peer, sub, "request"),
+            Some(cause) => tracing::warn!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request"),
+            None if status >= 500 => {
+                tracing::error!(method, path, status, ms, peer = %facts.peer, sub, left, "request");
+            }
+            None => tracing::info!(method, path, status, ms, peer = %facts.peer, sub, left, "request"),
         }
     }
 }

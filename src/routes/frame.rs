@@ -4,51 +4,58 @@
 //! It is one service and not a stack of layers, for it runs with every request, and a check of a session is to cost little
 //! more than a request that does nothing. In the order of a request:
 //!
-//! 1. facts and a span; 2. the bound on the body; 3. the route, guarded against panics and, once it waits for something,
-//!    by a deadline; 4. the page of an error; 5. headers; 6. the line in the log.
+//! 1. facts and a span; 2. the `Host` header, the bound on the body, and the bound on requests under way; 3. the route,
+//!    guarded against panics; 4. the page of an error; 5. headers; 6. the line in the log.
+//!
+//! # A client that leaves
+//!
+//! The server drops the future of a request when its client leaves. No route notices: a route is polled once, and if it is
+//! not done then, it goes on in a task of its own, which outlives the client. So a handler runs from its beginning to its
+//! end, whatever the client does. Nor does the deadline end it: the client gets 504, and the handler finishes. What must
+//! not exist unless the client has the answer, such as a session whose cookie it carries, takes an [`IfUndelivered`]
+//! along.
 
 use std::{
     any::Any,
     convert::Infallible,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use askama::Template as _;
 use axum::{
     Router,
-    body::{Body, HttpBody as _},
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse as _, Response},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
     routing::future::RouteFuture,
-    serve::IncomingStream,
 };
-use http_body_util::Limited;
-use tokio::net::TcpListener;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
 use tower_service::Service;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
-use super::{logged_in::login_path, ops::PlainText};
+use super::{bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed};
 use crate::{
-    error::{AppError, ErrorText, SignIn},
-    pages::{Action, ErrorPage},
+    error::AppError,
+    session::underway::Underway,
     state::AppState,
     telemetry::{Line, RequestFacts},
 };
 
-/// No form of ours is larger.
-const MAX_BODY: usize = 64 << 10;
-/// A login makes up to three calls to Globus, each with a limit of its own.
+/// How long a client waits at most: a login makes up to three calls to Globus, each with a limit of its own.
 const TIMEOUT: Duration = Duration::from_secs(45);
+/// How long a route may go on after that. Everything that routes of ours wait for ends long before.
+const LINGER: Duration = Duration::from_secs(10 * 60);
+/// How many requests may wait for something at the same time.
+const UNDER_WAY: usize = 2048;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-/// The portal as a service: one for each connection.
+/// The portal as a service. Cheap to clone: one for each connection.
 #[derive(Clone, Debug)]
 pub struct Frame {
     routes: Router,
@@ -61,103 +68,91 @@ pub struct Frame {
 struct Common {
     app: AppState,
     fixed: Fixed,
+    under_way: Arc<Semaphore>,
+    /// Routes that go on in tasks of their own.
+    tasks: Underway,
 }
 
-/// Makes a [`Frame`] for each connection.
-#[derive(Clone, Debug)]
-pub struct MakeFrame(Frame);
-
-impl MakeFrame {
+impl Frame {
     /// Stands around these routes.
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
-        let common = Arc::new(Common { fixed: Fixed::of(&app), app });
-        Self(Frame { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) })
-    }
-}
-
-impl Service<IncomingStream<'_, TcpListener>> for MakeFrame {
-    type Response = Frame;
-    type Error = Infallible;
-    type Future = std::future::Ready<Result<Frame, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+        let under_way = Arc::new(Semaphore::new(UNDER_WAY));
+        let common = Arc::new(Common { fixed: Fixed::of(&app), app, under_way, tasks: Underway::default() });
+        Self { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) }
     }
 
-    fn call(&mut self, stream: IncomingStream<'_, TcpListener>) -> Self::Future {
-        std::future::ready(Ok(Frame { peer: *stream.remote_addr(), ..self.0.clone() }))
-    }
-}
-
-impl Service<Request> for Frame {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    /// The same, for a connection from `peer`.
+    #[must_use]
+    pub fn for_peer(&self, peer: SocketAddr) -> Self {
+        Self { peer, ..self.clone() }
     }
 
-    fn call(&mut self, mut request: Request) -> Answer {
-        let facts = RequestFacts::of(&request, self.peer, &self.common.app.settings.trusted_proxies);
+    /// Waits until no route goes on in a task of its own.
+    pub async fn finished(&self) {
+        self.common.tasks.finished().await;
+    }
+
+    /// Answers a request. Dropping the future drops the answer alone: see the module's text.
+    pub fn answer(&self, mut request: Request) -> impl Future<Output = Response> + Send + use<> {
+        let common = self.common.clone();
+        let facts = RequestFacts::of(&request, self.peer, &common.app.settings.trusted_proxies);
         let line = Line::begin(&request);
         request.extensions_mut().insert(facts.clone());
-        let routed = bounded(request).map(|request| Service::<Request>::call(&mut self.routes, request));
         let span = tracing::info_span!("request", request_id = %facts.id);
-        let logs = !span.is_disabled();
-        let answering = answer(self.common.clone(), routed, facts, line);
-        if logs { Box::pin(answering.instrument(span)) } else { Box::pin(answering) }
+        let admitted = self.admit(request);
+        let finish = Finish { common, facts, line };
+        async move {
+            let response = match admitted {
+                Ok((route, place)) => see_through(route, place, finish, span).await,
+                Err(error) => span.in_scope(|| finish.answer(error.into_response(), true)),
+            };
+            IfUndelivered::is_delivered(response)
+        }
+    }
+
+    /// A request that may be answered goes to its route.
+    fn admit(&self, request: Request) -> Result<(Route, Option<Place>), AppError> {
+        bounds::check_host(&request)?;
+        // Whether the process lives can be told however busy it is.
+        let place = match is_healthz(&request, &self.common.app.settings.root) {
+            true => None,
+            false => Some(Place::take(&self.common)?),
+        };
+        let request = bounds::bounded(request)?;
+        Ok((Route(Box::pin(self.routes.clone().call(request))), place))
     }
 }
 
-/// What the routes answer, or why they are not asked.
-type Routed = Result<RouteFuture<Infallible>, AppError>;
-
-async fn answer(common: Arc<Common>, routed: Routed, facts: RequestFacts, line: Line) -> Result<Response, Infallible> {
-    let Common { app, fixed } = &*common;
-    let response = match routed {
-        Ok(answering) => guarded(answering).await,
-        Err(error) => error.into_response(),
-    };
-    let mut response = with_page(app, response, &facts);
-    fixed.put_on(&mut response, &facts);
-    if app.is_stopping() {
-        // So that a proxy sends its next request to somebody else.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    line.end(&facts, &response);
-    Ok(response)
+fn is_healthz(request: &Request, root: &str) -> bool {
+    let path = request.uri().path();
+    path.strip_prefix(root).unwrap_or(path) == "/healthz"
 }
 
-/// A request whose body is no larger than it may be.
-fn bounded(request: Request) -> Result<Request, AppError> {
-    if request.body().is_end_stream() {
-        return Ok(request);
-    }
-    if request.body().size_hint().lower() > MAX_BODY as u64 {
-        return Err(AppError::TooLarge);
-    }
-    Ok(request.map(|body| Body::new(Limited::new(body, MAX_BODY))))
+/// A place among the requests under way.
+struct Place {
+    _permit: OwnedSemaphorePermit,
 }
 
-/// The answer of the routes. Most are there at once, and need no timer; one that waits for something has a deadline.
-async fn guarded(answering: RouteFuture<Infallible>) -> Response {
-    let mut answering = pin!(answering);
-    let mut poll = move |context: &mut Context<'_>| {
+impl Place {
+    fn take(common: &Common) -> Result<Self, AppError> {
+        let permit = common.under_way.clone().try_acquire_owned();
+        Ok(Self { _permit: permit.map_err(|_| AppError::Overloaded("too many requests are under way".into()))? })
+    }
+}
+
+/// The answer of a route, guarded against panics.
+struct Route(Pin<Box<RouteFuture<Infallible>>>);
+
+impl Future for Route {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
         // What a panic leaves behind is dropped, and not looked at again.
-        match catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context))) {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
             Ok(poll) => poll.map(|Ok(response)| response),
             Err(panic) => Poll::Ready(panicked(&*panic)),
         }
-    };
-    let at_once = std::future::poll_fn(|context| Poll::Ready(poll(context))).await;
-    match at_once {
-        Poll::Ready(response) => response,
-        Poll::Pending => match tokio::time::timeout(TIMEOUT, std::future::poll_fn(poll)).await {
-            Ok(response) => response,
-            Err(_) => StatusCode::GATEWAY_TIMEOUT.into_response(),
-        },
     }
 }
 
@@ -167,98 +162,54 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-/// Turns an answer that says error and has no page into one that has.
-fn with_page(app: &AppState, response: Response, facts: &RequestFacts) -> Response {
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
-        return response;
+/// Sees a route through. Most are done at once; one that is not goes on in a task of its own, and this waits for the
+/// answer.
+async fn see_through(mut route: Route, place: Option<Place>, finish: Finish, span: Span) -> Response {
+    let at_once = std::future::poll_fn(|context| {
+        let _in_span = span.enter();
+        Poll::Ready(Pin::new(&mut route).poll(context))
+    });
+    if let Poll::Ready(response) = at_once.await {
+        return span.in_scope(|| finish.answer(response, true));
     }
-    let known = response.extensions().get::<ErrorText>().cloned();
-    // Documents for programs stay as they are; the plain words of the framework become a page.
-    let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_document = content_type.is_some_and(|kind| !kind.starts_with(b"text/plain"));
-    let keeps_its_own = is_document || response.extensions().get::<PlainText>().is_some();
-    if known.is_none() && keeps_its_own {
-        return response;
-    }
-    render(app, response, status, known.unwrap_or_else(|| ErrorText::of(status)), facts)
+    let tasks = finish.common.tasks.clone();
+    let (client, answer) = oneshot::channel();
+    drop(tasks.spawn(go_on(route, place, finish, client).instrument(span)));
+    // The task answers in any case, unless the runtime ends.
+    answer.await.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
-fn render(app: &AppState, response: Response, status: StatusCode, text: ErrorText, facts: &RequestFacts) -> Response {
-    let action = |SignIn { next }: &SignIn| Action {
-        label: "Sign in again".to_owned(),
-        href: login_path(&app.settings.root, next.as_ref()),
-    };
-    let page = ErrorPage {
-        site: &app.site,
-        status: status.as_u16(),
-        title: &text.title,
-        message: &text.message,
-        action: text.sign_in.as_ref().map(action),
-        request_id: &facts.id.to_string(),
-    };
-    let Ok(html) = page.render() else { return response };
-    let mut with_page = (status, Html(html)).into_response();
-    for (name, value) in response.headers() {
-        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-            with_page.headers_mut().append(name, value.clone());
-        }
+/// Answers `client` when the route is done, or when the client has waited for long enough. The route goes on to its end.
+async fn go_on(mut route: Route, place: Option<Place>, finish: Finish, client: oneshot::Sender<Response>) {
+    let done = timeout(TIMEOUT, &mut route).await;
+    let is_done = done.is_ok();
+    let response = done.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response());
+    let response = finish.answer(response, !client.is_closed());
+    // A client that has left drops the answer, and with it what was not to be without the client.
+    drop(client.send(response));
+    if !is_done && timeout(LINGER, route).await.is_err() {
+        tracing::error!("a request handler did not end; dropping it");
     }
-    with_page.extensions_mut().insert(text);
-    with_page
+    drop(place);
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// What the headers of all answers say alike.
-#[derive(Debug)]
-struct Fixed {
-    content_security_policy: HeaderValue,
-    strict_transport_security: Option<HeaderValue>,
+/// What makes the answer of a route the answer of the portal.
+struct Finish {
+    common: Arc<Common>,
+    facts: RequestFacts,
+    line: Line,
 }
 
-impl Fixed {
-    /// Browsers hold `form-action` against redirects too, and the form that signs out leads to Globus's logout page.
-    fn of(app: &AppState) -> Self {
-        let globus = app.auth.base_url().origin().ascii_serialization();
-        let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {globus}; \
-             frame-ancestors 'none'; base-uri 'none'"
-        );
-        let strict = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
-        Self {
-            content_security_policy: HeaderValue::from_str(&policy).unwrap_or(strict),
-            strict_transport_security: app.settings.is_https().then(|| HeaderValue::from_static("max-age=31536000")),
+impl Finish {
+    fn answer(self, response: Response, client_is_there: bool) -> Response {
+        let Common { app, fixed, .. } = &*self.common;
+        let mut response = with_page(app, response, &self.facts);
+        fixed.put_on(&mut response, &self.facts);
+        if app.is_stopping() {
+            // So that a proxy sends its next request to another replica.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-    }
-
-    /// The headers that keep a page to itself (OWASP secure headers; RFC 9700 section 4.16), and answers out of caches. An
-    /// answer that has nothing to show, such as that of a check, needs only the latter.
-    fn put_on(&self, response: &mut Response, facts: &RequestFacts) {
-        let is_bare = response.status().is_success() && response.body().is_end_stream();
-        let headers = response.headers_mut();
-        headers.reserve(if is_bare { 3 } else { 11 });
-        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
-        headers.insert(REQUEST_ID, facts.id.header());
-        if let Some(value) = &self.strict_transport_security {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
-        }
-        if is_bare {
-            return;
-        }
-        const FOR_PAGES: [(HeaderName, HeaderValue); 6] = [
-            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-            (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-            (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-            (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-            (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-            (
-                HeaderName::from_static("permissions-policy"),
-                HeaderValue::from_static("camera=(), geolocation=(), microphone=()"),
-            ),
-        ];
-        headers.extend(FOR_PAGES);
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| self.content_security_policy.clone());
+        self.line.end(&self.facts, &response, client_is_there);
+        response
     }
 }

@@ -8,12 +8,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
 };
-use tokio::sync::oneshot;
 use tower_sessions::session::Id;
 use tracing::Instrument as _;
 use url::form_urlencoded;
 
-use super::{cookies, logged_in::is_speculative};
+use super::{cookies, delivery::IfUndelivered, logged_in::is_speculative};
 use crate::{
     error::{AppError, GlobusError},
     globus::{
@@ -155,32 +154,41 @@ async fn complete_once(
     iss: Option<&str>,
 ) -> Result<Response, AppError> {
     let attempt = open(&app, headers, state)?;
+    // Before the state is spent: whoever is sent away now may bring it again.
+    let exchange = app.exchanges.begin(returned.visitor.address)?;
     check_issuer(&app, iss).await?;
     let mut response = Redirect::to(attempt.next.as_str()).into_response();
     if !app.vault.store.spend_state(attempt.state_hash, attempt.expires).await? {
         return Ok(response);
     }
-    let (settings, underway) = (app.settings.clone(), app.vault.underway.clone());
-    // In a task of its own: a browser that leaves must not break off what Globus has already begun to answer.
-    let (done, completed) = oneshot::channel();
-    let completing = async move {
-        let result = complete(&app, returned, attempt.secrets).await;
-        if let Err(Ok(id)) = done.send(result) {
-            abandon(&app, id).await;
+    // Among what is finished before the process stops: what Globus has begun to answer must not be lost.
+    let completing = {
+        let app = app.clone();
+        async move {
+            let completed = complete(&app, returned, attempt.secrets).await;
+            drop(exchange);
+            completed
         }
     };
-    underway.spawn(completing.in_current_span());
-    let id = completed.await.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
-    response.headers_mut().extend(cookies::set_session(id, &settings).map(|value| (header::SET_COOKIE, value)));
+    let completed = app.vault.underway.spawn(completing.in_current_span()).await;
+    let id = completed.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
+    response.headers_mut().extend(cookies::set_session(id, &app.settings).map(|value| (header::SET_COOKIE, value)));
+    IfUndelivered::put_on(&mut response, move || abandon(app, id));
     Ok(response)
 }
 
 /// Ends a session whose browser left before it was given the cookie: nobody could ever use it, or end it.
-async fn abandon(app: &AppState, id: Id) {
-    match app.vault.end(session_key(id)).await {
-        Ok(_) => drop(super::logout::revoke_in_background(app, session_key(id))),
-        Err(error) => tracing::error!(error = %error, "a session that nobody has the cookie of is left to its age"),
-    }
+fn abandon(app: AppState, id: Id) {
+    let underway = app.vault.underway.clone();
+    let ending = async move {
+        match app.vault.end(session_key(id)).await {
+            Ok(_) => drop(super::logout::revoke_in_background(&app, session_key(id))),
+            Err(error) => {
+                tracing::error!(error = %error, "could not end an abandoned session; it will expire");
+            }
+        }
+    };
+    drop(underway.spawn(ending.in_current_span()));
 }
 
 fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AppError> {

@@ -2,9 +2,13 @@
 //! in [`frame`].
 
 mod assets;
+mod bounds;
 mod cookies;
+mod delivery;
 mod endpoints;
+mod error_page;
 pub mod frame;
+mod headers;
 mod index;
 pub mod logged_in;
 mod login;

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`login_attempt`] | logins under way: in the browser, not in a store |
+//! | [`exchanges`] | exchanges at Globus under way: a bounded number |
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`seal`] | keys derived by purpose; sealing and opening |
 //! | [`store`] | the contract of a store, and the stores |
@@ -12,6 +13,7 @@
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
 //! | [`underway`] | work that is finished though nobody waits for it |
 
+pub mod exchanges;
 pub mod live;
 pub mod login_attempt;
 pub mod records;

@@ -13,7 +13,7 @@ use time::Duration;
 use url::Url;
 
 use super::{
-    LogFormat, Problem, Problems, Settings, Sources, StoreKind,
+    ConnectionLimits, LogFormat, Problem, Problems, Settings, Sources, StoreKind,
     sources::{Found, Values},
 };
 use crate::{
@@ -37,6 +37,12 @@ const LIFETIME_SECONDS: u32 = 31 * 24 * 60 * 60;
 const LIFETIMES: (u32, u32, &str) = (60, 315_360_000, "ten years");
 /// Longer than most answers of Globus take by far.
 const REFRESH_TIMEOUT_SECONDS: u32 = 30;
+/// More than a machine of two cores serves, and not so many that they fill its memory.
+const MAX_CONNECTIONS: usize = 10_000;
+const REQUEST_HEAD_SECONDS: u32 = 10;
+const KEEP_ALIVE_SECONDS: u32 = 60;
+/// An exchange takes some hundred milliseconds, so that a hundred logins a second are possible.
+const MAX_EXCHANGES: usize = 64;
 
 /// Reads values one by one, and notes what is wrong with them.
 struct Reader {
@@ -88,6 +94,15 @@ impl Reader {
         Some((items?.into_iter().filter(|item| !item.trim().is_empty()).collect(), origin))
     }
 
+    /// How many of something.
+    fn count(&mut self, key: &str, default: usize, (least, most): (usize, usize)) -> usize {
+        let parsed = self.parsed(key, |text| match text.parse::<usize>() {
+            Ok(count) if (least..=most).contains(&count) => Ok(count),
+            _ => Err(format!("expected a whole number from {least} to {most}")),
+        });
+        parsed.unwrap_or(default)
+    }
+
     /// A time in whole seconds.
     fn seconds(&mut self, key: &str, default: u32, (least, most, most_in_words): (u32, u32, &str)) -> u32 {
         let parsed = self.parsed(key, |text| match text.parse::<u32>() {
@@ -126,6 +141,8 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         shutdown_delay: std::time::Duration::from_secs(
             reader.seconds("SHUTDOWN_DELAY_SECONDS", if address.loopback { 0 } else { 5 }, (0, 120, "120")).into(),
         ),
+        connections: connection_limits(&mut reader),
+        max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
         environment: environment(&mut reader),
         trusted_proxies: trusted_proxies(&mut reader),
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
@@ -380,6 +397,14 @@ fn cookie_name(reader: &mut Reader, https: bool) -> String {
     });
     let name = name.unwrap_or_else(|| "session".to_owned());
     if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name }
+}
+
+fn connection_limits(reader: &mut Reader) -> ConnectionLimits {
+    let mut seconds =
+        |key: &str, default| std::time::Duration::from_secs(reader.seconds(key, default, (1, 3600, "3600")).into());
+    let head = seconds("REQUEST_HEAD_SECONDS", REQUEST_HEAD_SECONDS);
+    let idle = seconds("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS);
+    ConnectionLimits { max: reader.count("MAX_CONNECTIONS", MAX_CONNECTIONS, (16, 1_000_000)), head, idle }
 }
 
 fn environment(reader: &mut Reader) -> Environment {

@@ -118,7 +118,7 @@ impl PortalBuilder {
         let server = Server::bind(app.clone(), self.more).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         tasks.push(tokio::spawn(async move {
-            server.serve(async { drop(stopped.await) }).await.unwrap();
+            server.serve(async { drop(stopped.await) }).await;
         }));
         Portal { app, base, globus, tasks, stop: Some(stop) }
     }

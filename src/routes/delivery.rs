@@ -1,0 +1,41 @@
+//! What must not be unless its client has the answer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::response::Response;
+
+/// Takes something back when the answer it goes with is dropped before the client's connection has it.
+#[derive(Clone)]
+pub(super) struct IfUndelivered(Arc<TakeBack>);
+
+struct TakeBack(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl TakeBack {
+    fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for TakeBack {
+    fn drop(&mut self) {
+        if let Some(take_back) = self.take() {
+            take_back();
+        }
+    }
+}
+
+impl IfUndelivered {
+    /// Puts `take_back` on an answer.
+    pub(super) fn put_on(response: &mut Response, take_back: impl FnOnce() + Send + 'static) {
+        let this = Self(Arc::new(TakeBack(Mutex::new(Some(Box::new(take_back))))));
+        response.extensions_mut().insert(this);
+    }
+
+    /// The connection has the answer: nothing is taken back any more.
+    pub(super) fn is_delivered(mut response: Response) -> Response {
+        if let Some(Self(take_back)) = response.extensions_mut().remove::<Self>() {
+            drop(take_back.take());
+        }
+        response
+    }
+}

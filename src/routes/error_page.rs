@@ -1,0 +1,56 @@
+//! The page of an error: rendered here, because only here the request's id is known.
+
+use askama::Template as _;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse as _, Response},
+};
+
+use super::{logged_in::login_path, ops::PlainText};
+use crate::{
+    error::{ErrorText, SignIn},
+    pages::{Action, ErrorPage},
+    state::AppState,
+    telemetry::RequestFacts,
+};
+
+/// Turns an answer that says error and has no page into one that has.
+pub(super) fn with_page(app: &AppState, response: Response, facts: &RequestFacts) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let known = response.extensions().get::<ErrorText>().cloned();
+    // Documents for programs stay as they are; the plain words of the framework become a page.
+    let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_document = content_type.is_some_and(|kind| !kind.starts_with(b"text/plain"));
+    let keeps_its_own = is_document || response.extensions().get::<PlainText>().is_some();
+    if known.is_none() && keeps_its_own {
+        return response;
+    }
+    render(app, response, status, known.unwrap_or_else(|| ErrorText::of(status)), facts)
+}
+
+fn render(app: &AppState, response: Response, status: StatusCode, text: ErrorText, facts: &RequestFacts) -> Response {
+    let action = |SignIn { next }: &SignIn| Action {
+        label: "Sign in again".to_owned(),
+        href: login_path(&app.settings.root, next.as_ref()),
+    };
+    let page = ErrorPage {
+        site: &app.site,
+        status: status.as_u16(),
+        title: &text.title,
+        message: &text.message,
+        action: text.sign_in.as_ref().map(action),
+        request_id: &facts.id.to_string(),
+    };
+    let Ok(html) = page.render() else { return response };
+    let mut with_page = (status, Html(html)).into_response();
+    for (name, value) in response.headers() {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            with_page.headers_mut().append(name, value.clone());
+        }
+    }
+    with_page.extensions_mut().insert(text);
+    with_page
+}

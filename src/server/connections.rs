@@ -1,0 +1,242 @@
+//! The connections there are: no more than there may be, none that keeps its place for nothing, and none left when the
+//! process stops.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::body::Body;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::sleep,
+};
+
+use super::{
+    progress::{Phase, Progress, Watched},
+    troubles::Troubles,
+};
+use crate::{routes::frame::Frame, settings::ConnectionLimits};
+
+/// The longest head of a request, in bytes; the answer to a longer one is 431. Cookies of a whole host may take 60 kB.
+const MAX_HEAD: usize = 64 << 10;
+/// How long a client may take no byte of an answer.
+const STALLED: Duration = Duration::from_secs(20);
+/// How often connections are held against their limits.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long a connection without a request under way is left alone when the process stops: its last answer may be on its
+/// way.
+const LAST_ANSWER: Duration = Duration::from_millis(500);
+/// The pause after an accept that failed for want of something.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// The connections there are. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Connections(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: ConnectionLimits,
+    open: Mutex<Open>,
+    closed_one: Notify,
+    stopping: watch::Sender<bool>,
+    troubles: Troubles,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    connections: HashMap<u64, Connection>,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    progress: Arc<Progress>,
+    task: AbortHandle,
+}
+
+/// Takes a connection out of the list when its task ends, however it ends.
+struct Listed {
+    connections: Connections,
+    number: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.connections.open().connections.remove(&self.number);
+        self.connections.0.closed_one.notify_waiters();
+    }
+}
+
+impl Open {
+    /// The connection that waits for its client for longest: one whose request has not come as a whole before one that is
+    /// idle, and none that waits for us.
+    fn least_wanted(&self) -> Option<u64> {
+        let rank = |(number, connection): (&u64, &Connection)| {
+            let waits = (connection.progress.phase(), connection.progress.for_how_long());
+            match waits {
+                (Phase::Busy, _) => None,
+                (phase, time) => Some(((phase == Phase::Head, time), *number)),
+            }
+        };
+        self.connections.iter().filter_map(rank).max().map(|(_, number)| number)
+    }
+
+    /// Closes the connection that is wanted least. Whether there was one.
+    fn make_room(&mut self) -> bool {
+        let closed = self.least_wanted().and_then(|number| self.connections.remove(&number));
+        if let Some(connection) = &closed {
+            connection.task.abort();
+        }
+        closed.is_some()
+    }
+}
+
+impl Connections {
+    pub(super) fn new(limits: ConnectionLimits) -> Self {
+        let shared = Shared {
+            limits,
+            open: Mutex::default(),
+            closed_one: Notify::new(),
+            stopping: watch::Sender::new(false),
+            troubles: Troubles::default(),
+        };
+        Self(Arc::new(shared))
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts connections for as long as it is polled.
+    pub(super) async fn accept(self, listener: Arc<TcpListener>, frame: Frame) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => {
+                    self.0.troubles.note("cannot accept connections", &error);
+                    // For want of descriptors, most likely.
+                    self.open().make_room();
+                    sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own. Where there are too many, it takes the place of the one that is wanted
+    /// least.
+    fn serve(&self, stream: TcpStream, frame: Frame, peer: SocketAddr) {
+        let mut open = self.open();
+        if open.connections.len() >= self.0.limits.max && !open.make_room() {
+            drop(open);
+            self.0.troubles.note("too many connections", &format!("the one from {} is refused", peer.ip()));
+            return;
+        }
+        open.last += 1;
+        let number = open.last;
+        let progress = Arc::new(Progress::of_new_connection());
+        let listed = Listed { connections: self.clone(), number };
+        let stopping = self.0.stopping.subscribe();
+        let serving = serve_connection(Watched { stream, progress: progress.clone() }, frame, stopping);
+        let task = tokio::spawn(async move {
+            let _listed = listed;
+            serving.await;
+        });
+        open.connections.insert(number, Connection { progress, task: task.abort_handle() });
+    }
+
+    /// Closes connections that have had their time, for as long as it is polled.
+    pub(super) async fn keep_limits(self) {
+        let mut stopping_since = None;
+        loop {
+            sleep(LOOK_EVERY).await;
+            if *self.0.stopping.borrow() {
+                stopping_since.get_or_insert_with(Instant::now);
+            }
+            let stopping = stopping_since.is_some_and(|since: Instant| since.elapsed() >= LAST_ANSWER);
+            for connection in self.open().connections.values() {
+                if self.is_overdue(&connection.progress, stopping) {
+                    connection.task.abort();
+                }
+            }
+        }
+    }
+
+    fn is_overdue(&self, progress: &Progress, stopping: bool) -> bool {
+        let limit = match progress.phase() {
+            Phase::Busy => return progress.stalled_for() > STALLED,
+            _ if stopping => LAST_ANSWER,
+            Phase::Head => self.0.limits.head,
+            Phase::Idle => self.0.limits.idle,
+        };
+        progress.for_how_long() > limit || progress.stalled_for() > STALLED
+    }
+
+    /// Lets each connection end with the answer that is under way.
+    pub(super) fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Waits until there is none.
+    pub(super) async fn closed(&self) {
+        loop {
+            let closed_one = self.0.closed_one.notified();
+            if self.open().connections.is_empty() {
+                return;
+            }
+            closed_one.await;
+        }
+    }
+
+    /// Closes all that are left.
+    pub(super) fn close(&self) {
+        for connection in self.open().connections.values() {
+            connection.task.abort();
+        }
+    }
+}
+
+/// Whether an accept failed because its client has gone again.
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn serve_connection(io: Watched, frame: Frame, mut stopping: watch::Receiver<bool>) {
+    // An answer is written as a whole: nothing is gained by waiting for more.
+    let _ = io.stream.set_nodelay(true);
+    let progress = io.progress.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        progress.request();
+        let (answer, progress) = (frame.answer(request.map(Body::new)), progress.clone());
+        async move {
+            let response = answer.await;
+            progress.answered();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(MAX_HEAD).header_read_timeout(None);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
+    let stop = async { drop(stopping.wait_for(|stopping| *stopping).await) };
+    let done = tokio::select! {
+        done = connection.as_mut() => done,
+        () = stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = done {
+        tracing::debug!(error = %error, "a connection ended early");
+    }
+}

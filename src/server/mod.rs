@@ -1,0 +1,136 @@
+//! A portal that listens: bind, serve, sweep, and stop without breaking off what is under way.
+
+mod connections;
+mod descriptors;
+mod progress;
+mod troubles;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout_at},
+};
+
+use self::connections::Connections;
+use crate::{
+    keep_running::keep_running,
+    routes::{self, frame::Frame},
+    settings::ConnectionLimits,
+    state::AppState,
+};
+
+/// How often ended sessions are swept and revocations tried again.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How many sessions one sweep ends at most.
+const SWEEP_LIMIT: u32 = 1000;
+/// How long requests under way may take when the process stops.
+const REQUESTS_WITHIN: Duration = Duration::from_secs(10);
+/// How long what was begun at Globus may take then.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// A portal that is bound to its address.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: AppState,
+    router: Router,
+}
+
+impl Server {
+    /// Binds to the address of the settings. `more` holds pages of your own; `Router::new()` for none.
+    ///
+    /// # Errors
+    /// When the address is in use or not this machine's.
+    pub async fn bind(app: AppState, more: Router<AppState>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(app.settings.listen).await?;
+        let address = listener.local_addr()?;
+        let router = routes::router(&app, more);
+        Ok(Self { listener, address, app, router })
+    }
+
+    /// The address it is bound to: with its port, where the settings asked for any.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready. Then `/readyz` says so for as long as the settings want, while everything is served as
+    /// before; then no new connection is taken. Requests under way have 10 seconds to finish; connections without one are
+    /// closed. What was begun at Globus, such as an exchange or a renewal, has 20 seconds.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
+        let Self { listener, app, router, .. } = self;
+        let frame = Frame::new(app.clone(), router);
+        let limits = app.settings.connections;
+        let connections = Connections::new(ConnectionLimits { max: descriptors::make_room(limits.max), ..limits });
+        let accepting = accept(listener, connections.clone(), frame.clone());
+        let limiting = connections.clone();
+        let limiting = Aborts(keep_running("the limits of connections", move || limiting.clone().keep_limits()));
+        let sweeping = app.clone();
+        let sweeping = Aborts(keep_running("the sweep", move || sweep(sweeping.clone())));
+        stop.await;
+        app.begin_stopping();
+        sleep(app.settings.shutdown_delay).await;
+        accepting.ended().await;
+        let asked = Instant::now();
+        connections.stop();
+        let finishing = async {
+            connections.closed().await;
+            frame.finished().await;
+        };
+        if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
+            tracing::warn!("requests under way did not finish in time; stopping without them");
+        }
+        connections.close();
+        if timeout_at(asked + STOP_WITHIN, app.vault.underway.finished()).await.is_err() {
+            tracing::warn!("Globus takes too long; stopping without its answers");
+        }
+        drop((limiting, sweeping));
+        app.vault.store.close().await;
+    }
+}
+
+fn accept(listener: TcpListener, connections: Connections, frame: Frame) -> Aborts {
+    let listener = Arc::new(listener);
+    let start = move || connections.clone().accept(listener.clone(), frame.clone());
+    Aborts(keep_running("the accept loop", start))
+}
+
+/// A task that is aborted when this is dropped.
+struct Aborts(JoinHandle<()>);
+
+impl Aborts {
+    /// Aborts the task, and waits until it has ended, with all that it owns.
+    async fn ended(mut self) {
+        self.0.abort();
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Aborts {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Ends sessions by age and tries revocations again, once a minute.
+async fn sweep(app: AppState) {
+    let mut interval = tokio::time::interval(SWEEP_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        match app.vault.sweep(SWEEP_LIMIT).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended sessions by age"),
+            Err(error) => tracing::error!(error = %error, "cannot sweep"),
+        }
+        match app.tokens.revoke_due(None).await {
+            Ok((0, 0)) => {}
+            Ok((revoked, failed)) => tracing::info!(revoked, failed, "revoked tokens of ended sessions"),
+            Err(error) => tracing::error!(error = %error, "cannot revoke"),
+        }
+    }
+}
