@@ -10,7 +10,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value that is not its default, as TOML and as a text in the environment.
-const KEYS: [(&str, &str, &str); 26] = [
+const KEYS: [(&str, &str, &str); 30] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -34,6 +34,10 @@ const KEYS: [(&str, &str, &str); 26] = [
     ("SESSION_CACHE_SECONDS", "5", "5"),
     ("REFRESH_TIMEOUT_SECONDS", "20", "20"),
     ("SHUTDOWN_DELAY_SECONDS", "7", "7"),
+    ("MAX_CONNECTIONS", "300", "300"),
+    ("REQUEST_HEAD_SECONDS", "7", "7"),
+    ("KEEP_ALIVE_SECONDS", "7", "7"),
+    ("MAX_EXCHANGES", "7", "7"),
     ("PERMANENT_SESSION_LIFETIME", "3600", "3600"),
     ("GLOBUS_SDK_ENVIRONMENT", "'preview'", "preview"),
     ("GLOBUS_SDK_SERVICE_URL_AUTH", "'https://auth.example.org'", "https://auth.example.org"),
@@ -127,6 +131,10 @@ fn shown(settings: &Settings, key: &str) -> String {
         "SESSION_CACHE_SECONDS" => settings.session_cache.whole_seconds().to_string(),
         "REFRESH_TIMEOUT_SECONDS" => settings.refresh_timeout.as_secs().to_string(),
         "SHUTDOWN_DELAY_SECONDS" => settings.shutdown_delay.as_secs().to_string(),
+        "MAX_CONNECTIONS" => settings.connections.max.to_string(),
+        "REQUEST_HEAD_SECONDS" => settings.connections.head.as_secs().to_string(),
+        "KEEP_ALIVE_SECONDS" => settings.connections.idle.as_secs().to_string(),
+        "MAX_EXCHANGES" => settings.max_exchanges.to_string(),
         "PERMANENT_SESSION_LIFETIME" => settings.session_lifetime.whole_seconds().to_string(),
         "GLOBUS_SDK_ENVIRONMENT" => format!("{:?}", settings.environment),
         "GLOBUS_SDK_SERVICE_URL_AUTH" => settings.environment.auth.to_string(),
@@ -721,6 +729,10 @@ fn every_key_has_limits_and_says_what_it_expects() {
         ("SESSION_CACHE_SECONDS", &["-1", "301", "1.5", "x"]),
         ("REFRESH_TIMEOUT_SECONDS", &["0", "121", "-1", "x"]),
         ("SHUTDOWN_DELAY_SECONDS", &["-1", "121", "x"]),
+        ("MAX_CONNECTIONS", &["0", "15", "1000001", "many"]),
+        ("REQUEST_HEAD_SECONDS", &["0", "3601", "x"]),
+        ("KEEP_ALIVE_SECONDS", &["0", "3601", "x"]),
+        ("MAX_EXCHANGES", &["0", "10001", "-1"]),
         ("PERMANENT_SESSION_LIFETIME", &["0", "59", "31 days"]),
         ("GLOBUS_SDK_ENVIRONMENT", &["Production", "prod", "globus.org"]),
         ("TRUSTED_PROXIES", &["10.0.0.0/33", "proxy.example.org", "10.0.0"]),
