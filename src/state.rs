@@ -27,6 +27,7 @@ use crate::{
         seal::KeyRing,
         store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store, StoreError},
         tokens::Tokens,
+        underway::Underway,
     },
     settings::{Settings, StoreKind},
 };
@@ -60,6 +61,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Sessions: begun, found, listed.
     pub records: Records,
+    /// Requests that go on in tasks of their own, whether or not their clients are there.
+    pub requests: Underway,
     /// What every page shows.
     pub site: Site,
     stopping: AtomicBool,
@@ -157,6 +160,7 @@ impl AppState {
             login_flow,
             records: Records::new(vault.clone(), tokens.clone()),
             tokens,
+            requests: Underway::default(),
             site: site(&settings),
             stopping: AtomicBool::new(false),
             settings,

@@ -43,7 +43,6 @@ use tracing::{Instrument as _, Span};
 use super::{bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed};
 use crate::{
     error::AppError,
-    session::underway::Underway,
     state::AppState,
     telemetry::{Line, RequestFacts},
 };
@@ -69,8 +68,6 @@ struct Common {
     app: AppState,
     fixed: Fixed,
     under_way: Arc<Semaphore>,
-    /// Routes that go on in tasks of their own.
-    tasks: Underway,
 }
 
 impl Frame {
@@ -78,7 +75,7 @@ impl Frame {
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
         let under_way = Arc::new(Semaphore::new(UNDER_WAY));
-        let common = Arc::new(Common { fixed: Fixed::of(&app), app, under_way, tasks: Underway::default() });
+        let common = Arc::new(Common { fixed: Fixed::of(&app), app, under_way });
         Self { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) }
     }
 
@@ -86,11 +83,6 @@ impl Frame {
     #[must_use]
     pub fn for_peer(&self, peer: SocketAddr) -> Self {
         Self { peer, ..self.clone() }
-    }
-
-    /// Waits until no route goes on in a task of its own.
-    pub async fn finished(&self) {
-        self.common.tasks.finished().await;
     }
 
     /// Answers a request. Dropping the future drops the answer alone: see the module's text.
@@ -172,7 +164,7 @@ async fn see_through(mut route: Route, place: Option<Place>, finish: Finish, spa
     if let Poll::Ready(response) = at_once.await {
         return span.in_scope(|| finish.answer(response, true));
     }
-    let tasks = finish.common.tasks.clone();
+    let tasks = finish.common.app.requests.clone();
     let (client, answer) = oneshot::channel();
     drop(tasks.spawn(go_on(route, place, finish, client).instrument(span)));
     // The task answers in any case, unless the runtime ends.

@@ -66,7 +66,7 @@ impl Server {
         let frame = Frame::new(app.clone(), router);
         let limits = app.settings.connections;
         let connections = Connections::new(ConnectionLimits { max: descriptors::make_room(limits.max), ..limits });
-        let accepting = accept(listener, connections.clone(), frame.clone());
+        let accepting = accept(listener, connections.clone(), frame);
         let limiting = connections.clone();
         let limiting = Aborts(keep_running("the limits of connections", move || limiting.clone().keep_limits()));
         let sweeping = app.clone();
@@ -79,7 +79,7 @@ impl Server {
         connections.stop();
         let finishing = async {
             connections.closed().await;
-            frame.finished().await;
+            app.requests.finished().await;
         };
         if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
             tracing::warn!("requests under way did not finish in time; stopping without them");

@@ -20,6 +20,7 @@ mod id_tokens;
 mod keys;
 mod layers;
 mod leaks;
+mod leaving;
 mod load;
 mod login_start;
 mod logout;

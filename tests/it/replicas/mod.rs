@@ -82,6 +82,8 @@ macro_rules! on_own_stores {
     };
 }
 
+use crate::harness::number;
+
 mod caches;
 mod load;
 mod logouts;
@@ -92,11 +94,6 @@ mod restarts;
 mod stage;
 mod stops;
 mod troubles;
-
-/// A number from the environment, or what it is otherwise.
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
-}
 
 /// Says what was counted, to whoever runs the tests with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the runner keeps it back unless it is asked for")]
