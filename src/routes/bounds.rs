@@ -30,12 +30,17 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) fn check_host(request: &Request) -> Result<(), AppError> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) if host.is_empty() || Authority::try_from(host.as_bytes()).is_ok() => Ok(()),
+        (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
         (Some(_), None) => Err(AppError::BadRequest("the Host header is not a host")),
         (Some(_), Some(_)) => Err(AppError::BadRequest("there are two Host headers")),
         (None, _) if request.version() < Version::HTTP_11 => Ok(()),
         (None, _) => Err(AppError::BadRequest("there is no Host header")),
     }
+}
+
+/// A host, perhaps with a port; or nothing, from a client whose target has no host.
+fn is_host(host: &[u8]) -> bool {
+    host.is_empty() || (!host.contains(&b'@') && Authority::try_from(host).is_ok())
 }
 
 /// A request whose body is no larger, and takes no longer, than it may.

@@ -16,13 +16,18 @@ use globus_portal::{
     session::{person_key, session_key, store::SessionKey},
 };
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::sleep};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::sleep,
+};
 use tower_sessions::session::Id;
 
 use crate::harness::{
-    Browser, Portal, Provider, number, parameter,
+    Browser, Portal, PostgresServer, Provider, fresh_postgres, number, parameter,
     place::on_every_store,
     provider::{Call, at_hash, id_token},
+    skip_without_postgres,
 };
 
 const TRANSFER: &str = "transfer.api.globus.org";
@@ -383,4 +388,59 @@ async fn a_renewal_that_is_left_is_kept() {
     stage.settle().await;
     assert_eq!(stage.assert_agreement(&sessions).await, sessions.len());
     stage.assert_no_orphans().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_leave_cost_postgresql_no_connection() {
+    if skip_without_postgres("leaving::clients_that_leave_cost_postgresql_no_connection") {
+        return;
+    }
+    let url = fresh_postgres().await;
+    let database = url::Url::parse(&url).unwrap().path()[1..].to_owned();
+    let portal = Portal::with().set("SESSION_STORE", &url).start().await;
+    let server = PostgresServer::shared().await;
+    let connections = || {
+        let sql = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = current_database() AND \
+                   pid <> pg_backend_pid()";
+        let pids = server.sql(&database, sql);
+        pids.split_whitespace().map(ToOwned::to_owned).collect::<BTreeSet<String>>()
+    };
+    // As many at a time as there will be, so that the pool has what it needs.
+    let at_a_time = |count: usize, stay: Option<Duration>| {
+        let portal = &portal;
+        async move {
+            let visits = (0..count).map(|_| async {
+                let mut stream = TcpStream::connect(portal.app.settings.listen).await.unwrap();
+                let request = format!(
+                    "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: session={}\r\nConnection: close\r\n\r\n",
+                    Id::default()
+                );
+                stream.write_all(request.as_bytes()).await.unwrap();
+                match stay {
+                    Some(stay) => sleep(stay).await,
+                    None => drop(stream.read_to_end(&mut Vec::new()).await),
+                }
+            });
+            futures_of(visits).await;
+        }
+    };
+    at_a_time(64, None).await;
+    let before = connections();
+    for n in 0..number("LEAVING_TRIES", 25) {
+        at_a_time(16, Some(Duration::from_micros((n as u64 * 137) % 2000))).await;
+    }
+    portal.app.requests.finished().await;
+    at_a_time(64, None).await;
+    let gone: Vec<_> = before.difference(&connections()).cloned().collect();
+    assert_eq!(gone, Vec::<String>::new(), "connections that were closed");
+}
+
+/// Waits for all of them.
+async fn futures_of(all: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        all.retain_mut(|one| one.as_mut().poll(context).is_pending());
+        if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
 }

@@ -9,6 +9,7 @@ mod authorizers;
 mod callback;
 mod chromium;
 mod commands;
+mod connections;
 mod dumps;
 mod environment;
 mod globus_fixtures;

@@ -84,6 +84,11 @@ impl Browser {
         Self { client, cookies: Mutex::default() }
     }
 
+    /// Another one with the same cookies, and connections of its own.
+    pub fn twin(&self) -> Self {
+        Self { cookies: Mutex::new(self.jar().clone()), ..Self::new() }
+    }
+
     fn jar(&self) -> MutexGuard<'_, BTreeMap<(String, String), String>> {
         self.cookies.lock().unwrap()
     }
