@@ -6,7 +6,9 @@ use divan::Bencher;
 use globus_portal::{
     clock::Clock,
     secret::random_bytes,
-    session::store::{MemoryStore, PostgresStore, RedisStore, SessionKey, SessionRow, SqliteStore, Store, TokenRow},
+    session::store::{
+        MemoryStore, PostgresStore, RedisStore, SessionKey, SessionRow, Spent, SqliteStore, Store, TokenRow,
+    },
 };
 use tempfile::TempDir;
 use time::Duration;
@@ -85,7 +87,7 @@ fn begin_a_session_and_end_it(bencher: Bencher, kind: &str) {
     bencher.with_inputs(session).bench_local_values(|(key, row)| {
         RUNTIME.block_on(async {
             assert!(store.create_session(key, &row, &tokens).await.unwrap());
-            assert!(store.end_session(key, row.last_seen).await.unwrap());
+            assert!(store.end_session(key, row.last_seen, None).await.unwrap());
         });
     });
 }
@@ -108,6 +110,6 @@ fn renew_a_token_under_a_lease(bencher: Bencher, kind: &str) {
 fn spend_a_state(bencher: Bencher, kind: &str) {
     let (store, until) = (RUNTIME.block_on(open(kind)), Clock::system().now() + Duration::HOUR);
     bencher.with_inputs(random_bytes).bench_local_values(|state| {
-        assert!(RUNTIME.block_on(store.spend_state(state, until)).unwrap());
+        assert_eq!(RUNTIME.block_on(store.spend_state(state, until, until - Duration::HOUR)).unwrap(), Spent::First);
     });
 }

@@ -64,7 +64,7 @@ async fn end(which: Which) -> Result<(), Failure> {
     let (app, sessions) = find(which).await?;
     let mut ended = 0;
     for session in &sessions {
-        ended += u32::from(app.vault.end(session.key).await.map_err(BuildError::from)?);
+        ended += u32::from(app.vault.end_from_elsewhere(session.key).await.map_err(BuildError::from)?);
     }
     say(&format!("ended {ended} session{}", if ended == 1 { "" } else { "s" }));
     let mut left = 0;

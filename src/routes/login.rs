@@ -26,6 +26,7 @@ use crate::{
         login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets},
         return_path::ReturnPath,
         session_key,
+        store::Spent,
         user::{UserSession, browser_of},
     },
     state::AppState,
@@ -158,8 +159,10 @@ async fn complete_once(
     let exchange = app.exchanges.begin(returned.visitor.address)?;
     check_issuer(&app, iss).await?;
     let mut response = Redirect::to(attempt.next.as_str()).into_response();
-    if !app.vault.store.spend_state(attempt.state_hash, attempt.expires).await? {
-        return Ok(response);
+    match app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await? {
+        Spent::First => {}
+        Spent::Again => return Ok(response),
+        Spent::TooOld => return Err(begun_too_long_ago(attempt.next)),
     }
     // Among what is finished before the process stops: what Globus has begun to answer must not be lost.
     let completing = {
@@ -205,12 +208,16 @@ fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, App
             next: None,
         },
         AttemptError::Foreign => start_again("the state is not one that this browser was given"),
-        AttemptError::Expired { next } => AppError::StartAgain {
-            message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
-            cause: "the login was begun too long ago".into(),
-            next: Some(next),
-        },
+        AttemptError::Expired { next } => begun_too_long_ago(next),
     })
+}
+
+fn begun_too_long_ago(next: ReturnPath) -> AppError {
+    AppError::StartAgain {
+        message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
+        cause: "the login was begun too long ago".into(),
+        next: Some(next),
+    }
 }
 
 /// The answer must come from the Globus Auth we asked (RFC 9207 section 2.4).
@@ -273,7 +280,7 @@ async fn refused(
 ) -> Result<Response, AppError> {
     let attempt = open(app, headers, state)?;
     check_issuer(app, iss).await?;
-    app.vault.store.spend_state(attempt.state_hash, attempt.expires).await?;
+    app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await?;
     let message = match error {
         "access_denied" => {
             "You did not allow this site to use your Globus account, so you are not signed in. If that was a mistake, sign in again and choose Allow."

@@ -78,7 +78,7 @@ pub(super) async fn end(
     let is_meant = |known: &&KnownSession| known.key != user.key() && (end == OTHERS || known.handle() == end);
     let mut ended = 0;
     for session in known.iter().filter(is_meant) {
-        if app.vault.end(session.key).await? {
+        if app.vault.end_from_elsewhere(session.key).await? {
             ended += 1;
             revoke_in_background(&app, session.key);
         }

@@ -62,18 +62,31 @@ impl LiveSession {
         self.ends <= now || noted.saturating_add(idle.whole_seconds()) <= now.unix_timestamp()
     }
 
-    /// Whether a use at `now` is to be noted in the store: then when the last one was. Says yes to one of those who ask at
-    /// the same time.
-    pub(super) fn is_to_be_noted(&self, every: Duration, now: OffsetDateTime) -> Option<i64> {
-        let (noted, now) = (self.noted.load(Ordering::Relaxed), now.unix_timestamp());
-        let claimed = now - noted >= every.whole_seconds()
-            && self.noted.compare_exchange(noted, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        claimed.then_some(noted)
+    /// Whether a use at `now` is to be noted in the store. Says yes to one of those who ask at the same time.
+    pub(super) fn begin_to_note(&self, every: Duration, now: OffsetDateTime) -> Option<Noting<'_>> {
+        let (before, now) = (self.noted.load(Ordering::Relaxed), now.unix_timestamp());
+        let claimed = now.saturating_sub(before) >= every.whole_seconds()
+            && self.noted.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        claimed.then(|| Noting { noted: &self.noted, before })
     }
+}
 
-    /// The use could not be noted; the last one was at `before`.
-    pub(super) fn is_not_noted(&self, before: i64) {
-        self.noted.store(before, Ordering::Relaxed);
+/// The use of a session is being noted. Dropped before it is done, the use counts as not noted.
+#[derive(Debug)]
+pub(super) struct Noting<'a> {
+    noted: &'a AtomicI64,
+    before: i64,
+}
+
+impl Noting<'_> {
+    pub(super) fn done(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        self.noted.store(self.before, Ordering::Relaxed);
     }
 }
 

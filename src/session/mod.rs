@@ -26,8 +26,9 @@ pub mod user;
 
 use std::sync::Arc;
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use tower_sessions::session::Id;
+use tracing::Instrument as _;
 
 use self::{
     live::LiveSessions,
@@ -73,25 +74,72 @@ impl Vault {
         Self { store, keys: Arc::new(keys), clock, lifetimes, underway: Underway::default(), live }
     }
 
-    /// Ends a session for good. Its tokens are on the list of those to revoke from then on.
+    /// Ends a session for good: by its person, or by age. Its tokens are on the list of those to revoke from then on. Returns
+    /// whether there was one.
+    ///
+    /// Whoever waits may leave: the end goes on without them, and is known here as soon as it is in the store.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn end(&self, key: SessionKey) -> Result<bool, StoreError> {
-        let ended = self.store.end_session(key, self.clock.now()).await;
-        if let Some(live) = &self.live {
-            // Also where the store did not answer: it may have ended it all the same.
-            live.forget(key);
+        self.end_in_task(key, None).await
+    }
+
+    /// The same for a session that somebody ends from elsewhere: from another browser, or as the operator. Until the session
+    /// would have ended by itself, [`Vault::was_ended_elsewhere`] says so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_from_elsewhere(&self, key: SessionKey) -> Result<bool, StoreError> {
+        match self.store.session(key).await? {
+            Some(row) => self.end_in_task(key, Some(row.ends)).await,
+            // What is known of it here, if anything is, has to go all the same.
+            None => self.end(key).await,
         }
-        ended
+    }
+
+    /// Whether this session was ended from elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn was_ended_elsewhere(&self, key: SessionKey) -> Result<bool, StoreError> {
+        self.store.ended_elsewhere(key, self.clock.now()).await
+    }
+
+    /// Forgets that this session was ended from elsewhere: its browser knows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
+        self.store.forget_ended(key).await
+    }
+
+    /// In a task of its own: were it dropped between the store and the memory of live sessions, this process would let an
+    /// ended session in.
+    async fn end_in_task(&self, key: SessionKey, note_until: Option<OffsetDateTime>) -> Result<bool, StoreError> {
+        let (store, live, now) = (self.store.clone(), self.live.clone(), self.clock.now());
+        let ending = async move {
+            let ended = store.end_session(key, now, note_until).await;
+            if let Some(live) = live {
+                // Also where the store did not answer: it may have ended it all the same.
+                live.forget(key);
+            }
+            ended
+        };
+        let ended = self.underway.spawn(ending.in_current_span()).await;
+        ended.unwrap_or_else(|_| Err(StoreError("the end of the session was broken off".to_owned())))
+    }
+
+    /// Whether a session is over, by its row.
+    fn is_over(&self, row: &SessionRow, now: OffsetDateTime) -> bool {
+        row.ends <= now || row.last_seen.saturating_add(self.lifetimes.idle) <= now
     }
 
     /// The row of a session that is not over, and its record; one that is over ends. A record that no key opens is none:
     /// its key has been taken away.
     async fn read(&self, key: SessionKey) -> Result<Option<(SessionRow, Opened)>, StoreError> {
         let Some(row) = self.store.session(key).await? else { return Ok(None) };
-        let now = self.clock.now();
-        if row.ends <= now || row.last_seen + self.lifetimes.idle <= now {
+        if self.is_over(&row, self.clock.now()) {
             self.end(key).await?;
             return Ok(None);
         }
@@ -106,7 +154,7 @@ impl Vault {
     /// [`StoreError`].
     pub async fn sweep(&self, limit: u32) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let aged = self.store.aged_sessions(now, now - self.lifetimes.idle, limit).await?;
+        let aged = self.store.aged_sessions(now, now.saturating_sub(self.lifetimes.idle), limit).await?;
         for key in &aged {
             self.end(*key).await?;
         }

@@ -25,6 +25,8 @@ use crate::globus::tokens::TokenResponse;
 
 /// How much later than the last note a use is noted again: not every page view needs a write.
 const NOTE_EVERY: Duration = Duration::minutes(1);
+/// How many sessions a person can have, whatever the settings say.
+pub const MOST_PER_PERSON: u32 = 1000;
 /// How many sessions are read at a time where all are.
 const PAGE: u32 = 500;
 
@@ -71,10 +73,7 @@ impl Records {
         let now = self.vault.clock.now();
         let known = self.vault.live.as_ref().and_then(|live| live.get(key, now));
         match known.filter(|live| !live.is_over(self.vault.lifetimes.idle, now)) {
-            Some(live) => {
-                self.note(&live, now).await?;
-                Ok(Some(live))
-            }
+            Some(live) => Ok(self.note(&live, now).await?.then_some(live)),
             // Not known, or over as far as is known here: another process may know of a later use.
             None => self.look_up(key).await,
         }
@@ -90,7 +89,9 @@ impl Records {
         let Some(user) = UserSession::unpack(&opened.plain) else { return Ok(None) };
         let now = self.vault.clock.now();
         let live = Arc::new(LiveSession::new(key, user, row.ends, row.last_seen, now));
-        self.note(&live, now).await?;
+        if !self.note(&live, now).await? {
+            return Ok(None);
+        }
         // One that is not yet sealed anew as a whole is looked up again, for else nobody would try that again.
         let is_sealed = !opened.is_stale() || self.seal_anew(key, &opened).await?;
         if let (Some(known), Some(ticket), true) = (&self.vault.live, ticket, is_sealed) {
@@ -100,15 +101,16 @@ impl Records {
     }
 
     /// Notes the use of a session, at most once a minute; with a short idle limit more often, for a use that is not noted
-    /// does not count.
-    async fn note(&self, live: &LiveSession, now: OffsetDateTime) -> Result<(), StoreError> {
+    /// does not count. Returns whether the session is still there: one that the store no longer has is forgotten here too.
+    async fn note(&self, live: &LiveSession, now: OffsetDateTime) -> Result<bool, StoreError> {
         let every = NOTE_EVERY.min(self.vault.lifetimes.idle / 4);
-        let Some(before) = live.is_to_be_noted(every, now) else { return Ok(()) };
-        let noted = self.vault.store.touch_session(live.key, now).await;
-        if noted.is_err() {
-            live.is_not_noted(before);
+        let Some(noting) = live.begin_to_note(every, now) else { return Ok(true) };
+        let is_there = self.vault.store.touch_session(live.key, now).await?;
+        noting.done();
+        if let (Some(known), false) = (&self.vault.live, is_there) {
+            known.forget(live.key);
         }
-        noted
+        Ok(is_there)
     }
 
     /// Seals a session anew that a key of before has sealed: its tokens first, so that the record tells whether that is
@@ -139,12 +141,12 @@ impl Records {
         session.id().ok_or_else(|| StoreError("the session has no id".to_owned()))
     }
 
-    /// All sessions of a person, the one that was used last first.
+    /// The sessions of a person, the one that was used last first: as many as a person can have.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn of_person(&self, identity: &str) -> Result<Vec<KnownSession>, StoreError> {
-        let rows = self.vault.store.sessions_of(person_key(identity)).await?;
+        let rows = self.vault.store.sessions_of(person_key(identity), MOST_PER_PERSON).await?;
         Ok(rows.into_iter().filter_map(|(key, row)| self.known(key, &row)).collect())
     }
 
@@ -165,8 +167,7 @@ impl Records {
 
     /// A session that is not over, and whose record opens.
     fn known(&self, key: SessionKey, row: &SessionRow) -> Option<KnownSession> {
-        let now = self.vault.clock.now();
-        if row.ends <= now || row.last_seen + self.vault.lifetimes.idle <= now {
+        if self.vault.is_over(row, self.vault.clock.now()) {
             return None;
         }
         let opened = self.vault.keys.open(Purpose::Session, &key.0, &row.record)?;
@@ -195,7 +196,7 @@ impl Beginning {
                 record: vault.keys.seal(Purpose::Session, &key.0, &packed)?,
                 person: person_key(identity),
                 last_seen: now,
-                ends: now + vault.lifetimes.absolute,
+                ends: now.saturating_add(vault.lifetimes.absolute),
             };
             if vault.store.create_session(key, &row, &tokens.rows(key, &self.response)?).await? {
                 return Ok(());

@@ -53,4 +53,5 @@ mod store_contract;
 mod token_responses;
 mod tokens;
 mod transfer;
+mod vault;
 mod walk;

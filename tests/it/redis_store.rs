@@ -131,7 +131,7 @@ async fn a_server_that_is_started_again_works_again_with_its_data() {
     // And so is the first one after a restart that nobody has noticed.
     server.restart().await;
     sleep(Duration::from_millis(100)).await;
-    assert!(store.end_session(KEY, at(1)).await.unwrap());
+    assert!(store.end_session(KEY, at(1), None).await.unwrap());
     assert_eq!(store.claim_revocations(None, at(1), 10).await.unwrap().len(), 1);
 }
 
@@ -156,10 +156,10 @@ async fn who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_ba
     assert_eq!(next(&mut news).await, News::Deaf);
     assert_eq!(next(&mut news).await, News::Hearing);
     works(async || other.create_session(KEY, &session(), &[]).await).await;
-    assert!(other.end_session(KEY, at(1)).await.unwrap());
+    assert!(other.end_session(KEY, at(1), None).await.unwrap());
     assert_eq!(next(&mut news).await, News::Ended(KEY));
     // What did not end is not told, and words that nobody understands may mean anything.
-    assert!(!other.end_session(KEY, at(1)).await.unwrap());
+    assert!(!other.end_session(KEY, at(1), None).await.unwrap());
     let _: i64 = raw(&server.url(0), &["PUBLISH", "globus-portal:ended", "what?"]).await;
     assert_eq!(next(&mut news).await, News::Changed);
 
@@ -194,7 +194,7 @@ async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
     assert!(store.insert_token(KEY, &token("another")).await.is_err());
     assert!(store.replace_token(KEY, &token("api")).await.is_err());
     assert!(store.add_revocation(KEY, &token("api"), at(0)).await.is_err());
-    assert!(store.spend_state([1; 32], at(100)).await.is_err());
+    assert!(store.spend_state([1; 32], at(100), at(0)).await.is_err());
     assert!(store.take_lease([1; 32], [1; 16], time::Duration::hours(1)).await.is_err());
     // Nothing was written by halves, and reading works.
     assert_eq!(store.session(KEY).await.unwrap(), Some(session()));
@@ -202,7 +202,7 @@ async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
     assert_eq!(store.tokens(KEY).await.unwrap(), [token("api")]);
 
     // Logging out makes room: it works, with the tokens that go with it.
-    assert!(store.end_session(ended, at(1)).await.unwrap());
+    assert!(store.end_session(ended, at(1), None).await.unwrap());
     assert_eq!(store.session(ended).await.unwrap(), None);
     let due = store.claim_revocations(Some(ended), at(1), 10).await.unwrap();
     assert_eq!(due.len(), 2);
@@ -329,8 +329,8 @@ async fn nothing_is_left_behind_when_everything_has_ended() {
     store.create_session(KEY, &session(), &[token("a"), token("b")]).await.unwrap();
     store.insert_token(KEY, &token("c")).await.unwrap();
     store.touch_session(KEY, at(1)).await.unwrap();
-    store.end_session(KEY, at(1)).await.unwrap();
-    store.spend_state([1; 32], at(100)).await.unwrap();
+    store.end_session(KEY, at(1), None).await.unwrap();
+    store.spend_state([1; 32], at(100), at(0)).await.unwrap();
     store.take_lease([1; 32], [1; 16], time::Duration::hours(1)).await.unwrap();
     store.release_lease([1; 32], [1; 16]).await.unwrap();
     store.probe().await.unwrap();
@@ -382,9 +382,9 @@ async fn what_cannot_be_read_is_an_error() {
     let _: i64 = raw(&url, &["DEL", &hash]).await;
     assert_eq!(store.session(KEY).await.unwrap(), None);
     assert_eq!(store.sessions_after(None, 10).await.unwrap(), []);
-    assert_eq!(store.sessions_of([7; 32]).await.unwrap(), []);
+    assert_eq!(store.sessions_of([7; 32], 100).await.unwrap(), []);
     assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), [KEY]);
-    assert!(!store.end_session(KEY, at(1)).await.unwrap());
+    assert!(!store.end_session(KEY, at(1), None).await.unwrap());
     assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), []);
     assert_eq!(store.claim_revocations(None, at(1), 10).await.unwrap().len(), 1);
 }

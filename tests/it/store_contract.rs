@@ -2,9 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use globus_portal::session::store::{Lease, News, RevocationRow, SessionKey, SessionRow, SqliteStore, Store, TokenRow};
+use globus_portal::session::store::{
+    Bounds, Lease, News, RevocationRow, SessionKey, SessionRow, Spent, SqliteStore, Store, TokenRow,
+};
 use sqlx::{Connection as _, SqliteConnection};
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::harness::place::{Place, in_memory, in_postgres, in_redis, in_sqlite};
@@ -26,11 +28,17 @@ macro_rules! contract {
                 }
             })*
 
-            #[tokio::test(flavor = "multi_thread")]
-            async fn what_others_end_is_told() {
-                if let Some(place) = super::$place(concat!(stringify!($place), "::what_others_end_is_told")).await {
-                    super::what_others_end_is_told(&place).await;
-                }
+            contract! { at $place: what_others_end_is_told }
+            contract! { at $place: a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice }
+            contract! { at $place: a_trim_lets_no_state_through_twice }
+            contract! { at $place: notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first }
+        }
+    };
+    (at $place:ident: $part:ident) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $part() {
+            if let Some(place) = super::$place(concat!(stringify!($place), "::", stringify!($part))).await {
+                super::$part(&place).await;
             }
         }
     };
@@ -48,7 +56,9 @@ contract! {
     of_those_who_replace_the_same_version_one_wins
     of_those_who_insert_the_same_token_one_wins
     a_state_is_spent_once_however_many_ask
-    a_spent_state_is_remembered_until_its_time
+    a_spent_state_is_remembered_until_its_time_and_an_hour_longer
+    the_end_from_elsewhere_is_noted_until_its_time
+    times_as_far_as_they_go_are_times
     revocations_go_to_one_of_those_who_claim_at_the_same_time
     revocations_come_back_until_they_are_finished
     revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_are_due
@@ -126,7 +136,7 @@ async fn a_session_is_made_once_and_comes_back_as_it_was(store: Arc<dyn Store>) 
     assert_eq!(store.session(key(2)).await.unwrap(), None);
 
     assert!(store.update_record(key(1), b"changed").await.unwrap());
-    store.touch_session(key(1), at(60)).await.unwrap();
+    assert!(store.touch_session(key(1), at(60)).await.unwrap());
     let expected = SessionRow { last_seen: at(60), ..session("changed") };
     assert_eq!(store.session(key(1)).await.unwrap(), Some(expected));
 
@@ -154,7 +164,7 @@ async fn a_session_is_made_with_its_tokens_in_one_go(store: Arc<dyn Store>) {
     let expected = [TokenRow { version: 1, ..binary }, token("b", "one", 1)];
     assert_eq!(store.tokens(key(1)).await.unwrap(), expected);
     assert!(store.replace_token(key(1), &token("b", "renewed", 1)).await.unwrap());
-    store.end_session(key(1), at(1)).await.unwrap();
+    store.end_session(key(1), at(1), None).await.unwrap();
     let due = store.claim_revocations(Some(key(1)), at(1), 10).await.unwrap();
     assert!(due.iter().any(|row| row.resource_server == "a" && row.sealed == all));
     assert!(due.iter().any(|row| row.resource_server == "b" && row.sealed == b"renewed"));
@@ -175,10 +185,10 @@ async fn a_session_is_made_with_its_tokens_in_one_go(store: Arc<dyn Store>) {
 
 async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
     assert!(!store.update_record(key(1), b"record").await.unwrap());
-    store.touch_session(key(1), at(1)).await.unwrap();
+    assert!(!store.touch_session(key(1), at(1)).await.unwrap());
     assert!(!store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap());
     assert!(!store.replace_token(key(1), &token("api", "sealed", 1)).await.unwrap());
-    assert!(!store.end_session(key(1), at(1)).await.unwrap());
+    assert!(!store.end_session(key(1), at(1), None).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
     assert_eq!(store.tokens(key(1)).await.unwrap(), []);
     assert_eq!(store.token(key(1), "api").await.unwrap(), None);
@@ -188,10 +198,10 @@ async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
 async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
     store.create_session(key(1), &session("record"), &[]).await.unwrap();
     store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
-    assert!(store.end_session(key(1), at(1)).await.unwrap());
+    assert!(store.end_session(key(1), at(1), None).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
     nothing_is_written(&*store).await;
-    assert!(!store.end_session(key(1), at(2)).await.unwrap());
+    assert!(!store.end_session(key(1), at(2), None).await.unwrap());
     let due = claim_all(&*store, at(100)).await;
     assert_eq!(about(&due), [entry(1, "api", "sealed")]);
 
@@ -202,7 +212,7 @@ async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
 
 async fn nothing_is_written(store: &dyn Store) {
     assert!(!store.update_record(key(1), b"late").await.unwrap());
-    store.touch_session(key(1), at(50)).await.unwrap();
+    assert!(!store.touch_session(key(1), at(50)).await.unwrap());
     assert!(!store.insert_token(key(1), &token("api", "late", 1)).await.unwrap());
     assert!(!store.insert_token(key(1), &token("another", "late", 1)).await.unwrap());
     assert!(!store.replace_token(key(1), &token("api", "late", 1)).await.unwrap());
@@ -221,9 +231,9 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
                 let store = store.clone();
                 tokio::spawn(async move {
                     match i {
-                        8 => drop(store.end_session(key, at(1)).await.unwrap()),
+                        8 => drop(store.end_session(key, at(1), None).await.unwrap()),
                         _ if i % 4 == 0 => drop(store.update_record(key, b"written").await.unwrap()),
-                        _ if i % 4 == 1 => store.touch_session(key, at(2)).await.unwrap(),
+                        _ if i % 4 == 1 => drop(store.touch_session(key, at(2)).await.unwrap()),
                         _ if i % 4 == 2 => {
                             let row = token(&format!("api-{i}"), "added", 1);
                             if !store.insert_token(key, &row).await.unwrap() {
@@ -261,7 +271,7 @@ async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Sto
     let copy = store.clone();
     let ended = winners(64, move |_| {
         let store = copy.clone();
-        async move { store.end_session(key(1), at(10)).await.unwrap() }
+        async move { store.end_session(key(1), at(10), None).await.unwrap() }
     });
     assert_eq!(ended.await, 1);
     let due = claim_all(&*store, at(10)).await;
@@ -303,7 +313,7 @@ async fn dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other
     assert!(!store.remove_token(key(2), "a", 2).await.unwrap());
     assert!(store.remove_token(key(1), "a", 2).await.unwrap());
     assert_eq!(store.tokens(key(1)).await.unwrap(), [token("b", "sealed", 1)]);
-    store.end_session(key(1), at(0)).await.unwrap();
+    store.end_session(key(1), at(0), None).await.unwrap();
     assert_eq!(claim_all(&*store, at(1)).await.len(), 1, "dead tokens are not revoked");
 }
 
@@ -332,27 +342,169 @@ async fn of_those_who_insert_the_same_token_one_wins(store: Arc<dyn Store>) {
     assert_eq!(store.tokens(key(1)).await.unwrap().len(), 1);
 }
 
+/// Spends a state while it is good.
+async fn spend(store: &dyn Store, state: [u8; 32], until: OffsetDateTime) -> Spent {
+    store.spend_state(state, until, at(0)).await.unwrap()
+}
+
 async fn a_state_is_spent_once_however_many_ask(store: Arc<dyn Store>) {
     for round in 0..4 {
         let copy = store.clone();
         let spent = winners(64, move |_| {
             let store = copy.clone();
-            async move { store.spend_state([round; 32], at(100)).await.unwrap() }
+            async move { spend(&*store, [round; 32], at(100)).await == Spent::First }
         });
         assert_eq!(spent.await, 1);
     }
-    assert!(!store.spend_state([0; 32], at(100)).await.unwrap());
-    assert!(store.spend_state([9; 32], at(100)).await.unwrap());
+    assert_eq!(spend(&*store, [0; 32], at(100)).await, Spent::Again);
+    assert_eq!(spend(&*store, [9; 32], at(100)).await, Spent::First);
 }
 
-async fn a_spent_state_is_remembered_until_its_time(store: Arc<dyn Store>) {
-    assert!(store.spend_state([1; 32], at(100)).await.unwrap());
+async fn a_spent_state_is_remembered_until_its_time_and_an_hour_longer(store: Arc<dyn Store>) {
+    assert_eq!(spend(&*store, [1; 32], at(100)).await, Spent::First);
     // Asking again does not change the time.
-    assert!(!store.spend_state([1; 32], at(10)).await.unwrap());
-    store.sweep(at(99)).await.unwrap();
-    assert!(!store.spend_state([1; 32], at(100)).await.unwrap());
-    store.sweep(at(100)).await.unwrap();
-    assert!(store.spend_state([1; 32], at(200)).await.unwrap());
+    assert_eq!(spend(&*store, [1; 32], at(10)).await, Spent::Again);
+    // The clock of another portal may be behind.
+    store.sweep(at(100 + 3599)).await.unwrap();
+    assert_eq!(store.spend_state([1; 32], at(100), at(99)).await.unwrap(), Spent::Again);
+    store.sweep(at(100 + 3600)).await.unwrap();
+    assert_eq!(store.spend_state([1; 32], at(100), at(100)).await.unwrap(), Spent::TooOld);
+    assert_eq!(store.spend_state([1; 32], at(100), at(3700)).await.unwrap(), Spent::TooOld);
+}
+
+/// The name of a state, and until when it is good: of those that were begun later, for longer.
+fn state(number: u32) -> ([u8; 32], OffsetDateTime) {
+    let mut name = [0; 32];
+    name[..4].copy_from_slice(&number.to_be_bytes());
+    (name, at(i64::from(number / 3)))
+}
+
+/// Row K4.
+async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice(place: &Place) {
+    const BOUND: u32 = 200;
+    let bounds = Bounds { spent_states: BOUND, ..Bounds::default() };
+    let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
+    let flood = |from: u32, to: u32| {
+        let stores = stores.clone();
+        async move {
+            let mut first = 0;
+            for number in from..to {
+                let (name, until) = state(number);
+                let spent = stores[number as usize % 2].spend_state(name, until, at(-1)).await.unwrap();
+                first += u32::from(spent == Spent::First);
+            }
+            first
+        }
+    };
+    // Several at the same time, with states of every age, each of which two try to spend.
+    let floods: Vec<_> = (0..8).map(|i| tokio::spawn(flood(i / 2 * 250, i / 2 * 250 + 500))).collect();
+    let mut first = 0;
+    for flood in floods {
+        first += flood.await.unwrap();
+    }
+    assert!(first <= 1250, "{first} of 1250 states were good");
+    assert!(first > BOUND, "only {first} states were good");
+    let kept = place.spent_states().await;
+    assert!(kept <= i64::from(BOUND + BOUND / 10 + 8), "{kept} are kept");
+    for number in 0..1250 {
+        let (name, until) = state(number);
+        let spent = spend(&*stores[0], name, until).await;
+        assert_ne!(spent, Spent::First, "{number} was good twice");
+    }
+    // Those of a floor that was raised are too old whether they were spent or not; newer ones are good.
+    assert_eq!(spend(&*stores[1], [0xee; 32], at(1)).await, Spent::TooOld);
+    assert_eq!(spend(&*stores[1], [0xee; 32], at(5000)).await, Spent::First);
+    // The floor is there for whoever opens the store next.
+    assert_eq!(spend(&*place.open().await, [0xef; 32], at(1)).await, Spent::TooOld);
+}
+
+/// Each is spent by many at the same time, while trims run beside: one wins at most, and no two.
+async fn a_trim_lets_no_state_through_twice(place: &Place) {
+    let bounds = Bounds { spent_states: 20, ..Bounds::default() };
+    let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
+    for round in 0..60_u32 {
+        let (name, until) = state(round);
+        let spent = winners(12, |i| {
+            let store = stores[i % 2].clone();
+            let own = state(1000 * round + u32::try_from(i).unwrap() + 1000);
+            async move {
+                let spent = store.spend_state(name, until, at(-1)).await.unwrap();
+                store
+                    .spend_state([&[0xff; 28], &own.0[..4]].concat().try_into().unwrap(), own.1, at(-1))
+                    .await
+                    .unwrap();
+                spent == Spent::First
+            }
+        });
+        assert!(spent.await <= 1, "round {round}");
+        assert_ne!(stores[0].spend_state(name, until, at(-1)).await.unwrap(), Spent::First, "round {round}");
+    }
+}
+
+async fn the_end_from_elsewhere_is_noted_until_its_time(store: Arc<dyn Store>) {
+    let noted = async |number, now| store.ended_elsewhere(key(number), at(now)).await.unwrap();
+    for number in 1..=3 {
+        store.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
+    }
+    assert!(store.end_session(key(1), at(1), None).await.unwrap());
+    assert!(store.end_session(key(2), at(1), Some(at(500))).await.unwrap());
+    assert!(store.end_session(key(3), at(1), Some(at(600))).await.unwrap());
+    assert_eq!(claim_all(&*store, at(1)).await.len(), 3, "the tokens are revoked either way");
+    assert!(!noted(1, 1).await, "an end by oneself is not noted");
+    assert!(noted(2, 1).await);
+    // Only the first end counts, and where there is no session nothing is noted.
+    assert!(!store.end_session(key(1), at(2), Some(at(500))).await.unwrap());
+    assert!(!store.end_session(key(9), at(2), Some(at(500))).await.unwrap());
+    assert!(!noted(1, 2).await);
+    assert!(!noted(9, 2).await);
+    assert!(noted(2, 499).await);
+    assert!(!noted(2, 500).await);
+    store.forget_ended(key(3)).await.unwrap();
+    store.forget_ended(key(3)).await.unwrap();
+    assert!(!noted(3, 1).await);
+    store.sweep(at(499)).await.unwrap();
+    assert!(noted(2, 1).await);
+    store.sweep(at(500)).await.unwrap();
+    assert!(!noted(2, 1).await);
+}
+
+async fn notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first(place: &Place) {
+    let store = place.open_with(Bounds { ended_notes: 20, ..Bounds::default() }).await;
+    for number in 0..100 {
+        store.create_session(key(number), &session("record"), &[]).await.unwrap();
+        assert!(store.end_session(key(number), at(1), Some(at(100 + i64::from(number)))).await.unwrap());
+    }
+    store.sweep(at(1)).await.unwrap();
+    for number in 0..100 {
+        assert_eq!(store.ended_elsewhere(key(number), at(2)).await.unwrap(), number >= 80, "{number}");
+    }
+}
+
+async fn times_as_far_as_they_go_are_times(store: Arc<dyn Store>) {
+    let (first, last) = (datetime!(-9999-01-01 0:00 UTC), datetime!(9999-12-31 23:59:59 UTC));
+    for (number, time) in [(1, first), (2, last)] {
+        let row = SessionRow { last_seen: time, ends: time, ..session("record") };
+        let tokens = [TokenRow { revoke_until: time, ..token("api", "sealed", 1) }];
+        assert!(store.create_session(key(number), &row, &tokens).await.unwrap());
+        assert_eq!(store.session(key(number)).await.unwrap(), Some(row));
+        assert!(store.touch_session(key(number), time).await.unwrap());
+        assert_eq!(
+            store.token(key(number), "api").await.unwrap(),
+            Some(TokenRow { revoke_until: time, ..tokens[0].clone() })
+        );
+    }
+    assert_eq!(store.sessions_of([7; 32], 10).await.unwrap().len(), 2);
+    assert_eq!(store.aged_sessions(first, first, 10).await.unwrap(), [key(1)]);
+    assert_eq!(store.aged_sessions(last, last, 10).await.unwrap().len(), 2);
+    for (number, time) in [(1, first), (2, last)] {
+        assert!(store.end_session(key(number), time, Some(time)).await.unwrap());
+        assert_eq!(store.claim_revocations(Some(key(number)), time, 10).await.unwrap().len(), 1);
+        store.ended_elsewhere(key(number), time).await.unwrap();
+        store.sweep(time).await.unwrap();
+    }
+    assert_eq!(store.spend_state([1; 32], last, first).await.unwrap(), Spent::First);
+    assert_eq!(store.spend_state([1; 32], last, first).await.unwrap(), Spent::Again);
+    assert_eq!(store.spend_state([2; 32], first, first).await.unwrap(), Spent::TooOld);
 }
 
 async fn revocations_go_to_one_of_those_who_claim_at_the_same_time(store: Arc<dyn Store>) {
@@ -461,21 +613,28 @@ async fn the_sessions_of_a_person_are_theirs_alone_and_the_last_used_one_is_firs
     for (number, person, last_seen) in [(1, 7, 100), (2, 7, 300), (3, 8, 400), (4, 7, 200), (5, 7, 50)] {
         store.create_session(key(number), &of(person, last_seen), &[]).await.unwrap();
     }
-    let theirs = async |person: u8| store.sessions_of([person; 32]).await.unwrap();
+    let theirs = async |person: u8| store.sessions_of([person; 32], 100).await.unwrap();
     let expected = [(2, 300), (4, 200), (1, 100), (5, 50)].map(|(number, seen)| (key(number), of(7, seen)));
     assert_eq!(theirs(7).await, expected);
     assert_eq!(theirs(8).await, [(key(3), of(8, 400))]);
     assert_eq!(theirs(9).await, []);
 
     store.touch_session(key(5), at(999)).await.unwrap();
-    store.end_session(key(2), at(1)).await.unwrap();
+    store.end_session(key(2), at(1), None).await.unwrap();
     let expected = [(5, 999), (4, 200), (1, 100)].map(|(number, seen)| (key(number), of(7, seen)));
     assert_eq!(theirs(7).await, expected);
     // A key that was one person's may be another's later.
-    store.end_session(key(3), at(1)).await.unwrap();
+    store.end_session(key(3), at(1), None).await.unwrap();
     store.create_session(key(3), &of(7, 1), &[]).await.unwrap();
     assert_eq!(theirs(8).await, []);
     assert_eq!(theirs(7).await.len(), 4);
+
+    // A list is as long as it may be, and of those last used at the same time the one that ends last is first.
+    let later = SessionRow { ends: at(2000), ..of(7, 200) };
+    store.create_session(key(6), &later, &[]).await.unwrap();
+    let expected = [(key(5), of(7, 999)), (key(6), later), (key(4), of(7, 200))];
+    assert_eq!(store.sessions_of([7; 32], 3).await.unwrap(), expected);
+    assert_eq!(store.sessions_of([7; 32], 0).await.unwrap(), []);
 }
 
 async fn all_sessions_are_paged_through_in_the_order_of_their_keys_without_gaps(store: Arc<dyn Store>) {
@@ -505,7 +664,7 @@ async fn all_sessions_are_paged_through_in_the_order_of_their_keys_without_gaps(
 
     // One that has ended is left out, and is a place to go on from all the same.
     let (gone, _) = expected.remove(5);
-    store.end_session(gone, at(1)).await.unwrap();
+    store.end_session(gone, at(1), None).await.unwrap();
     assert_eq!(store.sessions_after(None, 100).await.unwrap(), expected);
     assert_eq!(store.sessions_after(Some(gone), 100).await.unwrap(), expected[5..]);
 }
@@ -586,7 +745,7 @@ async fn what_others_end_is_told(place: &Place) {
     until(&|news| news == News::Hearing).await;
     for number in [231, 232] {
         other.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
-        other.end_session(key(number), at(1)).await.unwrap();
+        other.end_session(key(number), at(1), None).await.unwrap();
         // A file only tells that it has changed.
         let any = matches!(place, Place::Sqlite(_));
         until(&|news| news == News::Ended(key(number)) || (any && news == News::Changed)).await;
@@ -614,8 +773,8 @@ async fn an_sqlite_file_holds_everything_over_a_restart() {
         store.replace_token(key(1), &token("api", "renewed", 1)).await.unwrap();
         store.create_session(key(2), &session("ended"), &[]).await.unwrap();
         store.insert_token(key(2), &token("api", "to revoke", 1)).await.unwrap();
-        store.end_session(key(2), at(1)).await.unwrap();
-        store.spend_state([1; 32], at(100)).await.unwrap();
+        store.end_session(key(2), at(1), None).await.unwrap();
+        spend(&store, [1; 32], at(100)).await;
         store.probe().await.unwrap();
     }
     let store = SqliteStore::open(&path).await.unwrap();
@@ -623,7 +782,7 @@ async fn an_sqlite_file_holds_everything_over_a_restart() {
     assert_eq!(store.tokens(key(1)).await.unwrap(), [token("api", "renewed", 2)]);
     assert_eq!(store.session(key(2)).await.unwrap(), None);
     assert_eq!(about(&claim_all(&store, at(1)).await), [entry(2, "api", "to revoke")]);
-    assert!(!store.spend_state([1; 32], at(100)).await.unwrap());
+    assert_eq!(spend(&store, [1; 32], at(100)).await, Spent::Again);
     assert_eq!(count(&path, "spent_states").await, 1);
 }
 
@@ -646,7 +805,7 @@ async fn two_stores_on_one_sqlite_file_keep_the_contract_together() {
     let stores = [SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()].map(Arc::new);
     let spent = winners(64, |i| {
         let store = stores[i % 2].clone();
-        async move { store.spend_state([1; 32], at(100)).await.unwrap() }
+        async move { spend(&*store, [1; 32], at(100)).await == Spent::First }
     });
     assert_eq!(spent.await, 1);
     stores[0].create_session(key(1), &session("record"), &[]).await.unwrap();
@@ -656,7 +815,7 @@ async fn two_stores_on_one_sqlite_file_keep_the_contract_together() {
         async move { store.replace_token(key(1), &token("api", &format!("writer {i}"), 1)).await.unwrap() }
     });
     assert_eq!(replaced.await, 1);
-    stores[1].end_session(key(1), at(1)).await.unwrap();
+    stores[1].end_session(key(1), at(1), None).await.unwrap();
     assert!(!stores[0].update_record(key(1), b"late").await.unwrap());
     assert_eq!(count(&path, "tokens").await, 0);
 }
@@ -737,10 +896,10 @@ async fn what_is_broken_off_is_done_wholly_or_not_at_all(store: Arc<dyn Store>) 
         assert!(store.create_session(ended, &row, &tokens).await.unwrap(), "{number}");
         tokio::select! {
             biased;
-            _ = store.end_session(ended, at(1)) => {}
+            _ = store.end_session(ended, at(1), None) => {}
             () = patience() => {}
         }
-        store.end_session(ended, at(1)).await.unwrap();
+        store.end_session(ended, at(1), None).await.unwrap();
         assert_eq!(store.session(ended).await.unwrap(), None, "{number}");
         assert_eq!(store.tokens(ended).await.unwrap(), [], "{number}");
         assert_eq!(store.claim_revocations(Some(ended), at(1), 10).await.unwrap().len(), 2, "{number}");

@@ -4,7 +4,8 @@
 //! moment.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,20 +13,31 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
-use super::{Lease, News, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, next_try, time_of};
+use super::{
+    Bounds, CLOCKS_DIFFER, Lease, News, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError, TokenRow,
+    next_try, time_of,
+};
 
 /// Keeps everything in this process.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Tables>);
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    bounds: Bounds,
+}
 
 #[derive(Debug, Default)]
 struct Tables {
     sessions: HashMap<SessionKey, Box<Session>>,
+    /// The sessions of each person.
+    persons: HashMap<[u8; 32], Vec<SessionKey>>,
     /// Every name of a resource server once, however many sessions have a token for it.
     names: Vec<Arc<str>>,
     revocations: BTreeMap<i64, Revocation>,
     last_revocation: i64,
-    spent_states: HashMap<[u8; 32], OffsetDateTime>,
+    spent_states: Remembered,
+    /// States whose time ends at or before this are too old.
+    state_floor: i64,
+    ended_notes: Remembered,
     leases: HashMap<[u8; 32], Held>,
 }
 
@@ -55,6 +67,48 @@ struct Revocation {
     until: OffsetDateTime,
 }
 
+/// Names, each with the time until which it is remembered.
+#[derive(Debug, Default)]
+struct Remembered {
+    until: HashMap<[u8; 32], i64>,
+    by_time: BTreeSet<(i64, [u8; 32])>,
+}
+
+impl Remembered {
+    /// Whether it was not there before.
+    fn insert(&mut self, name: [u8; 32], until: i64) -> bool {
+        let Entry::Vacant(entry) = self.until.entry(name) else { return false };
+        entry.insert(until);
+        self.by_time.insert((until, name))
+    }
+
+    fn remove(&mut self, name: [u8; 32]) {
+        if let Some(until) = self.until.remove(&name) {
+            self.by_time.remove(&(until, name));
+        }
+    }
+
+    fn forget_until(&mut self, time: i64) {
+        while let Some((until, name)) = self.by_time.first().copied()
+            && until <= time
+        {
+            self.remove(name);
+        }
+    }
+
+    /// Forgets the oldest where there are more than `bound`, and gives the time of the last one that went.
+    fn trim(&mut self, bound: u32) -> Option<i64> {
+        let mut last = None;
+        while self.until.len() > bound as usize
+            && let Some((until, name)) = self.by_time.first().copied()
+        {
+            self.remove(name);
+            last = Some(until);
+        }
+        last
+    }
+}
+
 #[derive(Debug)]
 struct Held {
     holder: [u8; 16],
@@ -62,8 +116,14 @@ struct Held {
 }
 
 impl MemoryStore {
+    /// The same store with other bounds.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,6 +177,15 @@ impl Tables {
         self.revocations.insert(id, Revocation { row, added: now, due: now, until });
     }
 
+    fn forget_person_of(&mut self, key: SessionKey, person: [u8; 32]) {
+        if let Entry::Occupied(mut keys) = self.persons.entry(person) {
+            keys.get_mut().retain(|other| *other != key);
+            if keys.get().is_empty() {
+                keys.remove();
+            }
+        }
+    }
+
     fn rows(
         &self,
         wanted: impl Fn(&SessionKey, &Session) -> bool,
@@ -151,6 +220,7 @@ impl Store for MemoryStore {
             tokens,
         };
         tables.sessions.insert(key, Box::new(session));
+        tables.persons.entry(row.person).or_default().push(key);
         Ok(true)
     }
 
@@ -164,25 +234,49 @@ impl Store for MemoryStore {
         Ok(session.map(|session| session.record = record.into()).is_some())
     }
 
-    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
-        if let Some(session) = self.tables().sessions.get_mut(&key) {
-            session.last_seen = now.unix_timestamp();
-        }
-        Ok(())
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let session = tables.sessions.get_mut(&key);
+        Ok(session.map(|session| session.last_seen = now.unix_timestamp()).is_some())
     }
 
-    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+    async fn end_session(
+        &self,
+        key: SessionKey,
+        now: OffsetDateTime,
+        note_until: Option<OffsetDateTime>,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(session) = tables.sessions.remove(&key) else { return Ok(false) };
+        tables.forget_person_of(key, session.person);
         for token in &session.tokens {
             tables.revoke(key, token.row()?, now);
+        }
+        if let Some(until) = note_until {
+            tables.ended_notes.insert(key.0, until.unix_timestamp());
+            tables.ended_notes.trim(self.bounds.ended_notes);
         }
         Ok(true)
     }
 
-    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        let mut rows = self.tables().rows(|_, session| session.person == person)?;
-        rows.sort_by_key(|(key, row)| (std::cmp::Reverse(row.last_seen), key.0));
+    async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let tables = self.tables();
+        Ok(tables.ended_notes.until.get(&key.0).is_some_and(|until| *until > now.unix_timestamp()))
+    }
+
+    async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
+        self.tables().ended_notes.remove(key.0);
+        Ok(())
+    }
+
+    async fn sessions_of(&self, person: [u8; 32], limit: u32) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let tables = self.tables();
+        let keys = tables.persons.get(&person).map(Vec::as_slice).unwrap_or_default();
+        let sessions = keys.iter().filter_map(|key| Some((*key, tables.sessions.get(key)?)));
+        let rows: Result<Vec<_>, StoreError> = sessions.map(|(key, session)| Ok((key, session.row()?))).collect();
+        let mut rows = rows?;
+        rows.sort_by_key(|(key, row)| (Reverse(row.last_seen), Reverse(row.ends), key.0));
+        rows.truncate(limit as usize);
         Ok(rows)
     }
 
@@ -279,14 +373,23 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
-        match self.tables().spent_states.entry(state) {
-            Entry::Occupied(_) => Ok(false),
-            Entry::Vacant(entry) => {
-                entry.insert(until);
-                Ok(true)
-            }
+    async fn spend_state(
+        &self,
+        state: [u8; 32],
+        until: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Spent, StoreError> {
+        let mut tables = self.tables();
+        if until <= now || until.unix_timestamp() <= tables.state_floor {
+            return Ok(Spent::TooOld);
         }
+        if !tables.spent_states.insert(state, until.unix_timestamp()) {
+            return Ok(Spent::Again);
+        }
+        if let Some(oldest) = tables.spent_states.trim(self.bounds.spent_states) {
+            tables.state_floor = oldest.max(tables.state_floor);
+        }
+        Ok(Spent::First)
     }
 
     async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
@@ -313,7 +416,8 @@ impl Store for MemoryStore {
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
         let day_ago = Instant::now().checked_sub(Duration::DAY.unsigned_abs());
         let mut tables = self.tables();
-        tables.spent_states.retain(|_, until| *until > now);
+        tables.spent_states.forget_until(now.saturating_sub(CLOCKS_DIFFER).unix_timestamp());
+        tables.ended_notes.forget_until(now.unix_timestamp());
         tables.revocations.retain(|_, revocation| revocation.until > now);
         tables.leases.retain(|_, held| day_ago.is_none_or(|day_ago| held.until > day_ago));
         Ok(())

@@ -12,7 +12,9 @@
 //! - **A token is replaced by compare-and-set**: of two writers who read the same version, one wins and one is told.
 //! - **No token is forgotten**: ending a session moves its tokens, in the same transaction, to the list of tokens to
 //!   revoke, where they stay until that is done.
-//! - **A state is spent once**, however many ask at the same time.
+//! - **A state is spent once**, however many ask at the same time, and however many strangers spend states of their own:
+//!   the number of states that are remembered is bounded, and a state that is older than the oldest one remembered counts
+//!   as too old.
 //! - **A lease has one holder**, by the clock of the store and not by those of its users.
 //! - **An answer or an error comes in a few seconds**, whatever the server behind the store does.
 
@@ -22,7 +24,10 @@ mod redis;
 mod sql;
 mod sqlite;
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
@@ -95,6 +100,67 @@ pub enum Lease {
     Held,
 }
 
+/// What comes of spending a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// It was not spent before.
+    First,
+    /// It was spent before.
+    Again,
+    /// Its time is over, or the store no longer remembers states of its age: it may have been spent.
+    TooOld,
+}
+
+/// How much a store remembers of what anybody can make it remember. A little more than this is kept until the next trim.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many spent states. When there are more, those whose time ends first are forgotten, and all states of their age
+    /// are too old from then on.
+    pub spent_states: u32,
+    /// How many notes about sessions that somebody else has ended. When there are more, those whose time ends first are
+    /// forgotten.
+    pub ended_notes: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { spent_states: 100_000, ended_notes: 100_000 }
+    }
+}
+
+/// Says when it is time to look whether a store has outgrown its [`Bounds`]: counting rows costs too much to do it at each
+/// write.
+#[derive(Debug, Default)]
+struct Trimming {
+    bounds: Bounds,
+    spent: AtomicU32,
+    noted: AtomicU32,
+}
+
+impl Trimming {
+    fn is_due(count: &AtomicU32, bound: u32) -> bool {
+        count.fetch_add(1, Ordering::Relaxed).is_multiple_of((bound / 64).max(1))
+    }
+
+    fn of_states_is_due(&self) -> bool {
+        Self::is_due(&self.spent, self.bounds.spent_states)
+    }
+
+    fn of_notes_is_due(&self) -> bool {
+        Self::is_due(&self.noted, self.bounds.ended_notes)
+    }
+}
+
+/// A trim that fails takes nothing back of what was done before it.
+fn warn_of_trim(trimmed: Result<(), StoreError>) {
+    if let Err(error) = trimmed {
+        tracing::warn!(error = %error, "cannot trim the session store");
+    }
+}
+
+/// A spent state is remembered for so long after its time: the clocks of portals that share a store differ.
+const CLOCKS_DIFFER: Duration = Duration::HOUR;
+
 /// What a store tells of what others do to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
@@ -114,7 +180,7 @@ const REVOKE_AGAIN: (i64, i64) = (60, 60 * 60);
 /// When tokens that have been on the list since `added`, and are tried now, are due again.
 fn next_try(added: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
     let (shortest, longest) = REVOKE_AGAIN;
-    now + Duration::seconds(((now - added).whole_seconds() / 2).clamp(shortest, longest))
+    now.saturating_add(Duration::seconds(((now - added).whole_seconds() / 2).clamp(shortest, longest)))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -160,15 +226,28 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Replaces the record of a session that exists. Whether it does.
     async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError>;
 
-    /// Notes that a session that exists is in use.
-    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError>;
+    /// Notes that a session that exists is in use. Whether it exists.
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
 
-    /// Ends a session: from now on there is none with this key, and its tokens are due to be revoked at `now`. Whether
-    /// there was one.
-    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
+    /// Ends a session: from now on there is none with this key, and its tokens are due to be revoked at `now`. With
+    /// `note_until`, the store notes until then that somebody else has ended it. Whether there was one: without one nothing
+    /// is noted.
+    async fn end_session(
+        &self,
+        key: SessionKey,
+        now: OffsetDateTime,
+        note_until: Option<OffsetDateTime>,
+    ) -> Result<bool, StoreError>;
 
-    /// All sessions of a person, the one that was used last first.
-    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError>;
+    /// Whether there is a note that somebody else has ended this session.
+    async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// Forgets the note that somebody else has ended this session.
+    async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError>;
+
+    /// Up to `limit` sessions of a person: the one that was used last first, and of those that were used at the same time
+    /// the one that ends last.
+    async fn sessions_of(&self, person: [u8; 32], limit: u32) -> Result<Vec<(SessionKey, SessionRow)>, StoreError>;
 
     /// Up to `limit` of all sessions whose keys come after `after`, in the order of their keys.
     async fn sessions_after(
@@ -217,8 +296,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Takes tokens off the list: they are revoked.
     async fn finish_revocation(&self, id: i64) -> Result<(), StoreError>;
 
-    /// Spends a state, and remembers it until `until`. Whether it was not spent before.
-    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError>;
+    /// Spends a state that is good until `until`. Of all who ask for the same state, at any time, one gets
+    /// [`Spent::First`] at most.
+    async fn spend_state(
+        &self,
+        state: [u8; 32],
+        until: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Spent, StoreError>;
 
     /// Asks for a lease by its name. `holder` names who asks, and it is theirs for `length`, by the store's own clock. Who
     /// holds it already is told so as anybody else.
@@ -227,12 +312,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Gives a lease back, if it still is the holder's.
     async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError>;
 
-    /// Forgets spent states whose time is over, tokens that there is no sense in revoking any longer, and leases that
-    /// nobody has given back for a day.
+    /// Forgets spent states and notes whose time is over, tokens that there is no sense in revoking any longer, and leases
+    /// that nobody has given back for a day; and keeps to its [`Bounds`].
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Reads and writes, and leaves nothing behind.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// What an operator should know about the set-up of the store, though it works: one sentence each.
+    async fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Puts everything in its place before the process ends. Nothing is asked of the store afterwards.
     async fn close(&self);

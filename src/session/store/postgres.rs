@@ -21,8 +21,8 @@ use tokio::sync::{
 };
 
 use super::{
-    Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, bytes32, hex,
-    of_hex,
+    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
+    TokenRow, Trimming, bytes32, hex, of_hex,
     sql::{PATIENCE, on, sql_store, within},
     time_of,
 };
@@ -43,6 +43,7 @@ const LISTEN_AGAIN: std::time::Duration = std::time::Duration::from_millis(250);
 pub struct PostgresStore {
     pool: PgPool,
     reach: Reach,
+    trimming: Trimming,
 }
 
 /// Whether the database could be reached the last time. While it could not, one request at a time waits for it, and all
@@ -134,7 +135,14 @@ impl PostgresStore {
                 Ok(true)
             })
         });
-        Ok(Self { pool: pool.connect_lazy_with(options), reach: Reach::default() })
+        Ok(Self { pool: pool.connect_lazy_with(options), reach: Reach::default(), trimming: Trimming::default() })
+    }
+
+    /// The same store with other bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.trimming.bounds = bounds;
+        self
     }
 
     async fn read(&self) -> Result<Lent, StoreError> {
@@ -151,9 +159,9 @@ impl PostgresStore {
         row: &SessionRow,
         tokens: &[TokenRow],
     ) -> Result<bool, StoreError> {
-        let sql = "WITH made AS (INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5) \
-                   ON CONFLICT DO NOTHING RETURNING key), \
-                   kept AS (INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) \
+        let sql = "WITH made AS (INSERT INTO globus_portal.sessions (key, record, person, last_seen, ends) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING key), \
+                   kept AS (INSERT INTO globus_portal.tokens (session, resource_server, sealed, version, revoke_until) \
                    SELECT made.key, token.resource_server, token.sealed, 1, token.revoke_until FROM made CROSS JOIN \
                    unnest($6::text[], $7::bytea[], $8::bigint[]) AS token (resource_server, sealed, revoke_until)) \
                    SELECT 1 FROM made";
@@ -166,22 +174,47 @@ impl PostgresStore {
     }
 
     /// Takes the tokens away as it reads them: one that is replaced at the same moment is moved in its newer form.
-    async fn end(connection: &mut PgConnection, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+    async fn end(
+        connection: &mut PgConnection,
+        key: SessionKey,
+        now: OffsetDateTime,
+        note_until: Option<OffsetDateTime>,
+    ) -> Result<bool, StoreError> {
         let mut transaction = connection.begin().await?;
         // Whoever would add a token waits for this row, and then finds no session.
-        let lock = sqlx::query("SELECT 1 FROM sessions WHERE key = $1 FOR UPDATE").bind(&key.0[..]);
-        if lock.fetch_optional(&mut *transaction).await?.is_none() {
+        let lock = "SELECT 1 FROM globus_portal.sessions WHERE key = $1 FOR UPDATE";
+        if sqlx::query(lock).bind(&key.0[..]).fetch_optional(&mut *transaction).await?.is_none() {
             return Ok(false);
         }
-        let sql = "WITH gone AS (DELETE FROM tokens WHERE session = $2 RETURNING *) \
-                   INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
+        let sql = "WITH gone AS (DELETE FROM globus_portal.tokens WHERE session = $2 RETURNING *), \
+                   noted AS (INSERT INTO globus_portal.ended_notes (key, until) SELECT $2, $3 WHERE $3 IS NOT NULL \
+                   ON CONFLICT DO NOTHING) \
+                   INSERT INTO globus_portal.revocations (session, resource_server, sealed, added, due, revoke_until) \
                    SELECT session, resource_server, sealed, $1, $1, revoke_until FROM gone";
-        sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut *transaction).await?;
-        sqlx::query("DELETE FROM sessions WHERE key = $1").bind(&key.0[..]).execute(&mut *transaction).await?;
+        let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
+        let query = query.bind(note_until.map(OffsetDateTime::unix_timestamp));
+        query.execute(&mut *transaction).await?;
+        let sql = "DELETE FROM globus_portal.sessions WHERE key = $1";
+        sqlx::query(sql).bind(&key.0[..]).execute(&mut *transaction).await?;
         let tell = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(hex(&key.0));
         tell.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// The lock on the floor keeps a trim from forgetting this state between the look at the floor and the end of this
+    /// statement; and who waits for a trim sees the floor that it has left.
+    async fn spend(connection: &mut PgConnection, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
+        let sql = "WITH floor AS (SELECT until FROM globus_portal.state_floor FOR SHARE), \
+                   spent AS (INSERT INTO globus_portal.spent_states (state, until) \
+                   SELECT $1, $2 FROM floor WHERE floor.until < $2 ON CONFLICT DO NOTHING RETURNING 1) \
+                   SELECT floor.until, EXISTS (SELECT 1 FROM spent) FROM floor";
+        let row = sqlx::query(sql).bind(&state[..]).bind(until).fetch_one(connection).await?;
+        match (row.try_get::<i64, _>(0)?, row.try_get(1)?) {
+            (_, true) => Ok(Spent::First),
+            (floor, false) if until <= floor => Ok(Spent::TooOld),
+            (_, false) => Ok(Spent::Again),
+        }
     }
 
     /// A token that came for a session that has just ended breaks the rule that tokens have a session.
@@ -266,6 +299,6 @@ async fn listen_once(pool: &PgPool, news: &UnboundedSender<News>) -> Result<(), 
 }
 
 sql_store!(
-    PostgresStore, PgRow, private: false, now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    PostgresStore, PgRow, schema: "globus_portal.", private: false, now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     least: "least", greatest: "greatest", skip_locked: " FOR UPDATE SKIP LOCKED", soon: ("", "")
 );

@@ -21,7 +21,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::link::{Link, Question, Server};
 use super::{
-    Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, hex, of_hex,
+    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
+    TokenRow, hex, of_hex,
 };
 use crate::secret::random_bytes;
 
@@ -34,6 +35,7 @@ const SWEPT_AT_ONCE: u32 = 500;
 #[derive(Debug)]
 pub struct RedisStore {
     link: Link,
+    bounds: Bounds,
 }
 
 /// The scripts: each is one change, which is made as a whole or not at all.
@@ -49,6 +51,7 @@ scripts! {
     UPDATE_RECORD = "redis/update_record.lua";
     TOUCH_SESSION = "redis/touch_session.lua";
     END_SESSION = "redis/end_session.lua";
+    ENDED_ELSEWHERE = "redis/ended_elsewhere.lua";
     SESSIONS_OF = "redis/sessions_of.lua";
     SESSIONS_AFTER = "redis/sessions_after.lua";
     AGED_SESSIONS = "redis/aged_sessions.lua";
@@ -58,6 +61,7 @@ scripts! {
     ADD_REVOCATION = "redis/add_revocation.lua";
     CLAIM_REVOCATIONS = "redis/claim_revocations.lua";
     FINISH_REVOCATION = "redis/finish_revocation.lua";
+    SPEND_STATE = "redis/spend_state.lua";
     TAKE_LEASE = "redis/take_lease.lua";
     RELEASE_LEASE = "redis/release_lease.lua";
     SWEEP = "redis/sweep.lua";
@@ -73,9 +77,15 @@ impl RedisStore {
     /// [`StoreError`] when the URL is wrong, or the server cannot be reached, refuses, or will not do. It tells no
     /// password.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = Self { link: Link::to(Server::from_url(url)?) };
+        let store = Self { link: Link::to(Server::from_url(url)?), bounds: Bounds::default() };
         store.check_server().await?;
         Ok(store)
+    }
+
+    /// The same store with other bounds.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Whether the server is one that will do. Where it does not tell, that is found out later.
@@ -216,19 +226,35 @@ impl Store for RedisStore {
         self.run(UPDATE_RECORD.arg(hex(&key.0)).arg(record)).await
     }
 
-    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.run(TOUCH_SESSION.arg(hex(&key.0)).arg(now.unix_timestamp())).await
     }
 
-    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
-        self.run(END_SESSION.arg(hex(&key.0)).arg(now.unix_timestamp())).await
+    async fn end_session(
+        &self,
+        key: SessionKey,
+        now: OffsetDateTime,
+        note_until: Option<OffsetDateTime>,
+    ) -> Result<bool, StoreError> {
+        let note_until = note_until.map(|until| until.unix_timestamp().to_string()).unwrap_or_default();
+        let mut script = END_SESSION.prepare_invoke();
+        script.arg(hex(&key.0)).arg(now.unix_timestamp()).arg(note_until).arg(self.bounds.ended_notes);
+        self.run(&script).await
     }
 
-    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        let rows: Vec<Values> = self.run(&SESSIONS_OF.arg(hex(&person))).await?;
-        let mut rows = rows.into_iter().map(keyed_row).collect::<Result<Vec<_>, _>>()?;
-        rows.sort_by(|(a_key, a), (b_key, b)| b.last_seen.cmp(&a.last_seen).then(a_key.0.cmp(&b_key.0)));
-        Ok(rows)
+    async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        self.run(ENDED_ELSEWHERE.arg(hex(&key.0)).arg(now.unix_timestamp())).await
+    }
+
+    async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
+        let mut command = cmd("ZREM");
+        command.arg("globus-portal:ended-elsewhere").arg(hex(&key.0));
+        self.command(&command).await
+    }
+
+    async fn sessions_of(&self, person: [u8; 32], limit: u32) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        let rows: Vec<Values> = self.run(SESSIONS_OF.arg(hex(&person)).arg(limit)).await?;
+        rows.into_iter().map(keyed_row).collect()
     }
 
     async fn sessions_after(
@@ -307,10 +333,24 @@ impl Store for RedisStore {
         self.run(&FINISH_REVOCATION.arg(id)).await
     }
 
-    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
-        let mut command = cmd("ZADD");
-        command.arg("globus-portal:states").arg("NX").arg(until.unix_timestamp()).arg(hex(&state));
-        self.command(&command).await
+    async fn spend_state(
+        &self,
+        state: [u8; 32],
+        until: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Spent, StoreError> {
+        if until <= now {
+            return Ok(Spent::TooOld);
+        }
+        let mut script = SPEND_STATE.prepare_invoke();
+        script.arg(hex(&state)).arg(until.unix_timestamp()).arg(self.bounds.spent_states);
+        let answer: String = self.run(&script).await?;
+        match &answer[..] {
+            "first" => Ok(Spent::First),
+            "again" => Ok(Spent::Again),
+            "too old" => Ok(Spent::TooOld),
+            _ => Err(corrupt("a spent state")),
+        }
     }
 
     async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
@@ -331,7 +371,11 @@ impl Store for RedisStore {
     /// Leases need no sweep: they have an expiry.
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
         loop {
-            let forgotten: u32 = self.run(SWEEP.arg(now.unix_timestamp()).arg(SWEPT_AT_ONCE)).await?;
+            let mut script = SWEEP.prepare_invoke();
+            script.arg(now.unix_timestamp()).arg(SWEPT_AT_ONCE);
+            script.arg(now.saturating_sub(CLOCKS_DIFFER).unix_timestamp());
+            script.arg(self.bounds.spent_states).arg(self.bounds.ended_notes);
+            let forgotten: u32 = self.run(&script).await?;
             if forgotten < SWEPT_AT_ONCE {
                 return Ok(());
             }

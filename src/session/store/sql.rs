@@ -7,6 +7,8 @@ use super::StoreError;
 
 /// How long a store may take for one thing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How many spent states one transaction forgets, more or less.
+pub(super) const TRIMMED_AT_ONCE: u32 = 10_000;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -30,19 +32,19 @@ macro_rules! on {
         let mut $connection = $borrow.await?;
         let done = super::sql::within(async { $work }).await?;
         $connection.is_good();
-        Ok(done)
+        Ok::<_, super::StoreError>(done)
     }};
 }
 
 /// The [`Store`](super::Store) of a database.
 ///
-/// `$store` has, of its own: `read` and `write`, which lend a connection; `create` and `end`, which begin and end a session in
-/// one go; `inserted`, `listen` and `close_connections`. `now` is the database's time in milliseconds, `least` and `greatest`
+/// `$store` has, of its own: `trimming`; `read` and `write`, which lend a connection; `create` and `end`, which begin and end
+/// a session in one go; `spend`, `inserted`, `listen` and `close_connections`. `schema` is where the tables are, `now` is the database's time in milliseconds, `least` and `greatest`
 /// its functions of that sense, and `skip_locked` keeps those who claim at the same time out of each other's way. What is
 /// said before and after a statement that is `soon` lets it reach the disk with the next write that is not.
 macro_rules! sql_store {
     (
-        $store:ty, $row:ty, private: $private:literal, now: $now:literal, least: $least:literal,
+        $store:ty, $row:ty, schema: $schema:literal, private: $private:literal, now: $now:literal, least: $least:literal,
         greatest: $greatest:literal, skip_locked: $skip_locked:literal, soon: ($before:literal, $after:literal)
     ) => {
         fn session_row(row: &$row) -> Result<SessionRow, StoreError> {
@@ -76,6 +78,45 @@ macro_rules! sql_store {
             })
         }
 
+        impl $store {
+            /// The time of the row that is `place` rows after the first one, from that end of the order.
+            async fn time_at(&self, sql: &'static str, place: u32) -> Result<Option<i64>, StoreError> {
+                on!(connection = self.read() => {
+                    Ok(sqlx::query_scalar(sql).bind(i64::from(place)).fetch_optional(&mut *connection).await?)
+                })
+            }
+
+            /// Forgets the oldest spent states where there are too many: first all of their age become too old, and then
+            /// they go. Who spends one at the same moment is done before that, or finds it too old.
+            async fn trim_states(&self) -> Result<(), StoreError> {
+                let newest = concat!("SELECT until FROM ", $schema, "spent_states ORDER BY until DESC LIMIT 1 OFFSET $1");
+                let oldest = concat!("SELECT until FROM ", $schema, "spent_states ORDER BY until LIMIT 1 OFFSET $1");
+                while let Some(until) = self.time_at(newest, self.trimming.bounds.spent_states).await? {
+                    let until = self.time_at(oldest, super::sql::TRIMMED_AT_ONCE).await?.map_or(until, |oldest| oldest.min(until));
+                    on!(connection = self.write() => {
+                        let mut transaction = connection.begin().await?;
+                        let floor = sqlx::query(concat!("UPDATE ", $schema, "state_floor SET until = $1 WHERE until < $1")).bind(until);
+                        floor.execute(&mut *transaction).await?;
+                        let states = sqlx::query(concat!("DELETE FROM ", $schema, "spent_states WHERE until <= $1")).bind(until);
+                        states.execute(&mut *transaction).await?;
+                        transaction.commit().await?;
+                        Ok(())
+                    })?;
+                }
+                Ok(())
+            }
+
+            async fn trim_notes(&self) -> Result<(), StoreError> {
+                let newest = concat!("SELECT until FROM ", $schema, "ended_notes ORDER BY until DESC LIMIT 1 OFFSET $1");
+                let Some(until) = self.time_at(newest, self.trimming.bounds.ended_notes).await? else { return Ok(()) };
+                on!(connection = self.write() => {
+                    let notes = sqlx::query(concat!("DELETE FROM ", $schema, "ended_notes WHERE until <= $1")).bind(until);
+                    notes.execute(&mut *connection).await?;
+                    Ok(())
+                })
+            }
+        }
+
         #[async_trait]
         impl Store for $store {
             fn is_private(&self) -> bool {
@@ -97,7 +138,7 @@ macro_rules! sql_store {
 
             async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
                 on!(connection = self.read() => {
-                    let query = sqlx::query("SELECT record, person, last_seen, ends FROM sessions WHERE key = $1");
+                    let query = sqlx::query(concat!("SELECT record, person, last_seen, ends FROM ", $schema, "sessions WHERE key = $1"));
                     let row = query.bind(&key.0[..]).fetch_optional(&mut *connection).await?;
                     row.as_ref().map(session_row).transpose()
                 })
@@ -105,29 +146,58 @@ macro_rules! sql_store {
 
             async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query("UPDATE sessions SET record = $1 WHERE key = $2").bind(record).bind(&key.0[..]);
+                    let query = sqlx::query(concat!("UPDATE ", $schema, "sessions SET record = $1 WHERE key = $2")).bind(record).bind(&key.0[..]);
                     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
                 })
             }
 
-            async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
+            async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let sql = concat!($before, "UPDATE sessions SET last_seen = $1 WHERE key = $2", $after);
-                    sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).execute(&mut *connection).await?;
+                    let sql = concat!($before, "UPDATE ", $schema, "sessions SET last_seen = $1 WHERE key = $2 RETURNING 1", $after);
+                    let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
+                    Ok(query.fetch_all(&mut *connection).await?.len() == 1)
+                })
+            }
+
+            async fn end_session(
+                &self,
+                key: SessionKey,
+                now: OffsetDateTime,
+                note_until: Option<OffsetDateTime>,
+            ) -> Result<bool, StoreError> {
+                let ended = on!(connection = self.write() => { Self::end(&mut connection, key, now, note_until).await })?;
+                if note_until.is_some() && ended && self.trimming.of_notes_is_due() {
+                    super::warn_of_trim(self.trim_notes().await);
+                }
+                Ok(ended)
+            }
+
+            async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+                on!(connection = self.read() => {
+                    let query = sqlx::query(concat!("SELECT 1 FROM ", $schema, "ended_notes WHERE key = $1 AND until > $2"));
+                    let query = query.bind(&key.0[..]).bind(now.unix_timestamp());
+                    Ok(query.fetch_optional(&mut *connection).await?.is_some())
+                })
+            }
+
+            async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
+                on!(connection = self.write() => {
+                    let query = sqlx::query(concat!("DELETE FROM ", $schema, "ended_notes WHERE key = $1")).bind(&key.0[..]);
+                    query.execute(&mut *connection).await?;
                     Ok(())
                 })
             }
 
-            async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
-                on!(connection = self.write() => { Self::end(&mut connection, key, now).await })
-            }
-
-            async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+            async fn sessions_of(
+                &self,
+                person: [u8; 32],
+                limit: u32,
+            ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
                 on!(connection = self.read() => {
-                    let sql = "SELECT key, record, person, last_seen, ends FROM sessions WHERE person = $1 \
-                               ORDER BY last_seen DESC, key";
-                    let rows = sqlx::query(sql).bind(&person[..]).fetch_all(&mut *connection).await?;
-                    rows.iter().map(keyed_session_row).collect()
+                    let sql = concat!("SELECT key, record, person, last_seen, ends FROM ", $schema, "sessions WHERE person = $1 \
+                               ORDER BY last_seen DESC, ends DESC, key LIMIT $2");
+                    let query = sqlx::query(sql).bind(&person[..]).bind(i64::from(limit));
+                    query.fetch_all(&mut *connection).await?.iter().map(keyed_session_row).collect()
                 })
             }
 
@@ -139,7 +209,7 @@ macro_rules! sql_store {
                 on!(connection = self.read() => {
                     // No key is an empty text, so that one comes before all.
                     let after = after.map(|key| key.0.to_vec()).unwrap_or_default();
-                    let sql = "SELECT key, record, person, last_seen, ends FROM sessions WHERE key > $1 ORDER BY key LIMIT $2";
+                    let sql = concat!("SELECT key, record, person, last_seen, ends FROM ", $schema, "sessions WHERE key > $1 ORDER BY key LIMIT $2");
                     let query = sqlx::query(sql).bind(after).bind(i64::from(limit));
                     query.fetch_all(&mut *connection).await?.iter().map(keyed_session_row).collect()
                 })
@@ -152,7 +222,7 @@ macro_rules! sql_store {
                 limit: u32,
             ) -> Result<Vec<SessionKey>, StoreError> {
                 on!(connection = self.read() => {
-                    let query = sqlx::query("SELECT key FROM sessions WHERE ends <= $1 OR last_seen <= $2 LIMIT $3");
+                    let query = sqlx::query(concat!("SELECT key FROM ", $schema, "sessions WHERE ends <= $1 OR last_seen <= $2 LIMIT $3"));
                     let query = query.bind(now.unix_timestamp()).bind(idle_since.unix_timestamp()).bind(i64::from(limit));
                     let rows = query.fetch_all(&mut *connection).await?;
                     rows.iter().map(|row| Ok(SessionKey(bytes32(row.try_get("key")?)?))).collect()
@@ -161,8 +231,8 @@ macro_rules! sql_store {
 
             async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let sql = "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) \
-                               SELECT key, $1, $2, 1, $3 FROM sessions WHERE key = $4 ON CONFLICT DO NOTHING";
+                    let sql = concat!("INSERT INTO ", $schema, "tokens (session, resource_server, sealed, version, revoke_until) \
+                               SELECT key, $1, $2, 1, $3 FROM ", $schema, "sessions WHERE key = $4 ON CONFLICT DO NOTHING");
                     let query = sqlx::query(sql).bind(&row.resource_server).bind(&row.sealed[..]);
                     let query = query.bind(row.revoke_until.unix_timestamp()).bind(&key.0[..]);
                     Self::inserted(query.execute(&mut *connection).await)
@@ -171,8 +241,8 @@ macro_rules! sql_store {
 
             async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
                 on!(connection = self.read() => {
-                    let sql = "SELECT resource_server, sealed, version, revoke_until FROM tokens \
-                               WHERE session = $1 AND resource_server = $2";
+                    let sql = concat!("SELECT resource_server, sealed, version, revoke_until FROM ", $schema, "tokens \
+                               WHERE session = $1 AND resource_server = $2");
                     let query = sqlx::query(sql).bind(&key.0[..]).bind(resource_server);
                     query.fetch_optional(&mut *connection).await?.as_ref().map(token_row).transpose()
                 })
@@ -180,7 +250,7 @@ macro_rules! sql_store {
 
             async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
                 on!(connection = self.read() => {
-                    let sql = "SELECT resource_server, sealed, version, revoke_until FROM tokens WHERE session = $1";
+                    let sql = concat!("SELECT resource_server, sealed, version, revoke_until FROM ", $schema, "tokens WHERE session = $1");
                     let rows = sqlx::query(sql).bind(&key.0[..]).fetch_all(&mut *connection).await?;
                     let mut tokens: Vec<_> = rows.iter().map(token_row).collect::<Result<_, _>>()?;
                     // Here and not there: the order of texts is a matter of the database's locale.
@@ -191,8 +261,8 @@ macro_rules! sql_store {
 
             async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let sql = "UPDATE tokens SET sealed = $1, version = version + 1, revoke_until = $2 \
-                               WHERE session = $3 AND resource_server = $4 AND version = $5";
+                    let sql = concat!("UPDATE ", $schema, "tokens SET sealed = $1, version = version + 1, revoke_until = $2 \
+                               WHERE session = $3 AND resource_server = $4 AND version = $5");
                     let query = sqlx::query(sql).bind(&row.sealed[..]).bind(row.revoke_until.unix_timestamp());
                     let query = query.bind(&key.0[..]).bind(&row.resource_server).bind(row.version);
                     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
@@ -201,7 +271,7 @@ macro_rules! sql_store {
 
             async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let sql = "DELETE FROM tokens WHERE session = $1 AND resource_server = $2 AND version = $3";
+                    let sql = concat!("DELETE FROM ", $schema, "tokens WHERE session = $1 AND resource_server = $2 AND version = $3");
                     let query = sqlx::query(sql).bind(&key.0[..]).bind(resource_server).bind(version);
                     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
                 })
@@ -209,8 +279,8 @@ macro_rules! sql_store {
 
             async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let sql = "INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
-                               VALUES ($1, $2, $3, $4, $4, $5)";
+                    let sql = concat!("INSERT INTO ", $schema, "revocations (session, resource_server, sealed, added, due, revoke_until) \
+                               VALUES ($1, $2, $3, $4, $4, $5)");
                     let query = sqlx::query(sql).bind(&key.0[..]).bind(&row.resource_server).bind(&row.sealed[..]);
                     let query = query.bind(now.unix_timestamp()).bind(row.revoke_until.unix_timestamp());
                     query.execute(&mut *connection).await?;
@@ -226,8 +296,8 @@ macro_rules! sql_store {
             ) -> Result<Vec<RevocationRow>, StoreError> {
                 on!(connection = self.write() => {
                     let sql = concat!(
-                        "UPDATE revocations SET due = $1 + ", $greatest, "($2, ", $least, "($3, ($1 - added) / 2)) ",
-                        "WHERE id IN (SELECT id FROM revocations WHERE due <= $1 AND session = coalesce($4, session) ",
+                        "UPDATE ", $schema, "revocations SET due = $1 + ", $greatest, "($2, ", $least, "($3, ($1 - added) / 2)) ",
+                        "WHERE id IN (SELECT id FROM ", $schema, "revocations WHERE due <= $1 AND session = coalesce($4, session) ",
                         "ORDER BY due, id LIMIT $5", $skip_locked, ") RETURNING id, session, resource_server, sealed",
                     );
                     let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(REVOKE_AGAIN.0).bind(REVOKE_AGAIN.1);
@@ -238,26 +308,32 @@ macro_rules! sql_store {
 
             async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    sqlx::query("DELETE FROM revocations WHERE id = $1").bind(id).execute(&mut *connection).await?;
+                    sqlx::query(concat!("DELETE FROM ", $schema, "revocations WHERE id = $1")).bind(id).execute(&mut *connection).await?;
                     Ok(())
                 })
             }
 
-            async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
-                on!(connection = self.write() => {
-                    let sql = concat!(
-                        $before, "INSERT INTO spent_states (state, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1",
-                        $after
-                    );
-                    let query = sqlx::query(sql).bind(&state[..]).bind(until.unix_timestamp());
-                    Ok(query.fetch_all(&mut *connection).await?.len() == 1)
-                })
+            async fn spend_state(
+                &self,
+                state: [u8; 32],
+                until: OffsetDateTime,
+                now: OffsetDateTime,
+            ) -> Result<Spent, StoreError> {
+                if until <= now {
+                    return Ok(Spent::TooOld);
+                }
+                let until = until.unix_timestamp();
+                let spent = on!(connection = self.write() => { Self::spend(&mut connection, state, until).await })?;
+                if spent == Spent::First && self.trimming.of_states_is_due() {
+                    super::warn_of_trim(self.trim_states().await);
+                }
+                Ok(spent)
             }
 
             async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
                 on!(connection = self.write() => {
                     let sql = concat!(
-                        "INSERT INTO leases (name, holder, until, taken_over) VALUES ($1, $2, ", $now, " + $3, 0) ",
+                        "INSERT INTO ", $schema, "leases (name, holder, until, taken_over) VALUES ($1, $2, ", $now, " + $3, 0) ",
                         "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until, taken_over = 1 ",
                         "WHERE leases.until <= ", $now, " RETURNING taken_over",
                     );
@@ -271,7 +347,7 @@ macro_rules! sql_store {
 
             async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2");
+                    let query = sqlx::query(concat!("DELETE FROM ", $schema, "leases WHERE name = $1 AND holder = $2"));
                     query.bind(&name[..]).bind(&holder[..]).execute(&mut *connection).await?;
                     Ok(())
                 })
@@ -279,21 +355,26 @@ macro_rules! sql_store {
 
             async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let now = now.unix_timestamp();
-                    sqlx::query("DELETE FROM spent_states WHERE until <= $1").bind(now).execute(&mut *connection).await?;
-                    let dead = sqlx::query("DELETE FROM revocations WHERE revoke_until <= $1").bind(now);
-                    dead.execute(&mut *connection).await?;
                     let day = i64::try_from(Duration::DAY.whole_milliseconds()).unwrap_or(i64::MAX);
-                    let left = sqlx::query(concat!("DELETE FROM leases WHERE until <= ", $now, " - $1")).bind(day);
-                    left.execute(&mut *connection).await?;
+                    let still_told = now.saturating_sub(CLOCKS_DIFFER).unix_timestamp();
+                    for (sql, before) in [
+                        (concat!("DELETE FROM ", $schema, "spent_states WHERE until <= $1"), still_told),
+                        (concat!("DELETE FROM ", $schema, "ended_notes WHERE until <= $1"), now.unix_timestamp()),
+                        (concat!("DELETE FROM ", $schema, "revocations WHERE revoke_until <= $1"), now.unix_timestamp()),
+                        (concat!("DELETE FROM ", $schema, "leases WHERE until <= ", $now, " - $1"), day),
+                    ] {
+                        sqlx::query(sql).bind(before).execute(&mut *connection).await?;
+                    }
                     Ok(())
-                })
+                })?;
+                self.trim_notes().await?;
+                self.trim_states().await
             }
 
             async fn probe(&self) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
                     let mut transaction = connection.begin().await?;
-                    let insert = sqlx::query("INSERT INTO spent_states (state, until) VALUES ($1, 0)");
+                    let insert = sqlx::query(concat!("INSERT INTO ", $schema, "spent_states (state, until) VALUES ($1, 0)"));
                     insert.bind(&random_bytes::<32>()[..]).execute(&mut *transaction).await?;
                     transaction.rollback().await?;
                     Ok(())

@@ -19,7 +19,8 @@ use tokio::sync::{
 };
 
 use super::{
-    Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow, bytes32,
+    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
+    TokenRow, Trimming, bytes32,
     sql::{PATIENCE, on, sql_store, within},
     time_of,
 };
@@ -33,6 +34,7 @@ pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_mil
 pub struct SqliteStore {
     writer: Arc<Shared>,
     reader: Shared,
+    trimming: Trimming,
 }
 
 /// A connection, until it is closed.
@@ -93,7 +95,14 @@ impl SqliteStore {
         migrated.map_err(|error| StoreError(format!("cannot make the tables in {}: {error}", path.display())))?;
         let reader = options.connect().await.map_err(|error| cannot_open(&error))?;
         let shared = |connection| Mutex::new(Some(Kept { connection, in_doubt: false }));
-        Ok(Self { writer: Arc::new(shared(writer)), reader: shared(reader) })
+        Ok(Self { writer: Arc::new(shared(writer)), reader: shared(reader), trimming: Trimming::default() })
+    }
+
+    /// The same store with other bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.trimming.bounds = bounds;
+        self
     }
 
     async fn read(&self) -> Result<Lent<'_>, StoreError> {
@@ -114,12 +123,12 @@ impl SqliteStore {
     ) -> Result<bool, StoreError> {
         let mut sql = String::from(
             "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; \
-             INSERT INTO sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5); ",
+             INSERT INTO main.sessions (key, record, person, last_seen, ends) VALUES ($1, $2, $3, $4, $5); ",
         );
         let values = |at: usize| format!("($1, ${at}, ${}, 1, ${})", at + 1, at + 2);
         let rows: Vec<String> = (6..).step_by(3).take(tokens.len()).map(values).collect();
         if !rows.is_empty() {
-            sql += "INSERT INTO tokens (session, resource_server, sealed, version, revoke_until) VALUES ";
+            sql += "INSERT INTO main.tokens (session, resource_server, sealed, version, revoke_until) VALUES ";
             sql += &rows.join(", ");
         }
         sql += "; COMMIT; PRAGMA synchronous = FULL";
@@ -139,14 +148,39 @@ impl SqliteStore {
         }
     }
 
-    async fn end(connection: &mut SqliteConnection, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+    async fn end(
+        connection: &mut SqliteConnection,
+        key: SessionKey,
+        now: OffsetDateTime,
+        note_until: Option<OffsetDateTime>,
+    ) -> Result<bool, StoreError> {
         let sql = "BEGIN IMMEDIATE; \
-                   INSERT INTO revocations (session, resource_server, sealed, added, due, revoke_until) \
-                   SELECT session, resource_server, sealed, $1, $1, revoke_until FROM tokens WHERE session = $2; \
-                   DELETE FROM sessions WHERE key = $2 RETURNING 1; \
+                   INSERT INTO main.revocations (session, resource_server, sealed, added, due, revoke_until) \
+                   SELECT session, resource_server, sealed, $1, $1, revoke_until FROM main.tokens WHERE session = $2; \
+                   INSERT INTO main.ended_notes (key, until) \
+                   SELECT key, $3 FROM main.sessions WHERE key = $2 AND $3 IS NOT NULL ON CONFLICT DO NOTHING; \
+                   DELETE FROM main.sessions WHERE key = $2 RETURNING 1; \
                    COMMIT";
-        let ended = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]).fetch_all(connection).await?;
-        Ok(ended.len() == 1)
+        let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
+        let query = query.bind(note_until.map(OffsetDateTime::unix_timestamp));
+        Ok(query.fetch_all(connection).await?.len() == 1)
+    }
+
+    /// One row says that it was spent, and one how old a state may be.
+    async fn spend(connection: &mut SqliteConnection, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
+        let sql = "PRAGMA synchronous = NORMAL; \
+                   INSERT INTO main.spent_states (state, until) \
+                   SELECT $1, $2 FROM main.state_floor AS floor WHERE floor.until < $2 \
+                   ON CONFLICT DO NOTHING RETURNING until; \
+                   SELECT until FROM main.state_floor; \
+                   PRAGMA synchronous = FULL";
+        let rows = sqlx::query(sql).bind(&state[..]).bind(until).fetch_all(connection).await?;
+        match rows.as_slice() {
+            [_, _] => Ok(Spent::First),
+            [floor] if until <= floor.try_get(0)? => Ok(Spent::TooOld),
+            [_] => Ok(Spent::Again),
+            _ => Err(StoreError("the table state_floor must have one row".to_owned())),
+        }
     }
 
     fn inserted(result: Result<SqliteQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
@@ -229,6 +263,6 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 sql_store!(
-    SqliteStore, SqliteRow, private: true, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", least: "min",
+    SqliteStore, SqliteRow, schema: "main.", private: true, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", least: "min",
     greatest: "max", skip_locked: "", soon: ("PRAGMA synchronous = NORMAL; ", "; PRAGMA synchronous = FULL")
 );

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use globus_portal::session::store::{
-    Lease, MemoryStore, News, RevocationRow, SessionKey, SessionRow, Store, StoreError, TokenRow,
+    Lease, MemoryStore, News, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError, TokenRow,
 };
 use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -50,16 +50,29 @@ impl Store for FailingStore {
         self.inner()?.update_record(key, record).await
     }
 
-    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.inner()?.touch_session(key, now).await
     }
 
-    async fn end_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
-        self.inner()?.end_session(key, now).await
+    async fn end_session(
+        &self,
+        key: SessionKey,
+        now: OffsetDateTime,
+        note_until: Option<OffsetDateTime>,
+    ) -> Result<bool, StoreError> {
+        self.inner()?.end_session(key, now, note_until).await
     }
 
-    async fn sessions_of(&self, person: [u8; 32]) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        self.inner()?.sessions_of(person).await
+    async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
+        self.inner()?.ended_elsewhere(key, now).await
+    }
+
+    async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
+        self.inner()?.forget_ended(key).await
+    }
+
+    async fn sessions_of(&self, person: [u8; 32], limit: u32) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
+        self.inner()?.sessions_of(person, limit).await
     }
 
     async fn sessions_after(
@@ -116,8 +129,13 @@ impl Store for FailingStore {
         self.inner()?.finish_revocation(id).await
     }
 
-    async fn spend_state(&self, state: [u8; 32], until: OffsetDateTime) -> Result<bool, StoreError> {
-        self.inner()?.spend_state(state, until).await
+    async fn spend_state(
+        &self,
+        state: [u8; 32],
+        until: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Spent, StoreError> {
+        self.inner()?.spend_state(state, until, now).await
     }
 
     async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {

@@ -1,8 +1,13 @@
 //! Places where sessions can be kept: each store there is, for one test alone.
 
-use std::{future::Ready, sync::Arc};
+use std::{
+    future::Ready,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use globus_portal::session::store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store};
+use globus_portal::session::store::{Bounds, MemoryStore, PostgresStore, RedisStore, SqliteStore, Store};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis};
@@ -10,7 +15,7 @@ use super::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_red
 /// Where a store is, and so where another one can be opened.
 #[derive(Debug)]
 pub enum Place {
-    Memory(Arc<MemoryStore>),
+    Memory(OnceLock<Arc<MemoryStore>>),
     Sqlite(TempDir),
     Redis(String),
     Postgres(String),
@@ -18,13 +23,45 @@ pub enum Place {
 
 impl Place {
     pub async fn open(&self) -> Arc<dyn Store> {
+        self.open_with(Bounds::default()).await
+    }
+
+    /// Opens the store with other bounds. A store in memory gets those that it is opened with first.
+    pub async fn open_with(&self, bounds: Bounds) -> Arc<dyn Store> {
         match self {
-            Self::Memory(store) => store.clone(),
-            Self::Sqlite(folder) => Arc::new(SqliteStore::open(&folder.path().join("sessions.db")).await.unwrap()),
-            Self::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap()),
-            Self::Postgres(url) => Arc::new(PostgresStore::open(url, 4).await.unwrap()),
+            Self::Memory(store) => store.get_or_init(|| Arc::new(MemoryStore::default().with_bounds(bounds))).clone(),
+            Self::Sqlite(folder) => Arc::new(SqliteStore::open(&file(folder)).await.unwrap().with_bounds(bounds)),
+            Self::Redis(url) => Arc::new(RedisStore::open(url).await.unwrap().with_bounds(bounds)),
+            Self::Postgres(url) => Arc::new(PostgresStore::open(url, 4).await.unwrap().with_bounds(bounds)),
         }
     }
+
+    /// How many spent states the store remembers; of one in memory only the store itself knows.
+    pub async fn spent_states(&self) -> i64 {
+        const COUNT: &str = "SELECT count(*) FROM spent_states";
+        match self {
+            Self::Memory(_) => 0,
+            Self::Sqlite(folder) => {
+                let url = format!("sqlite:{}", file(folder).display());
+                let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query_scalar(COUNT).fetch_one(&mut connection).await.unwrap()
+            }
+            Self::Redis(url) => {
+                let client = redis::Client::open(url.as_str()).unwrap();
+                let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+                redis::cmd("ZCARD").arg("globus-portal:states").query_async(&mut connection).await.unwrap()
+            }
+            Self::Postgres(url) => {
+                let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::query("SET search_path = globus_portal").execute(&mut connection).await.unwrap();
+                sqlx::query_scalar(COUNT).fetch_one(&mut connection).await.unwrap()
+            }
+        }
+    }
+}
+
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("sessions.db")
 }
 
 tokio::task_local! {
@@ -67,7 +104,7 @@ pub(crate) use on_every_store;
 
 /// A new place in memory; the others where their server is not here are skipped.
 pub fn in_memory(_test: &str) -> Ready<Option<Place>> {
-    std::future::ready(Some(Place::Memory(Arc::default())))
+    std::future::ready(Some(Place::Memory(OnceLock::new())))
 }
 
 pub fn in_sqlite(_test: &str) -> Ready<Option<Place>> {

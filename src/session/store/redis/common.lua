@@ -11,6 +11,8 @@
 --   worth             revocations by how long they make sense
 --   last-revocation   the last number that was given
 --   states            spent states by how long they are remembered
+--   state-floor       states whose time ends at or before this are too old
+--   ended-elsewhere   notes about sessions that somebody else has ended, by how long they are kept
 --   lease:NAME        hash: holder, until_ms
 local P = 'globus-portal:'
 
@@ -44,6 +46,33 @@ local function forget_revocation(number)
     redis.call('ZREM', P .. 'due:' .. id, number)
   end
   redis.call('DEL', P .. 'revocation:' .. number)
+end
+
+-- How many members one trim takes out: nobody else is served while it runs.
+local TRIMMED_AT_ONCE = 1000
+
+-- Takes the first members out of a sorted set that has more than `bound`, a few more with a score that goes with them. Gives
+-- the last score that went, as text.
+local function trim(name, bound)
+  local over = math.min(redis.call('ZCARD', name) - bound, TRIMMED_AT_ONCE)
+  if over <= 0 then
+    return nil
+  end
+  local last = string.format('%.0f', redis.call('ZRANGE', name, over - 1, over - 1, 'WITHSCORES')[2])
+  redis.call('ZREMRANGEBYSCORE', name, '-inf', last)
+  return last
+end
+
+local function trim_states(bound)
+  local last = trim(P .. 'states', bound)
+  if last then
+    -- In one script with the trim, so that nobody comes between; what is trimmed is newer than the floor.
+    redis.call('SET', P .. 'state-floor', last)
+  end
+end
+
+local function trim_notes(bound)
+  trim(P .. 'ended-elsewhere', bound)
 end
 
 -- A session as a row: its id, and what its hash holds. Nothing where there is no hash.

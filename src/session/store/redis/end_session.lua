@@ -1,5 +1,5 @@
--- id, now
-local id, now = unpack(ARGV)
+-- id, now, until when it is noted that somebody else did it or nothing, how many such notes are kept
+local id, now, note_until, note_bound = unpack(ARGV)
 local existed = exists(id)
 local person = redis.call('HGET', P .. 'session:' .. id, 'person')
 local tokens = redis.call('HGETALL', P .. 'tokens:' .. id)
@@ -21,6 +21,10 @@ for i = 1, #tokens, 2 do
 end
 if person then
   redis.call('SREM', P .. 'person:' .. person, id)
+end
+if existed and note_until ~= '' then
+  redis.call('ZADD', P .. 'ended-elsewhere', note_until, id)
+  trim_notes(tonumber(note_bound))
 end
 redis.call('DEL', P .. 'session:' .. id, P .. 'tokens:' .. id)
 return existed and 1 or 0
