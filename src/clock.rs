@@ -43,7 +43,8 @@ impl Clock {
     /// Moves a manual clock; the machine's clock is not ours to move.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
-            *now.lock().unwrap_or_else(PoisonError::into_inner) += by;
+            let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
+            *now = now.saturating_add(by);
         }
     }
 }

@@ -48,6 +48,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("SESSION_COOKIE_NAME", Kind::Plain),
     ("SESSION_IDLE_SECONDS", Kind::Plain),
     ("SESSION_CACHE_SECONDS", Kind::Plain),
+    ("SESSIONS_PER_PERSON", Kind::Plain),
     ("PERMANENT_SESSION_LIFETIME", Kind::Plain),
     ("GLOBUS_SDK_ENVIRONMENT", Kind::Sdk),
     ("GLOBUS_SDK_SERVICE_URL_AUTH", Kind::Sdk),
@@ -61,6 +62,9 @@ const KEYS: &[(&str, Kind)] = &[
     ("LOG_FORMAT", Kind::Plain),
     ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
 ];
+
+/// How many sessions a person can have, whatever `SESSIONS_PER_PERSON` says.
+pub const MOST_PER_PERSON: u32 = 1000;
 
 /// The settings of a portal, checked.
 #[derive(Clone, Debug)]
@@ -99,6 +103,8 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// How long a session is not looked up again in a store that several portals share (`SESSION_CACHE_SECONDS`).
     pub session_cache: Duration,
+    /// How many sessions a person can have (`SESSIONS_PER_PERSON`).
+    pub sessions_per_person: u32,
     /// Where Globus is (`GLOBUS_SDK_…`).
     pub environment: Environment,
     /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).

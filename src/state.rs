@@ -158,7 +158,7 @@ impl AppState {
             exchanges: Exchanges::new(settings.max_exchanges),
             authorize_urls: AuthorizeUrls::like(&login_flow),
             login_flow,
-            records: Records::new(vault.clone(), tokens.clone()),
+            records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
             tokens,
             requests: Underway::default(),
             site: site(&settings),

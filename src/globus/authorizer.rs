@@ -323,7 +323,7 @@ impl RenewingAuthorizer {
     /// The token that is held, if it is good for another minute.
     fn held_token(&self, held: &Held) -> Option<AccessToken> {
         let (token, expires_at) = held.access_token.as_ref()?;
-        (self.0.clock.now() + EXPIRES_ADJUST <= *expires_at).then(|| token.clone())
+        (self.0.clock.now().saturating_add(EXPIRES_ADJUST) <= *expires_at).then(|| token.clone())
     }
 
     async fn renewed_token(&self, mut held: OwnedMutexGuard<Held>) -> Result<AccessToken, CallError> {

@@ -27,7 +27,7 @@ pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Resu
         identities: identities(&user.user().claims),
         session: SessionView {
             began,
-            ends: began + lifetimes.absolute,
+            ends: began.saturating_add(lifetimes.absolute),
             idle_minutes: lifetimes.idle.whole_minutes().unsigned_abs(),
         },
         tokens: tokens.into_iter().map(|facts| token_view(facts, now)).collect(),

@@ -150,7 +150,7 @@ impl LoginAttempts {
         }
         // Judged again where it is used: the rules may have changed since, or the root.
         let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
-        let expires = began + MAX_AGE;
+        let expires = began.saturating_add(MAX_AGE);
         if now >= expires {
             return Err(AttemptError::Expired { next });
         }

@@ -8,12 +8,14 @@
 //! | [`seal`] | keys derived by purpose; sealing and opening |
 //! | [`store`] | the contract of a store, and the stores |
 //! | [`records`] | sessions in the store: begun, found, noted, ended; ids hashed, values sealed |
+//! | [`limit`] | how many sessions a person can have |
 //! | [`live`] | sessions that this process knows, so that a check of one needs no store |
 //! | [`user`] | who is logged in, and where |
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
 //! | [`underway`] | work that is finished though nobody waits for it |
 
 pub mod exchanges;
+pub mod limit;
 pub mod live;
 pub mod login_attempt;
 pub mod records;
@@ -24,19 +26,20 @@ pub mod tokens;
 pub mod underway;
 pub mod user;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tower_sessions::session::Id;
 use tracing::Instrument as _;
 
 use self::{
     live::LiveSessions,
     seal::{KeyRing, Opened, Purpose, hash},
-    store::{SessionKey, SessionRow, Store, StoreError},
+    store::{News, SessionKey, SessionRow, Store, StoreError},
     underway::Underway,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, keep_running::keep_running};
 
 /// How long sessions last.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +73,7 @@ impl Vault {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, keys: KeyRing, clock: Clock, lifetimes: Lifetimes, cache: Duration) -> Self {
         let lifetime = (!store.is_private()).then_some(cache);
-        let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&*store, lifetime));
+        let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&store, lifetime));
         Self { store, keys: Arc::new(keys), clock, lifetimes, underway: Underway::default(), live }
     }
 
@@ -148,7 +151,7 @@ impl Vault {
     }
 
     /// Ends up to `limit` sessions that have been idle for too long or are too old, and forgets what has had its time.
-    /// Gives how many sessions were ended.
+    /// Gives how many sessions were ended. Whoever waits may leave: what was not done is done by the next sweep.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -164,20 +167,40 @@ impl Vault {
 }
 
 /// Begins to know sessions, and to forget them when the store says so.
-fn listen(store: &dyn Store, lifetime: Option<Duration>) -> Arc<LiveSessions> {
-    let news = store.news();
+fn listen(store: &Arc<dyn Store>, lifetime: Option<Duration>) -> Arc<LiveSessions> {
+    let mut news = store.news();
     let live = Arc::new(LiveSessions::new(lifetime, news.is_none()));
-    if let Some(mut news) = news {
-        let hearing = Arc::downgrade(&live);
-        tokio::spawn(async move {
-            while let Some(news) = news.recv().await
-                && let Some(live) = hearing.upgrade()
-            {
-                live.hear(news);
-            }
+    if news.is_some() {
+        let (store, live) = (Arc::downgrade(store), Arc::downgrade(&live));
+        keep_running("hearing of sessions that end elsewhere", move || {
+            let (news, store, live) = (news.take(), store.clone(), live.clone());
+            // Who is started again, after a panic, asks the store to begin to tell again.
+            async move { hear(news.or_else(|| store.upgrade()?.news()), &live).await }
         });
     }
     live
+}
+
+/// Hears until the store has nothing more to tell, and is deaf from then on.
+async fn hear(news: Option<UnboundedReceiver<News>>, live: &Weak<LiveSessions>) {
+    let Some(mut news) = news else { return };
+    let _deaf = Deafen(live);
+    while let Some(news) = news.recv().await
+        && let Some(live) = live.upgrade()
+    {
+        live.hear(news);
+    }
+}
+
+/// Sessions are looked up again each time as soon as nobody hears any more, however that ended.
+struct Deafen<'a>(&'a Weak<LiveSessions>);
+
+impl Drop for Deafen<'_> {
+    fn drop(&mut self) {
+        if let Some(live) = self.0.upgrade() {
+            live.hear(News::Deaf);
+        }
+    }
 }
 
 /// The name of a person in the store, by the id of the identity that logs in.

@@ -21,20 +21,19 @@ use super::{
     tokens::{TokenUnavailable, Tokens},
     user::{USER, UserSession, packed},
 };
-use crate::globus::tokens::TokenResponse;
+use crate::{globus::tokens::TokenResponse, settings::MOST_PER_PERSON};
 
 /// How much later than the last note a use is noted again: not every page view needs a write.
 const NOTE_EVERY: Duration = Duration::minutes(1);
-/// How many sessions a person can have, whatever the settings say.
-pub const MOST_PER_PERSON: u32 = 1000;
 /// How many sessions are read at a time where all are.
 const PAGE: u32 = 500;
 
 /// The sessions of the portal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Records {
-    vault: Vault,
-    tokens: Tokens,
+    pub(super) vault: Vault,
+    pub(super) tokens: Tokens,
+    pub(super) per_person: u32,
 }
 
 /// A session as it is shown to the person whose it is, or to the operator.
@@ -59,13 +58,14 @@ impl KnownSession {
 }
 
 impl Records {
-    /// Keeps sessions in this vault; `tokens` are those of the same sessions.
+    /// Keeps sessions in this vault, and at most `per_person` of each person; `tokens` are those of the same sessions.
     #[must_use]
-    pub fn new(vault: Vault, tokens: Tokens) -> Self {
-        Self { vault, tokens }
+    pub fn new(vault: Vault, tokens: Tokens, per_person: u32) -> Self {
+        Self { vault, tokens, per_person: per_person.clamp(1, MOST_PER_PERSON) }
     }
 
-    /// A session that is alive, and whose use this is. `None` only when there is none.
+    /// A session that is alive, and whose use this is. `None` only when there is none. Whoever waits may leave: a use that
+    /// was not noted is noted with the next one.
     ///
     /// # Errors
     /// [`StoreError`]: nothing is known of the session then.
@@ -128,17 +128,24 @@ impl Records {
         }
     }
 
-    /// Begins a session under a new id, with the tokens of its login, in one go: it is in the store when this returns.
+    /// Begins a session under a new id, with the tokens of its login, in one go: it is in the store when this returns. A
+    /// person who has too many then has lost the one that was used least recently.
+    ///
+    /// Whoever waits may leave: the session begins as a whole or not at all, but nobody knows its id. So whoever wants to end
+    /// such a session calls this in a task of its own.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn begin(&self, user: UserSession, response: &TokenResponse) -> Result<Id, StoreError> {
         let beginning = Beginning { records: self.clone(), response: response.clone() };
+        let person = person_key(&user.claims.sub);
         let session = Session::new(None, Arc::new(beginning), None);
         let failed = |error: session::Error| StoreError(error.to_string());
         session.insert(USER, user).await.map_err(failed)?;
         session.save().await.map_err(failed)?;
-        session.id().ok_or_else(|| StoreError("the session has no id".to_owned()))
+        let id = session.id().ok_or_else(|| StoreError("the session has no id".to_owned()))?;
+        self.keep_to_the_limit(person, session_key(id)).await;
+        Ok(id)
     }
 
     /// The sessions of a person, the one that was used last first: as many as a person can have.
@@ -185,7 +192,7 @@ struct Beginning {
 
 impl Beginning {
     async fn begin(&self, record: &mut Record) -> Result<(), TokenUnavailable> {
-        let Records { vault, tokens } = &self.records;
+        let Records { vault, tokens, .. } = &self.records;
         let now = vault.clock.now();
         let (packed, identity) = packed(&record.data);
         loop {

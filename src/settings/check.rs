@@ -13,7 +13,7 @@ use time::Duration;
 use url::Url;
 
 use super::{
-    ConnectionLimits, LogFormat, Problem, Problems, Settings, Sources, StoreKind,
+    ConnectionLimits, LogFormat, MOST_PER_PERSON, Problem, Problems, Settings, Sources, StoreKind,
     sources::{Found, Values},
 };
 use crate::{
@@ -135,6 +135,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
             reader.seconds("PERMANENT_SESSION_LIFETIME", LIFETIME_SECONDS, LIFETIMES).into(),
         ),
         session_cache: Duration::seconds(reader.seconds("SESSION_CACHE_SECONDS", 0, (0, 300, "300")).into()),
+        sessions_per_person: sessions_per_person(&mut reader),
         refresh_timeout: std::time::Duration::from_secs(
             reader.seconds("REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")).into(),
         ),
@@ -381,6 +382,12 @@ fn warn_of_open_store(kind: &StoreKind) -> Option<String> {
 
 fn default_store(sources: &Sources) -> StoreKind {
     if sources.sandbox.is_some() { StoreKind::Memory } else { StoreKind::Sqlite(PathBuf::from("example_app.db")) }
+}
+
+/// How many sessions a person can have: more than anybody has browsers.
+fn sessions_per_person(reader: &mut Reader) -> u32 {
+    let most = MOST_PER_PERSON as usize;
+    u32::try_from(reader.count("SESSIONS_PER_PERSON", 50, (1, most))).unwrap_or(MOST_PER_PERSON)
 }
 
 /// With https the name gets the prefix that makes browsers refuse the cookie from any other host, path or scheme (RFC

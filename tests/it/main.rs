@@ -46,6 +46,7 @@ mod sandbox_transfer;
 mod sandbox_visit;
 mod scopes;
 mod sdk;
+mod session_limit;
 mod sessions;
 mod settings;
 mod step_up;

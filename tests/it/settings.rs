@@ -10,7 +10,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value that is not its default, as TOML and as a text in the environment.
-const KEYS: [(&str, &str, &str); 30] = [
+const KEYS: [(&str, &str, &str); 31] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -32,6 +32,7 @@ const KEYS: [(&str, &str, &str); 30] = [
     ("SESSION_COOKIE_NAME", "'portal'", "portal"),
     ("SESSION_IDLE_SECONDS", "600", "600"),
     ("SESSION_CACHE_SECONDS", "5", "5"),
+    ("SESSIONS_PER_PERSON", "7", "7"),
     ("REFRESH_TIMEOUT_SECONDS", "20", "20"),
     ("SHUTDOWN_DELAY_SECONDS", "7", "7"),
     ("MAX_CONNECTIONS", "300", "300"),
@@ -129,6 +130,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "SESSION_COOKIE_NAME" => settings.session_cookie_name.clone(),
         "SESSION_IDLE_SECONDS" => settings.session_idle.whole_seconds().to_string(),
         "SESSION_CACHE_SECONDS" => settings.session_cache.whole_seconds().to_string(),
+        "SESSIONS_PER_PERSON" => settings.sessions_per_person.to_string(),
         "REFRESH_TIMEOUT_SECONDS" => settings.refresh_timeout.as_secs().to_string(),
         "SHUTDOWN_DELAY_SECONDS" => settings.shutdown_delay.as_secs().to_string(),
         "MAX_CONNECTIONS" => settings.connections.max.to_string(),
@@ -727,6 +729,7 @@ fn every_key_has_limits_and_says_what_it_expects() {
         ("SESSION_COOKIE_NAME", &["a b", "a;b", "a=b", "login", "__Host-x", "__Secure-x", "ü"]),
         ("SESSION_IDLE_SECONDS", &["0", "59", "-1", "1.5", "1e9", "315360001", "8h"]),
         ("SESSION_CACHE_SECONDS", &["-1", "301", "1.5", "x"]),
+        ("SESSIONS_PER_PERSON", &["0", "1001", "-1", "x"]),
         ("REFRESH_TIMEOUT_SECONDS", &["0", "121", "-1", "x"]),
         ("SHUTDOWN_DELAY_SECONDS", &["-1", "121", "x"]),
         ("MAX_CONNECTIONS", &["0", "15", "1000001", "many"]),

@@ -835,6 +835,44 @@ async fn the_files_of_sqlite_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
+async fn the_files_of_sqlite_that_others_may_read_are_narrowed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
+    let files = ["sessions.db", "sessions.db-wal", "sessions.db-shm"].map(|name| folder.path().join(name));
+    for mode in [0o644, 0o666, 0o660, 0o604] {
+        for file in &files {
+            std::fs::set_permissions(file, PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let again = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(again.session(key(1)).await.unwrap(), Some(session("record")));
+        for file in &files {
+            let mode = std::fs::metadata(file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}: {mode:o}", file.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_in_a_folder_that_is_missing_or_takes_no_files_is_an_error_that_names_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = async |path: &Path| SqliteStore::open(path).await.unwrap_err().to_string();
+    let missing = folder.path().join("no such folder");
+    let error = refusal(&missing.join("sessions.db")).await;
+    assert!(error.contains(&format!("the folder {} does not exist", missing.display())), "{error}");
+    let file = folder.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    let error = refusal(&file.join("sessions.db")).await;
+    assert!(error.contains(&format!("{} is not a folder", file.display())), "{error}");
+    // A folder where nobody can make files, root neither.
+    let error = refusal(Path::new("/proc/sessions.db")).await;
+    assert!(error.contains("the folder /proc (") && error.contains("give it to the user"), "{error}");
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_written_or_is_no_database_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.db");

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use globus_portal::{
     clock::Clock,
-    session::store::{Bounds, MemoryStore, SessionKey},
+    session::store::{Bounds, MemoryStore, News, SessionKey, SessionRow},
 };
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, macros::datetime};
 
 use crate::harness::{
-    Browser, Portal, Provider,
+    Browser, FailingStore, PATIENCE, Portal, Provider,
     place::on_every_store,
     steps::{assert_anonymous, assert_logged_in, key_of, let_in, log_in_at},
 };
@@ -20,6 +20,8 @@ on_every_store! {
     a_session_that_is_gone_from_the_store_is_let_in_for_a_minute_at_most
     a_use_whose_visitor_leaves_is_noted_by_the_next_one
     an_end_from_elsewhere_is_remembered_and_a_logout_is_not
+    sessions_of_any_time_are_served_listed_and_swept
+    at_the_end_of_the_calendar_people_log_in_and_out
 }
 
 struct Scene {
@@ -131,6 +133,42 @@ async fn an_end_from_elsewhere_is_remembered_and_a_logout_is_not() {
     assert!(!vault.was_ended_elsewhere(late_key).await.unwrap());
 }
 
+async fn sessions_of_any_time_are_served_listed_and_swept() {
+    let scene = Scene::new().await;
+    let (app, (browser, key)) = (&scene.portal.app, scene.log_in().await);
+    let row = app.vault.store.session(key).await.unwrap().unwrap();
+    let (first, last) = (datetime!(-9999-01-01 0:00 UTC), datetime!(9999-12-31 23:59:59 UTC));
+    for (last_seen, ends, is_alive) in [
+        (last, last, true),
+        (last, row.ends, true),
+        (row.last_seen, last, true),
+        (first, last, false),
+        (last, first, false),
+    ] {
+        app.vault.end(key).await.unwrap();
+        let row = SessionRow { last_seen, ends, ..row.clone() };
+        assert!(app.vault.store.create_session(key, &row, &[]).await.unwrap());
+        for path in ["/", "/sessions"] {
+            let page = browser.get(&scene.portal.url(path)).await;
+            assert_eq!(page.status == 200, is_alive, "{last_seen} {ends}: {} {}", page.status, page.body);
+        }
+        app.records.all().await.unwrap();
+        app.vault.sweep(10).await.unwrap();
+        assert_eq!(app.vault.store.session(key).await.unwrap().is_some(), is_alive, "{last_seen} {ends}");
+    }
+}
+
+async fn at_the_end_of_the_calendar_people_log_in_and_out() {
+    let scene = Scene::new().await;
+    scene.clock.advance(datetime!(9999-12-31 23:59:58 UTC) - scene.clock.now());
+    let (browser, _key) = scene.log_in().await;
+    assert_eq!(browser.get(&scene.portal.url("/profile")).await.status, 200);
+    scene.portal.app.vault.sweep(10).await.unwrap();
+    scene.portal.app.tokens.revoke_due(None).await.unwrap();
+    assert_eq!(browser.submit(&scene.portal.url("/logout"), &[]).await.status, 303);
+    assert_anonymous(&scene.portal, &browser).await;
+}
+
 /// Row K4.
 #[tokio::test]
 async fn a_login_older_than_the_states_that_the_store_remembers_starts_again_and_keeps_where_it_led() {
@@ -148,4 +186,34 @@ async fn a_login_older_than_the_states_that_the_store_remembers_starts_again_and
     assert!(answer.body.contains("/login?next=%2Fprofile"), "{}", answer.body);
     assert_eq!(portal.session_cookie(&slow), None);
     assert_eq!(provider.token_calls().len(), calls, "the code was exchanged");
+}
+
+#[tokio::test]
+async fn a_portal_that_can_no_longer_hear_of_ends_asks_the_store_each_time() {
+    let provider = Provider::start().await;
+    let store = Arc::new(FailingStore::default());
+    let news = store.will_tell();
+    let portal =
+        Portal::with().provider(&provider).store(store.clone()).set("SESSION_CACHE_SECONDS", "300").start().await;
+    let browser = Browser::new();
+    log_in_at(&portal, &provider, &browser, "person-1").await;
+    news.send(News::Hearing).unwrap();
+    // Known from here on, though the store fails.
+    let known = async || browser.get(&portal.url("/")).await.status == 200;
+    let until_known = async |wanted: bool| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            store.fail(false);
+            known().await;
+            store.fail(true);
+            if known().await == wanted {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it is not {wanted} that the session is known");
+        }
+    };
+    until_known(true).await;
+    // The listener of the store has died.
+    drop(news);
+    until_known(false).await;
 }

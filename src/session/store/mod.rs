@@ -31,7 +31,7 @@ use std::{
 
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 pub use self::{memory::MemoryStore, postgres::PostgresStore, redis::RedisStore, sqlite::SqliteStore};
 
@@ -174,6 +174,17 @@ pub enum News {
     Hearing,
 }
 
+/// Says that its listener is deaf as soon as it ends, however it ends: a panic must not leave anybody who believes that
+/// every end is told.
+struct DeafAtEnd(UnboundedSender<News>);
+
+impl Drop for DeafAtEnd {
+    fn drop(&mut self) {
+        // Nobody to tell where nobody wants to hear.
+        let _ = self.0.send(News::Deaf);
+    }
+}
+
 /// The shortest and the longest pause before revoking is tried again, in seconds.
 const REVOKE_AGAIN: (i64, i64) = (60, 60 * 60);
 
@@ -212,8 +223,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Whether only this process uses the store, so that a session that is known here needs not be looked up.
     fn is_private(&self) -> bool;
 
-    /// Begins to tell what others do to the store; nothing where nobody else can. Called within a runtime, once. A store
-    /// begins deaf.
+    /// Begins to tell what others do to the store, until the receiver is dropped; nothing where nobody else can. Called
+    /// within a runtime. A store begins deaf, and is deaf again whenever its listener fails; that is started again by itself.
     fn news(&self) -> Option<UnboundedReceiver<News>>;
 
     /// Begins a session with its tokens, whose versions are 1 whatever the rows say, in one go. Whether it did: false when

@@ -21,12 +21,12 @@ use tokio::sync::{
 };
 
 use super::{
-    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
-    TokenRow, Trimming, bytes32, hex, of_hex,
+    Bounds, CLOCKS_DIFFER, DeafAtEnd, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store,
+    StoreError, TokenRow, Trimming, bytes32, hex, of_hex,
     sql::{PATIENCE, on, sql_store, within},
     time_of,
 };
-use crate::secret::random_bytes;
+use crate::{keep_running::keep_running, secret::random_bytes};
 
 const SCHEMA: &str = "globus_portal";
 /// Where the end of a session is told.
@@ -227,7 +227,8 @@ impl PostgresStore {
 
     fn listen(&self) -> UnboundedReceiver<News> {
         let (news, heard) = mpsc::unbounded_channel();
-        tokio::spawn(listen(self.pool.clone(), news));
+        let pool = self.pool.clone();
+        keep_running("listening to PostgreSQL", move || listen(pool.clone(), news.clone()));
         heard
     }
 
@@ -255,6 +256,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
 
 /// Tells of sessions that have ended, until nobody wants to hear any more.
 async fn listen(pool: PgPool, news: UnboundedSender<News>) {
+    let _deaf_at_end = DeafAtEnd(news.clone());
     while !news.is_closed() && !pool.is_closed() {
         if let Err(error) = listen_once(&pool, &news).await
             && !pool.is_closed()

@@ -24,7 +24,7 @@ use super::{
     Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
     TokenRow, hex, of_hex,
 };
-use crate::secret::random_bytes;
+use crate::{keep_running::keep_running, secret::random_bytes};
 
 /// The oldest version whose `ZRANGE` takes what the scripts ask.
 const OLDEST: (u64, u64) = (6, 2);
@@ -202,7 +202,8 @@ impl Store for RedisStore {
 
     fn news(&self) -> Option<UnboundedReceiver<News>> {
         let (sender, receiver) = unbounded_channel();
-        tokio::spawn(news::tell(self.link.server().clone(), sender));
+        let server = self.link.server().clone();
+        keep_running("listening to Redis", move || news::tell(server.clone(), sender.clone()));
         Some(receiver)
     }
 

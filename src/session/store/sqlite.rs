@@ -5,7 +5,9 @@
 //! write of that kind, or soon, and always in its order: a power cut may take back a login of the last moments, which costs
 //! a person another one; the end of a process takes back nothing.
 
-use std::{fs::OpenOptions, path::Path, sync::Arc};
+mod files;
+
+use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -19,12 +21,12 @@ use tokio::sync::{
 };
 
 use super::{
-    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
-    TokenRow, Trimming, bytes32,
+    Bounds, CLOCKS_DIFFER, DeafAtEnd, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store,
+    StoreError, TokenRow, Trimming, bytes32,
     sql::{PATIENCE, on, sql_store, within},
     time_of,
 };
-use crate::secret::random_bytes;
+use crate::{keep_running::keep_running, secret::random_bytes};
 
 /// How often it is looked whether another process, such as `globus-portal sessions`, has written to the file.
 pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
@@ -77,9 +79,11 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or written, or is no database of ours.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let cannot_open =
-            |error: &dyn std::fmt::Display| StoreError(format!("cannot open {}: {error}", path.display()));
-        create_private(path).map_err(|error| cannot_open(&error))?;
+        let cannot_open = |error: &dyn fmt::Display| {
+            let why = files::trouble_with_folder(path).unwrap_or_else(|| error.to_string());
+            StoreError(format!("cannot open {}: {why}", path.display()))
+        };
+        files::create_private(path).map_err(|error| cannot_open(&error))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -189,7 +193,8 @@ impl SqliteStore {
 
     fn listen(&self) -> UnboundedReceiver<News> {
         let (news, heard) = mpsc::unbounded_channel();
-        tokio::spawn(watch(self.writer.clone(), news));
+        let writer = self.writer.clone();
+        keep_running("listening to the SQLite file", move || watch(writer.clone(), news.clone()));
         heard
     }
 
@@ -229,6 +234,7 @@ async fn clear_up(connection: &mut SqliteConnection) -> Result<(), StoreError> {
 /// Looks whether another process has written to the file: the data version that the writer sees is changed by everybody
 /// but the writer itself.
 async fn watch(writer: Arc<Shared>, news: UnboundedSender<News>) {
+    let _deaf_at_end = DeafAtEnd(news.clone());
     let mut known = None;
     while !news.is_closed() {
         let version = data_version(&writer).await;
@@ -251,15 +257,6 @@ async fn data_version(writer: &Shared) -> Result<i64, StoreError> {
         let row = sqlx::query("PRAGMA data_version").fetch_one(&mut *connection).await?;
         Ok(row.try_get(0)?)
     })
-}
-
-/// SQLite gives the files beside the database the same mode as the database itself.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 sql_store!(

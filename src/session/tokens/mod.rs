@@ -179,14 +179,14 @@ impl Tokens {
     }
 
     /// An access token for a resource server that is good for at least a minute, renewed if need be. One that cannot be
-    /// renewed is used to its end.
+    /// renewed is used to its end. Whoever waits may leave: a renewal that has begun is finished in a task of its own.
     ///
     /// # Errors
     /// [`TokenUnavailable`].
     pub async fn fresh(&self, key: SessionKey, resource_server: &str) -> Result<AccessToken, TokenUnavailable> {
         let (row, kept) = self.read(key, resource_server).await?;
         let now = self.vault.clock.now();
-        if kept.is_good(now + MARGIN) || (kept.refresh_token.is_none() && kept.is_good(now)) {
+        if kept.is_good(now.saturating_add(MARGIN)) || (kept.refresh_token.is_none() && kept.is_good(now)) {
             if kept.stale {
                 self.seal_one_anew(key, &kept, &row).await;
             }
@@ -203,7 +203,7 @@ impl Tokens {
         }
     }
 
-    /// For a token that was renewed by a portal which does not seal with the key of today yet. If it fails, the next use
+    /// One write that is done or not; and done by the next use where it is not. For a token that was renewed by a portal which does not seal with the key of today yet. If it fails, the next use
     /// does it.
     async fn seal_one_anew(&self, key: SessionKey, kept: &Kept, row: &TokenRow) {
         let anew = async {
@@ -246,7 +246,7 @@ impl Tokens {
     fn row(&self, key: SessionKey, resource_server: &str, kept: &Kept, version: i64) -> Result<TokenRow, SealError> {
         let plain = serde_json::to_vec(kept).map_err(|_| SealError)?;
         let revoke_until = match kept.refresh_token {
-            Some(_) => self.vault.clock.now() + REFRESH_TOKEN_LIFETIME,
+            Some(_) => self.vault.clock.now().saturating_add(REFRESH_TOKEN_LIFETIME),
             None => kept.expires(),
         };
         Ok(TokenRow {

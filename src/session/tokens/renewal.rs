@@ -57,7 +57,7 @@ pub(super) enum Wanted {
 impl Wanted {
     fn is_met_by(&self, kept: &Kept, now: time::OffsetDateTime) -> bool {
         match self {
-            Self::GoodForAWhile => kept.is_good(now + MARGIN),
+            Self::GoodForAWhile => kept.is_good(now.saturating_add(MARGIN)),
             Self::OtherThan(refused) => !kept.is(refused) && kept.is_good(now),
         }
     }
@@ -289,7 +289,8 @@ impl Tokens {
     }
 
     /// Seals the tokens of a session with the key of today, where a key of before sealed them. Whether that is done for
-    /// all: a token that is just being renewed is left alone, for two writers would be in each other's way.
+    /// all: a token that is just being renewed is left alone, for two writers would be in each other's way. Each is one write
+    /// that is done or not, so whoever waits may leave.
     ///
     /// # Errors
     /// [`TokenUnavailable::Store`] or [`TokenUnavailable::Seal`].

@@ -1,6 +1,8 @@
 //! Revoking tokens: those of sessions that have ended wait on a list in the store until Globus has taken them back, or until
 //! they have expired.
 
+use tracing::Instrument as _;
+
 use super::{Kept, TokenUnavailable, Tokens};
 use crate::{
     globus::{
@@ -17,6 +19,8 @@ const A_ROUND: u32 = 64;
 impl Tokens {
     /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later; a Globus that
     /// takes none is not asked for more now. Gives how many tokens were revoked and how many could not be.
+    ///
+    /// Whoever waits may leave: what was not finished is on the list still, and is due again a minute later.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -67,8 +71,15 @@ impl Tokens {
     }
 
     /// Revokes tokens that belong to no session, because their login or refresh has failed. They are put on the list first,
-    /// so that a Globus which does not answer now is asked again.
+    /// so that a Globus which does not answer now is asked again. In a task of its own: it is done though nobody waits for it.
     pub async fn discard(&self, response: &TokenResponse) {
+        let (this, response) = (self.clone(), response.clone());
+        let discarding = async move { this.discard_here(&response).await };
+        // Nothing to wait for where the process stops.
+        let _ = self.vault.underway.spawn(discarding.in_current_span()).await;
+    }
+
+    async fn discard_here(&self, response: &TokenResponse) {
         // A session that there never was.
         let key = SessionKey(random_bytes());
         let revoked = match self.put_on_list(key, response).await {

@@ -1,24 +1,36 @@
 //! A store that can be made to fail, and to work again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use globus_portal::session::store::{
     Lease, MemoryStore, News, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError, TokenRow,
 };
 use time::{Duration, OffsetDateTime};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Sessions in memory, behind a switch.
 #[derive(Debug, Default)]
 pub struct FailingStore {
     inner: MemoryStore,
     down: AtomicBool,
+    /// What is told of what others do; without any, nobody else can do anything.
+    news: Mutex<Option<UnboundedReceiver<News>>>,
 }
 
 impl FailingStore {
     pub fn fail(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// The next who listens hears what is sent here.
+    pub fn will_tell(&self) -> UnboundedSender<News> {
+        let (sender, receiver) = unbounded_channel();
+        *self.news.lock().unwrap() = Some(receiver);
+        sender
     }
 
     fn inner(&self) -> Result<&MemoryStore, StoreError> {
@@ -35,7 +47,7 @@ impl Store for FailingStore {
     }
 
     fn news(&self) -> Option<UnboundedReceiver<News>> {
-        self.inner.news()
+        self.news.lock().unwrap().take()
     }
 
     async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError> {

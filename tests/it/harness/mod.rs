@@ -27,7 +27,7 @@ pub use self::{
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
     services::{PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
     store_server::StoreServer,
-    wait::{number, until},
+    wait::{PATIENCE, number, until},
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

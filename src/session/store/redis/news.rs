@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    super::{News, SessionKey, StoreError, of_hex},
+    super::{DeafAtEnd, News, SessionKey, StoreError, of_hex},
     link::Server,
 };
 
@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Tells the news until nobody wants to know.
 pub(super) async fn tell(server: Server, news: UnboundedSender<News>) {
+    let _deaf_at_end = DeafAtEnd(news.clone());
     while !news.is_closed() {
         if let Ok((connection, pushes)) = subscribe(&server).await {
             // Whoever does not want to know any more is noticed by the loop.

@@ -1,0 +1,83 @@
+//! How many sessions a person can have. A login beyond that ends those that were used least recently.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::Instrument as _;
+
+use super::{
+    records::Records,
+    seal::hash,
+    store::{Lease, SessionKey, StoreError},
+};
+use crate::secret::random_bytes;
+
+/// How many sessions are ended at a time.
+const AT_ONCE: u32 = 100;
+/// For how long one login may be the only one that ends sessions of its person.
+const LEASE: time::Duration = time::Duration::seconds(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often it is looked whether another login of the person is done.
+const LOOKS: u32 = 500;
+
+impl Records {
+    /// Ends sessions of a person until there are as many as there may be; `newest` has just begun. In a task of its own, so
+    /// that it is done though nobody waits for it. What fails is made up for by the next login.
+    pub(super) async fn keep_to_the_limit(&self, person: [u8; 32], newest: SessionKey) {
+        let this = self.clone();
+        let limiting = async move {
+            if let Err(error) = this.end_those_beyond(person, newest).await {
+                tracing::warn!(error = %error, "cannot keep a person to SESSIONS_PER_PERSON");
+            }
+        };
+        // Nothing to wait for where the process stops.
+        let _ = self.vault.underway.spawn(limiting.in_current_span()).await;
+    }
+
+    async fn end_those_beyond(&self, person: [u8; 32], newest: SessionKey) -> Result<(), StoreError> {
+        let first = self.vault.store.sessions_of(person, self.per_person + 1).await?;
+        if first.len() <= self.per_person as usize {
+            return Ok(());
+        }
+        // One login at a time, everywhere: two that end each other's session would leave none.
+        let (lease, holder) = (hash(&[b"sessions of", &person]), random_bytes());
+        for look in 0..LOOKS {
+            match self.vault.store.take_lease(lease, holder, LEASE).await? {
+                Lease::Taken | Lease::TakenOver => break,
+                Lease::Held if look + 1 == LOOKS => return Err(StoreError("another login takes too long".to_owned())),
+                Lease::Held => sleep(LOOK_AGAIN).await,
+            }
+        }
+        let ended = self.end_oldest(person, newest).await;
+        self.vault.store.release_lease(lease, holder).await?;
+        ended
+    }
+
+    /// The newest stays; it may have been ended by another login that came later.
+    async fn end_oldest(&self, person: [u8; 32], newest: SessionKey) -> Result<(), StoreError> {
+        while self.vault.store.session(newest).await?.is_some() {
+            let theirs = self.vault.store.sessions_of(person, self.per_person + AT_ONCE).await?;
+            let others = theirs.iter().map(|(key, _)| *key).filter(|key| *key != newest);
+            let beyond: Vec<_> = others.skip(self.per_person as usize - 1).collect();
+            if beyond.is_empty() {
+                return Ok(());
+            }
+            tracing::info!(ended = beyond.len(), "ended the oldest sessions of a person who has too many");
+            for key in beyond {
+                self.vault.end(key).await?;
+                self.revoke_in_background(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn revoke_in_background(&self, key: SessionKey) {
+        let tokens = self.tokens.clone();
+        let revoking = async move {
+            if let Err(error) = tokens.revoke_due(Some(key)).await {
+                tracing::warn!(error = %error, "cannot revoke the tokens of an ended session yet; the sweep tries again");
+            }
+        };
+        drop(self.vault.underway.spawn(revoking.in_current_span()));
+    }
+}

@@ -1,0 +1,86 @@
+//! The files of an SQLite database: for their owner alone, and what is wrong with the folder they are in.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::secret::random_text;
+
+/// What SQLite puts beside the database.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Makes the file, or narrows one that others may read. SQLite gives the files beside the database the same mode as the
+/// database itself when it makes them.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    private(OpenOptions::new().create(true).append(true)).open(path)?;
+    narrow(path);
+    BESIDE.iter().map(|end| beside(path, end)).filter(|path| path.exists()).for_each(|path| narrow(&path));
+    Ok(())
+}
+
+/// The path of a file beside the database.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Takes the rights of others away. What it holds is sealed, so a file that stays open to others is worth a warning only.
+fn narrow(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+
+        let narrowed = path.metadata().and_then(|about| {
+            let mode = about.permissions().mode() & 0o777;
+            if mode & 0o077 == 0 {
+                return Ok(());
+            }
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode & 0o600))?;
+            tracing::info!(path = %path.display(), was = format!("{mode:o}"), "made the session store private to its owner");
+            Ok(())
+        });
+        if let Err(error) = narrowed {
+            tracing::warn!(
+                path = %path.display(), error = %error,
+                "others may read the session store; set its mode to 0600 with chmod"
+            );
+        }
+    }
+}
+
+/// What is wrong with the folder of the database, and what to do; nothing where files can be made in it.
+pub(super) fn trouble_with_folder(path: &Path) -> Option<String> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.parent()?;
+    let (name, give) = (folder.display(), "give it to the user that runs the portal");
+    if !folder.exists() {
+        return Some(format!(
+            "the folder {name} does not exist; make it and {give}, or let SESSION_STORE name another"
+        ));
+    }
+    if !folder.is_dir() {
+        return Some(format!("{name} is not a folder; let SESSION_STORE name a file in one"));
+    }
+    let error = unlinked(path).err()?;
+    Some(format!(
+        "files cannot be made in the folder {name} ({error}), and SQLite needs some beside the database; {give}"
+    ))
+}
+
+/// A file of no name beside the database.
+fn unlinked(path: &Path) -> io::Result<File> {
+    let path = beside(path, &format!("-probe-{}", random_text::<9>()));
+    let file = private(OpenOptions::new().create_new(true).write(true)).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
