@@ -12,6 +12,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
+    sync::LazyLock,
 };
 
 use axum::Router;
@@ -25,7 +26,7 @@ use crate::{
     server::Server,
     settings::{Problems, SandboxClient, Settings, Sources},
     state::{AppState, BuildError},
-    telemetry,
+    telemetry::{self, output::Output},
 };
 
 const DEFAULT_CONFIG: &str = "example_app.conf";
@@ -108,15 +109,25 @@ impl fmt::Display for Failure {
         match self {
             Self::Settings(problems) => problems.fmt(f),
             Self::Build(_) => f.write_str("cannot start"),
-            Self::Bind(address, _) => {
-                write!(f, "cannot listen on {address} (LISTEN and SERVER_NAME choose another port)")
-            }
-            Self::Io(_) => f.write_str("stopped by a failure"),
-            Self::Check => f.write_str("not everything is well"),
+            Self::Bind(address, error) => write!(f, "cannot listen on {address}: {}", why_not(error)),
+            Self::Io(_) => f.write_str("failed"),
+            Self::Check => f.write_str("some checks failed"),
             Self::OwnMemory => f.write_str(
                 "SESSION_STORE is memory, and so in the running portal alone: stopping it ends all sessions",
             ),
         }
+    }
+}
+
+/// Why an address cannot be bound, and what to do.
+fn why_not(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port (choose another with LISTEN and SERVER_NAME, or --listen for the sandbox)"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address (see LISTEN)",
+        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege (see LISTEN)",
+        _ => "see LISTEN",
     }
 }
 
@@ -152,13 +163,15 @@ pub fn run(more: Router<AppState>) -> ExitCode {
         .build()
         .map_err(Failure::Io)
         .and_then(|runtime| runtime.block_on(execute(command, more)));
-    match done {
+    let status = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             report(&failure);
             ExitCode::from(if matches!(failure, Failure::Settings(_)) { 2 } else { 1 })
         }
-    }
+    };
+    telemetry::flush();
+    status
 }
 
 fn report(failure: &Failure) {
@@ -168,13 +181,18 @@ fn report(failure: &Failure) {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    // Nobody is left to be told when standard error is closed.
-    let _ = writeln!(io::stderr(), "{text}");
+    telemetry::STDERR.push(&text);
 }
 
-/// Prints to standard output; that it may be closed is no reason to stop.
+/// Prints to standard output. A closed one is no reason to stop.
 fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Prints a line of a command that serves: a standard output that nobody reads must not hold it up.
+fn announce(line: &str) {
+    static STDOUT: LazyLock<Output> = LazyLock::new(|| Output::start("stdout", io::stdout(), |_| String::new()));
+    STDOUT.push(line);
 }
 
 async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure> {
@@ -200,6 +218,7 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     let sources = serve.config.sources(serve.sandbox.then_some(SANDBOX_CLIENT));
     let mut settings = Settings::load(&sources).map_err(Failure::Settings)?;
     telemetry::start(settings.log_format);
+    ignore_hangup()?;
     if serve.sandbox {
         let base = start_sandbox(&settings).await?;
         tracing::warn!(sandbox = %base, "this portal runs on the sandbox, a stand-in for Globus: nothing here is real");
@@ -213,9 +232,9 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     let app = AppState::build(settings, Clock::system()).await?;
     let server = Server::bind(app.clone(), more).await.map_err(|error| Failure::Bind(listen, error))?;
     let stop = stop_signal()?;
-    say(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
+    announce(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
     if let Some(sandbox) = &app.settings.sandbox {
-        say(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));
+        announce(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));
     }
     server.serve(stop).await;
     tracing::info!("stopped");
@@ -245,6 +264,7 @@ async fn start_sandbox(settings: &Settings) -> Result<Url, Failure> {
 
 async fn serve_sandbox(args: SandboxArgs) -> Result<(), Failure> {
     telemetry::start(crate::settings::LogFormat::Pretty);
+    ignore_hangup()?;
     let options = sandbox::Options {
         listen: args.listen,
         redirect_uris: args.redirect_uri,
@@ -252,13 +272,25 @@ async fn serve_sandbox(args: SandboxArgs) -> Result<(), Failure> {
     };
     let sandbox = Sandbox::bind(options).await.map_err(|error| Failure::Bind(args.listen, error))?;
     let base = sandbox.base_url();
-    say(&format!("Sandbox of Globus on {base}/ (a stand-in: nothing here is real)"));
-    say(&format!("  client id      {}", sandbox::CLIENT_ID));
-    say(&format!("  client secret  {}", sandbox::CLIENT_SECRET));
+    announce(&format!("Sandbox of Globus on {base}/ (a stand-in: nothing here is real)"));
+    announce(&format!("  client id      {}", sandbox::CLIENT_ID));
+    announce(&format!("  client secret  {}", sandbox::CLIENT_SECRET));
     for service in ["AUTH", "TRANSFER", "GROUPS"] {
-        say(&format!("  export GLOBUS_SDK_SERVICE_URL_{service}={base}/"));
+        announce(&format!("  export GLOBUS_SDK_SERVICE_URL_{service}={base}/"));
     }
     sandbox.serve(stop_signal()?).await?;
+    Ok(())
+}
+
+/// Ignores SIGHUP from now on: a terminal that closes, or a service manager's `reload`, must not stop the portal.
+fn ignore_hangup() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP is ignored: settings are read at the start only, so restart to change them");
+        }
+    });
     Ok(())
 }
 

@@ -1,161 +1,115 @@
-//! The log: how it looks, and the one line that each request leaves.
+//! The log: how it looks, where it goes, and the one line that each request leaves.
 //!
 //! A line has method, path without query, status, time, request id, the peer, and the person where known. A query, a
 //! header, a body or a cookie is never logged: that is where codes, states and tokens are.
+//!
+//! The log cannot hurt the portal. A thread of its own writes the lines, so that a full disk, a closed pipe or a reader
+//! that has stopped costs lines and no request; lines that were lost are counted, and reported once writing works again.
+
+pub(crate) mod output;
+mod peer;
+mod request;
+mod text;
 
 use std::{
-    fmt,
-    io::IsTerminal as _,
-    net::{IpAddr, SocketAddr},
-    sync::{
-        Arc, LazyLock, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Instant,
+    io::{self, IsTerminal as _, Write},
+    panic::PanicHookInfo,
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
-use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri},
-    response::Response,
-};
-use ipnet::IpNet;
-use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+use tracing::Dispatch;
+use tracing_subscriber::{EnvFilter, util::SubscriberInitExt as _};
 
-use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession, settings::LogFormat};
+use self::output::Output;
+pub(crate) use self::request::Line;
+pub use self::request::{RequestFacts, RequestId};
+use crate::settings::LogFormat;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// How long the last lines may take at a stop.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
-/// The longest path that a line shows, in characters.
-const MAX_PATH: usize = 200;
+/// Standard error, for the log and for what a command says last.
+pub(crate) static STDERR: LazyLock<Output> = LazyLock::new(|| Output::start("log", io::stderr(), lost_lines_notice));
+static LOOK: OnceLock<Look> = OnceLock::new();
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    format: LogFormat,
+    colours: bool,
+}
 
 /// Starts the log, on standard error. `RUST_LOG` chooses the level; `info` is the default.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Colours are for a terminal, and only where nobody has asked for none (https://no-color.org).
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let look = *LOOK.get_or_init(|| Look { format, colours });
+    // A second start, as in tests, keeps the first.
+    if dispatch(look, |line| STDERR.push(line)).try_init().is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+    }
+}
+
+/// Waits until what was logged is written, for two seconds at most: the output may be one that nobody reads.
+pub fn flush() {
+    STDERR.flush(FLUSH_WITHIN);
+}
+
+/// How many lines of the log could not be written since the process started.
+#[must_use]
+pub fn lost_lines() -> u64 {
+    STDERR.lost()
+}
+
+/// What formats events and hands each line to `push`.
+fn dispatch(look: Look, push: impl Fn(&str) + Clone + Send + Sync + 'static) -> Dispatch {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_span_events(FmtSpan::NONE);
-    // A second start, as in tests, keeps the first.
-    let _ = match format {
-        LogFormat::Pretty => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
-    };
-}
-
-/// Names a request, in the log and on an error page: a number of this process's own, and one that counts. It is no secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId {
-    process: u32,
-    number: u32,
-}
-
-impl RequestId {
-    fn next() -> Self {
-        static PROCESS: LazyLock<u32> = LazyLock::new(|| u32::from_be_bytes(random_bytes()));
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        Self { process: *PROCESS, number: NEXT.fetch_add(1, Ordering::Relaxed) }
-    }
-
-    fn digits(self) -> [u8; 16] {
-        let number = (u64::from(self.process) << 32) | u64::from(self.number);
-        std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place) & 0xf) as usize])
-    }
-
-    /// As the value of a header.
-    pub(crate) fn header(self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.digits()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        .with_writer(move || LineWriter { look, push: push.clone() })
+        .with_ansi(look.colours)
+        // It would report failures on standard error, and panic where that is closed.
+        .log_internal_errors(false);
+    match look.format {
+        LogFormat::Pretty => builder.finish().into(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).finish().into(),
     }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}{:08x}", self.process, self.number)
+/// Takes one line from the formatter, which writes each at once.
+struct LineWriter<P> {
+    look: Look,
+    push: P,
+}
+
+impl<P: Fn(&str)> Write for LineWriter<P> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        (self.push)(&text::safe_line(text, self.look.format, self.look.colours));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-/// What is known of a request while it is answered. Handlers find it among the request's extensions.
-#[derive(Clone, Debug)]
-pub struct RequestFacts {
-    /// Names the request, in the log and on an error page.
-    pub id: RequestId,
-    /// Who sent it: the peer, or whom a trusted proxy names.
-    pub peer: IpAddr,
-    /// The session it was answered for, once that is known.
-    pub session: Arc<OnceLock<Arc<LiveSession>>>,
+/// The line that says how many lines were lost, as the log would write it.
+fn lost_lines_notice(lost: u64) -> String {
+    const TEXT: &str = "log lines were lost: standard error could not be written or was not read";
+    let Some(look) = LOOK.get() else { return format!("globus-portal: {lost} {TEXT}") };
+    let notice = Arc::new(Mutex::new(String::new()));
+    let written = notice.clone();
+    let push = move |line: &str| written.lock().unwrap_or_else(PoisonError::into_inner).push_str(line);
+    tracing::dispatcher::with_default(&dispatch(*look, push), || tracing::warn!(lost, "{TEXT}"));
+    let mut notice = notice.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *notice)
 }
 
-impl RequestFacts {
-    /// Of a request that has come in by a connection from `peer`.
-    #[must_use]
-    pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
-        let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
-        Self { id: RequestId::next(), peer, session: Arc::default() }
-    }
-}
-
-/// The line of a request, from its begin to its end.
-pub(crate) struct Line(Option<Begun>);
-
-struct Begun {
-    method: Method,
-    uri: Uri,
-    at: Instant,
-}
-
-impl Line {
-    /// Notes what a request is, if that will be logged.
-    pub(crate) fn begin(request: &Request) -> Self {
-        let begun = || Begun { method: request.method().clone(), uri: request.uri().clone(), at: Instant::now() };
-        Self(tracing::enabled!(tracing::Level::ERROR).then(begun))
-    }
-
-    /// Logs the line; also for a client that has left before its answer was there.
-    pub(crate) fn end(self, facts: &RequestFacts, response: &Response, client_is_there: bool) {
-        let Some(Begun { method, uri, at }) = self.0 else { return };
-        let status = response.status().as_u16();
-        let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
-        if cause.is_none() && status < 500 && !tracing::enabled!(tracing::Level::INFO) {
-            return;
-        }
-        let method = method.as_str();
-        let path: String = uri.path().chars().take(MAX_PATH).collect();
-        let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // Only where it is so: nothing else is the rule.
-        let left = (!client_is_there).then_some("client left");
-        let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
-        match cause {
-            Some(cause) if status >= 500 => {
-                tracing::error!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request");
-            }
-            Some(cause) => tracing::warn!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request"),
-            None if status >= 500 => {
-                tracing::error!(method, path, status, ms, peer = %facts.peer, sub, left, "request");
-            }
-            None => tracing::info!(method, path, status, ms, peer = %facts.peer, sub, left, "request"),
-        }
-    }
-}
-
-/// Who sent a request. `X-Forwarded-For` is believed only as far as trusted proxies wrote it: read from its end, the
-/// first address that is none of them is the visitor's.
-fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
-    if !is_trusted(peer) {
-        return peer;
-    }
-    let lines: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
-    let mut visitor = peer;
-    for item in lines.join(",").rsplit(',') {
-        let Ok(address) = item.trim().parse::<IpAddr>() else { break };
-        visitor = address.to_canonical();
-        if !is_trusted(visitor) {
-            break;
-        }
-    }
-    visitor
+/// Logs a panic instead of writing it to standard error at once, where a pipe that nobody reads would hold up the thread.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(panic = panic.payload_as_str().unwrap_or("of another kind"), place, "a task panicked");
 }

@@ -23,6 +23,8 @@ mod layers;
 mod leaks;
 mod leaving;
 mod load;
+mod log_gone;
+mod log_lines;
 mod login_start;
 mod logout;
 mod my_endpoints;

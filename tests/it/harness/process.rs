@@ -78,6 +78,12 @@ impl Process {
         Self { running: Running::start(command), printed: printed.to_owned() }
     }
 
+    /// Starts it with outputs that tell the test nothing.
+    pub fn start_unheard(command: &mut Command, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
+        command.stdout(stdout).stderr(stderr);
+        Self { running: Running::start(command), printed: PathBuf::from("/dev/null") }
+    }
+
     pub fn id(&self) -> u32 {
         self.running.0.id()
     }

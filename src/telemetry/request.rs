@@ -1,0 +1,143 @@
+//! What is known of a request while it is answered, and the one line that it leaves.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, LazyLock, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use axum::{
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, Uri},
+    response::Response,
+};
+use ipnet::IpNet;
+use tracing::Level;
+
+use super::{peer::peer_of, text::shortened};
+use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession};
+
+/// What load balancers and Kubernetes ask for, at the root and below `APPLICATION_ROOT`.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+/// The longest method that a line shows, in characters. No registered method is as long.
+const MAX_METHOD: usize = 20;
+/// The longest path that a line shows, in characters.
+const MAX_PATH: usize = 200;
+/// The longest cause that a line shows, in characters.
+const MAX_CAUSE: usize = 1000;
+
+/// Names a request, in the log and on an error page: a number of this process's own, and one that counts. It is no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    process: u32,
+    number: u32,
+}
+
+impl RequestId {
+    fn next() -> Self {
+        static PROCESS: LazyLock<u32> = LazyLock::new(|| u32::from_be_bytes(random_bytes()));
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self { process: *PROCESS, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn digits(self) -> [u8; 16] {
+        let number = (u64::from(self.process) << 32) | u64::from(self.number);
+        std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place) & 0xf) as usize])
+    }
+
+    /// As the value of a header.
+    pub(crate) fn header(self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.digits()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}{:08x}", self.process, self.number)
+    }
+}
+
+/// What is known of a request while it is answered. Handlers find it among the request's extensions.
+#[derive(Clone, Debug)]
+pub struct RequestFacts {
+    /// Names the request, in the log and on an error page.
+    pub id: RequestId,
+    /// Who sent it: the peer, or whom a trusted proxy names.
+    pub peer: IpAddr,
+    /// The session it was answered for, once that is known.
+    pub session: Arc<OnceLock<Arc<LiveSession>>>,
+}
+
+impl RequestFacts {
+    /// Of a request that has come in by a connection from `peer`.
+    #[must_use]
+    pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
+        let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
+        Self { id: RequestId::next(), peer, session: Arc::default() }
+    }
+}
+
+/// The line of a request, from its begin to its end.
+pub(crate) struct Line(Option<Begun>);
+
+struct Begun {
+    method: Method,
+    uri: Uri,
+    at: Instant,
+}
+
+impl Line {
+    /// Notes what a request is, if that will be logged.
+    pub(crate) fn begin(request: &Request) -> Self {
+        let begun = || Begun { method: request.method().clone(), uri: request.uri().clone(), at: Instant::now() };
+        Self(tracing::enabled!(Level::ERROR).then(begun))
+    }
+
+    /// Logs the line; also for a client that has left before its answer was there.
+    pub(crate) fn end(self, facts: &RequestFacts, response: &Response, client_is_there: bool) {
+        let Some(Begun { method, uri, at }) = self.0 else { return };
+        let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
+        let level = level(response.status(), uri.path(), cause.is_some());
+        let (method, path) = (&*shortened(method.as_str(), MAX_METHOD), &*shortened(uri.path(), MAX_PATH));
+        let cause = cause.map(|cause| shortened(cause, MAX_CAUSE));
+        let cause = cause.as_deref();
+        let status = response.status().as_u16();
+        let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // Only where it is so: nothing else is the rule.
+        let left = (!client_is_there).then_some("client left");
+        let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::$level!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request")
+            };
+        }
+        match level {
+            Level::ERROR => log!(error),
+            Level::WARN => log!(warn),
+            Level::INFO => log!(info),
+            _ => log!(debug),
+        }
+    }
+}
+
+/// How much a line matters. Probes come every few seconds, so those that find all well are for debugging.
+fn level(status: StatusCode, path: &str, has_cause: bool) -> Level {
+    let is_probe = matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE)
+        && PROBES.iter().any(|probe| path.ends_with(probe));
+    match status {
+        _ if status.is_server_error() => {
+            if is_probe {
+                Level::WARN
+            } else {
+                Level::ERROR
+            }
+        }
+        _ if has_cause => Level::WARN,
+        _ if is_probe => Level::DEBUG,
+        _ => Level::INFO,
+    }
+}
