@@ -4,6 +4,7 @@
 
 mod check;
 mod sessions;
+mod warnings;
 
 use std::{
     error::Error,
@@ -225,7 +226,13 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
         settings = settings.on_sandbox(&base);
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    for warning in &settings.warnings {
+    for variable in &settings.ignored_variables {
+        tracing::debug!(
+            variable,
+            "ignored: a variable of a service beside the portal, as Kubernetes and Docker set them"
+        );
+    }
+    for warning in warnings::of(&settings).await {
         tracing::warn!("{warning}");
     }
     let listen = settings.listen;

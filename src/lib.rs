@@ -22,7 +22,7 @@
 //! | words | [`pages`] | one struct a template; the stylesheet |
 //! | core | [`state`] | what every handler can reach, built from the settings |
 //! | core | [`error`] | what goes wrong: status, what the visitor reads, what the log gets |
-//! | core | [`telemetry`] | the log, and the one line a request leaves |
+//! | core | [`telemetry`] | the log, which cannot hurt who writes to it, and the one line a request leaves |
 //! | web | [`routes`] | the route table, one file a page, and [`LoggedIn`](routes::logged_in::LoggedIn) |
 //! | process | [`server`] | bind, accept, the limits of connections, sweep, stop |
 //! | process | [`cli`] | the commands |

@@ -3,8 +3,15 @@
 //! Order of precedence: command line (it has `--config` and `--sandbox` alone), environment (`GLOBUS_PORTAL_<KEY>`), file, default. A secret may come from a file of its own:
 //! `<KEY>_FILE`. All problems are reported at once, and none shows the value of a secret.
 
+mod address;
 mod check;
+mod links;
+mod reader;
+mod secret_files;
+mod secret_keys;
 mod sources;
+mod text_file;
+mod unexpanded;
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
@@ -119,6 +126,9 @@ pub struct Settings {
     pub shutdown_delay: std::time::Duration,
     /// The front page of the sandbox, when the portal runs on it.
     pub sandbox: Option<Url>,
+    /// Variables of the environment that look like settings and belong to a service beside the portal, as Kubernetes and
+    /// Docker set them.
+    pub ignored_variables: Vec<String>,
     /// What works and is not right: to be logged at the start.
     pub warnings: Vec<String>,
 }

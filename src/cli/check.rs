@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::say;
+use super::{say, warnings};
 use crate::{
     clock::Clock,
     globus::{auth::ConfidentialAppAuthClient, error::CallError, provider::Provider},
@@ -29,7 +29,7 @@ pub(super) async fn check(sources: Sources) -> bool {
         }
     };
     say(&format!("ok    settings: the app at Globus needs the redirect URI {}", settings.public_url("/login")));
-    for warning in &settings.warnings {
+    for warning in warnings::of(&settings).await {
         say(&format!("warn  settings: {warning}"));
     }
     let (globus, store) = tokio::join!(globus(&settings), store(&settings.session_store));

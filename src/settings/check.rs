@@ -1,35 +1,27 @@
 //! From values to settings: every key is read, and every problem is noted.
 
-use std::{
-    borrow::Cow,
-    io::IsTerminal as _,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{borrow::Cow, io::IsTerminal as _, net::IpAddr, path::PathBuf};
 
-use config::ValueKind;
 use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
 use super::{
     ConnectionLimits, LogFormat, MOST_PER_PERSON, Problem, Problems, Settings, Sources, StoreKind,
-    sources::{Found, Values},
+    address::{self, PublicAddress, is_loopback},
+    reader::Reader,
+    secret_keys,
+    sources::Values,
 };
 use crate::{
     globus::{
-        environment::{Environment, is_loopback as is_loopback_url, service_url},
+        environment::{Environment, service_url},
         scopes,
     },
-    secret::{ClientSecret, SecretKey, StoreUrl, random_text},
+    secret::{ClientSecret, StoreUrl},
 };
 
-/// `SECRET_KEY` must have this many bytes wherever the portal is more than a trial on one machine.
-const MIN_SECRET_KEY: usize = 32;
-/// Keys that everybody can read in our documentation.
-const PUBLISHED_KEYS: &[&str] = &["abc123!", "replace me with what globus-portal generate-key prints"];
 const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
-const GENERATE: &str = "`globus-portal generate-key` prints a good one";
 
 const IDLE_SECONDS: u32 = 8 * 60 * 60;
 const LIFETIME_SECONDS: u32 = 31 * 24 * 60 * 60;
@@ -44,87 +36,21 @@ const KEEP_ALIVE_SECONDS: u32 = 60;
 /// An exchange takes some hundred milliseconds, so that a hundred logins a second are possible.
 const MAX_EXCHANGES: usize = 64;
 
-/// Reads values one by one, and notes what is wrong with them.
-struct Reader {
-    values: Values,
-    problems: Vec<Problem>,
-    warnings: Vec<String>,
-}
-
-impl Reader {
-    fn problem(&mut self, key: &str, origin: Option<String>, text: impl Into<String>) {
-        self.problems.push(Problem { key: key.to_owned(), origin, text: text.into() });
-    }
-
-    /// A text and its origin.
-    fn text(&mut self, key: &str) -> Option<(String, String)> {
-        let Found { value, origin } = self.values.remove(key)?;
-        match value.kind {
-            ValueKind::Table(_) | ValueKind::Array(_) => {
-                self.problem(key, Some(origin), "expected one text");
-                None
-            }
-            _ => value.into_string().ok().map(|text| (text.trim().to_owned(), origin)),
-        }
-    }
-
-    /// A value that `parse` makes of a text; what it says is wrong is noted.
-    fn parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let (text, origin) = self.text(key)?;
-        match parse(&text) {
-            Ok(value) => Some(value),
-            Err(problem) => {
-                self.problem(key, Some(origin), problem);
-                None
-            }
-        }
-    }
-
-    /// A list, or a text with spaces or commas between its items.
-    fn list(&mut self, key: &str, separators: &[char]) -> Option<(Vec<String>, String)> {
-        let Found { value, origin } = self.values.remove(key)?;
-        let items: Option<Vec<String>> = match value.kind {
-            ValueKind::Array(items) => items.into_iter().map(|item| item.into_string().ok()).collect(),
-            ValueKind::Table(_) => None,
-            _ => value.into_string().ok().map(|text| text.split(separators).map(ToOwned::to_owned).collect()),
-        };
-        if items.is_none() {
-            self.problem(key, Some(origin.clone()), "expected a list of texts, as in ['one', 'two']");
-        }
-        Some((items?.into_iter().filter(|item| !item.trim().is_empty()).collect(), origin))
-    }
-
-    /// How many of something.
-    fn count(&mut self, key: &str, default: usize, (least, most): (usize, usize)) -> usize {
-        let parsed = self.parsed(key, |text| match text.parse::<usize>() {
-            Ok(count) if (least..=most).contains(&count) => Ok(count),
-            _ => Err(format!("expected a whole number from {least} to {most}")),
-        });
-        parsed.unwrap_or(default)
-    }
-
-    /// A time in whole seconds.
-    fn seconds(&mut self, key: &str, default: u32, (least, most, most_in_words): (u32, u32, &str)) -> u32 {
-        let parsed = self.parsed(key, |text| match text.parse::<u32>() {
-            Ok(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
-            _ => Err(format!("expected a whole number of seconds, from {least} to {most_in_words}")),
-        });
-        parsed.unwrap_or(default)
-    }
-}
-
 /// Checks everything. A value that is wrong is replaced by its default, so that the rest can be checked too.
 pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
     let mut reader = Reader { values, problems, warnings: Vec::new() };
     let address = PublicAddress::read(&mut reader, sources.sandbox.is_some());
-    let secret_key = secret_key(&mut reader, &address, sources.sandbox.is_some());
+    let secret_key = secret_keys::secret_key(&mut reader, &address, sources.sandbox.is_some());
     let (client_id, client_secret) = credentials(&mut reader, sources, &address);
     let https = address.scheme == "https";
     let session_store = reader.parsed("SESSION_STORE", store).unwrap_or_else(|| default_store(sources));
     reader.warnings.extend(warn_of_open_store(&session_store));
+    let listen = address::listen(&mut reader);
+    let trusted_proxies = trusted_proxies(&mut reader);
+    reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty()));
     let settings = Settings {
-        listen: listen(&mut reader),
-        secret_key_fallbacks: fallbacks(&mut reader, &address),
+        listen,
+        secret_key_fallbacks: secret_keys::fallbacks(&mut reader, &address),
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         scopes: scopes(&mut reader),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
@@ -145,7 +71,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         connections: connection_limits(&mut reader),
         max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
         environment: environment(&mut reader),
-        trusted_proxies: trusted_proxies(&mut reader),
+        trusted_proxies,
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
         server_name: address.server_name,
         scheme: address.scheme,
@@ -154,126 +80,10 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         client_id,
         client_secret,
         sandbox: None,
+        ignored_variables: sources.service_variables(),
         warnings: std::mem::take(&mut reader.warnings),
     };
     if reader.problems.is_empty() { Ok(settings) } else { Err(Problems(reader.problems)) }
-}
-
-/// Under what address people reach the portal.
-struct PublicAddress {
-    server_name: String,
-    scheme: String,
-    root: String,
-    loopback: bool,
-}
-
-impl PublicAddress {
-    fn read(reader: &mut Reader, sandbox: bool) -> Self {
-        let origin = reader.values.get("SERVER_NAME").map(|found| found.origin.clone());
-        let server_name = reader.parsed("SERVER_NAME", server_name).unwrap_or_else(|| "localhost:5000".to_owned());
-        let loopback = is_loopback(&server_name);
-        if sandbox && !loopback {
-            let text = "the sandbox is for one machine only: with --sandbox this must be a loopback name such as localhost:5000";
-            reader.problem("SERVER_NAME", origin, text);
-        }
-        let default = if loopback { "http" } else { "https" };
-        let scheme = reader.parsed("PREFERRED_URL_SCHEME", |text| match text {
-            "https" => Ok(text.to_owned()),
-            "http" if loopback => Ok(text.to_owned()),
-            "http" => Err(
-                "http would show everybody's session on the way; use https, for only a loopback name may go without"
-                    .to_owned(),
-            ),
-            _ => Err("expected http or https".to_owned()),
-        });
-        let root = reader.parsed("APPLICATION_ROOT", root).unwrap_or_default();
-        let scheme = scheme.unwrap_or_else(|| default.to_owned());
-        Self { server_name: without_default_port(&server_name, &scheme), scheme, root, loopback }
-    }
-}
-
-fn server_name(text: &str) -> Result<String, String> {
-    let expected = || "expected host or host:port, as in portal.example.org or localhost:5000".to_owned();
-    let url = Url::parse(&format!("http://{text}/")).map_err(|_| expected())?;
-    let host = url.host_str().ok_or_else(expected)?;
-    // Port 80 is left out of what was parsed.
-    let known =
-        url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
-    let name = text.to_ascii_lowercase();
-    if known.contains(&name) { Ok(name) } else { Err(expected()) }
-}
-
-/// Browsers leave the scheme's own port out of origins and addresses.
-fn without_default_port(server_name: &str, scheme: &str) -> String {
-    let port = if scheme == "https" { ":443" } else { ":80" };
-    server_name.strip_suffix(port).unwrap_or(server_name).to_owned()
-}
-
-/// Whether a host (with or without a port) is this machine and nothing else.
-fn is_loopback(server_name: &str) -> bool {
-    Url::parse(&format!("http://{server_name}/")).is_ok_and(|url| is_loopback_url(&url))
-}
-
-fn root(text: &str) -> Result<String, String> {
-    let trimmed = text.trim_end_matches('/');
-    let segments_are_plain = trimmed.split('/').skip(1).all(|segment| {
-        !segment.is_empty()
-            && !matches!(segment, "." | "..")
-            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
-    });
-    let plain = text.starts_with('/') && segments_are_plain;
-    if plain { Ok(trimmed.to_owned()) } else { Err("expected a path such as / or /portal".to_owned()) }
-}
-
-fn listen(reader: &mut Reader) -> SocketAddr {
-    let parsed = reader.parsed("LISTEN", |text| {
-        text.parse::<SocketAddr>()
-            .map_err(|_| "expected an address and a port, as in 127.0.0.1:5000 or [::]:5000".to_owned())
-    });
-    parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
-}
-
-/// On the sandbox nothing is worth a good key, so every start has its own: a session of an invented person opens on no
-/// other portal.
-fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: bool) -> SecretKey {
-    let given = reader.text("SECRET_KEY");
-    if sandbox {
-        return SecretKey::new(random_text::<32>());
-    }
-    let Some((key, origin)) = given else {
-        if address.loopback {
-            reader.warnings.push(format!("SECRET_KEY is not set: using one that ends with this process; {GENERATE}"));
-        } else {
-            reader.problem("SECRET_KEY", None, format!("missing: {GENERATE}"));
-        }
-        return SecretKey::new(random_text::<32>());
-    };
-    let problem = if PUBLISHED_KEYS.contains(&key.as_str()) {
-        Some("is printed in documentation, so everybody knows it".to_owned())
-    } else if key.len() < MIN_SECRET_KEY {
-        Some(format!("has {} bytes and needs {MIN_SECRET_KEY}", key.len()))
-    } else {
-        None
-    };
-    match problem {
-        Some(problem) if address.loopback => reader.warnings.push(format!("SECRET_KEY {problem}; {GENERATE}")),
-        Some(problem) => reader.problem("SECRET_KEY", Some(origin), format!("{problem}; {GENERATE}")),
-        None => {}
-    }
-    SecretKey::new(key)
-}
-
-/// Keys of before are held to the same rules: whoever knows one can forge what it sealed.
-fn fallbacks(reader: &mut Reader, address: &PublicAddress) -> Vec<SecretKey> {
-    let (keys, origin) = reader.list("SECRET_KEY_FALLBACKS", &['\n', '\r', ',']).unwrap_or_default();
-    let keys: Vec<String> = keys.into_iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
-    let weak = keys.iter().any(|key| PUBLISHED_KEYS.contains(&key.as_str()) || key.len() < MIN_SECRET_KEY);
-    if weak && !address.loopback {
-        let text =
-            format!("one of them is printed in documentation, or has fewer than {MIN_SECRET_KEY} bytes: take it out");
-        reader.problem("SECRET_KEY_FALLBACKS", Some(origin), text);
-    }
-    keys.into_iter().map(SecretKey::new).collect()
 }
 
 fn credentials(reader: &mut Reader, sources: &Sources, address: &PublicAddress) -> (String, ClientSecret) {
@@ -291,16 +101,16 @@ fn credentials(reader: &mut Reader, sources: &Sources, address: &PublicAddress) 
         "missing: register an app at {WHERE_TO_REGISTER} with the redirect URI {redirect_uri} and copy it from there; \
          or try the portal without one by --sandbox"
     );
-    if id.is_none() {
+    if id.is_none() && !reader.has_problem("APP_CLIENT_ID") && !reader.has_problem("PORTAL_CLIENT_ID") {
         reader.problem("APP_CLIENT_ID", None, &*missing);
     }
-    if secret.is_none() {
+    if secret.is_none() && !reader.has_problem("APP_CLIENT_SECRET") && !reader.has_problem("PORTAL_CLIENT_SECRET") {
         let text = if id.is_none() { "missing: made on the same page".to_owned() } else { missing };
         reader.problem("APP_CLIENT_SECRET", None, text);
     }
     let (id, _) = id.unwrap_or_default();
     if !id.is_empty() && uuid::Uuid::parse_str(&id).is_err() {
-        reader.warnings.push("APP_CLIENT_ID is no UUID, as client ids of Globus are".to_owned());
+        reader.warnings.push("APP_CLIENT_ID is not a UUID, and client ids of Globus are".to_owned());
     }
     let (secret, _) = secret.unwrap_or_default();
     (id, ClientSecret::new(secret))
@@ -323,7 +133,12 @@ fn scopes(reader: &mut Reader) -> Vec<String> {
     let Some((mut scopes, origin)) = reader.list("SCOPES", &[' ', '\n', '\t']) else {
         return default.map(ToOwned::to_owned).to_vec();
     };
-    if let Err(error) = scopes::parse(&scopes.join(" ")) {
+    scopes = scopes.iter().flat_map(|item| item.split_whitespace()).map(ToOwned::to_owned).collect();
+    if scopes.iter().any(|scope| scope.contains([',', ';'])) {
+        let text =
+            "expected scopes with spaces between them and no commas, as in 'openid email' or ['openid', 'email']";
+        reader.problem("SCOPES", Some(origin), text);
+    } else if let Err(error) = scopes::parse(&scopes.join(" ")) {
         reader.problem("SCOPES", Some(origin), format!("expected scopes with spaces between them: {error}"));
     }
     if !scopes.iter().any(|scope| scope == scopes::auth::OPENID) {
@@ -377,7 +192,7 @@ fn warn_of_open_store(kind: &StoreKind) -> Option<String> {
     let is_closed = url.scheme() == "rediss" || url.query_pairs().any(verifies);
     let mend = "use sslmode=verify-full for PostgreSQL, rediss:// for Redis, or a network of your own";
     (!is_closed)
-        .then(|| format!("SESSION_STORE is on another machine, which nothing proves to be the right one: {mend}"))
+        .then(|| format!("SESSION_STORE is on another machine and the connection is not authenticated by TLS: {mend}"))
 }
 
 fn default_store(sources: &Sources) -> StoreKind {

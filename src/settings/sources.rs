@@ -1,17 +1,19 @@
 //! Where values come from: a file and the environment, the file read by the `config` crate.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{KEYS, Kind, Problem, Problems, SandboxClient};
+use super::{KEYS, Kind, Problem, Problems, SandboxClient, links, secret_files, text_file};
 
 const PREFIX: &str = "GLOBUS_PORTAL_";
 /// Names the file itself, so it is no setting.
 const FILE_VARIABLE: &str = "GLOBUS_PORTAL_CONFIG";
 const FROM_ENVIRONMENT: &str = "the environment variable ";
-/// The longest secret read from a file of its own, in bytes.
-const MAX_SECRET: u64 = 64 << 10;
+/// The largest settings file, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// A mark that some editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What settings are read from.
 #[derive(Clone, Debug, Default)]
@@ -31,11 +33,22 @@ pub struct Sources {
 pub(super) struct Found {
     pub value: Value,
     pub origin: String,
+    /// Whether every character counts: of a secret in a file of its own.
+    pub is_verbatim: bool,
 }
 
 impl Found {
     fn new(value: impl Into<ValueKind>, origin: &str) -> Self {
-        Self { value: Value::new(None, value), origin: origin.to_owned() }
+        Self { value: Value::new(None, value), origin: origin.to_owned(), is_verbatim: false }
+    }
+
+    /// A secret from a file of its own.
+    pub(super) fn of_own_file(secret: &str, path: &str) -> Self {
+        Self { is_verbatim: true, ..Self::new(secret, &format!("the file {path}")) }
+    }
+
+    pub(super) fn is_from_environment(&self) -> bool {
+        self.origin.starts_with(FROM_ENVIRONMENT)
     }
 }
 
@@ -46,76 +59,95 @@ impl Sources {
     /// Sources with this process's environment.
     #[must_use]
     pub fn of_process(file: PathBuf, file_required: bool, sandbox: Option<SandboxClient>) -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
+        // What is not text keeps a mark that no setting may hold.
+        let text = |(name, value): (OsString, OsString)| {
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         };
-        Self { file, file_required, environment: std::env::vars_os().filter_map(text).collect(), sandbox }
+        Self { file, file_required, environment: std::env::vars_os().map(text).collect(), sandbox }
     }
 
-    /// A file that cannot be read is the only problem told: whatever is in it would seem to be missing.
+    /// All values, and what is wrong with them so far. A file that cannot be read is the only problem then: whatever is in
+    /// it would seem to be missing.
     pub(super) fn read(&self) -> Result<(Values, Vec<Problem>), Problems> {
-        let mut values = self.layered().map_err(|error| Problems(vec![self.file_problem(&error)]))?;
+        let mut values = Values::new();
+        if self.file_required || self.file.exists() {
+            let origin = self.file.display().to_string();
+            let problem = |text| Problems(vec![Problem { key: origin.clone(), origin: None, text }]);
+            let map = self.file_values().map_err(problem)?;
+            values.extend(map.into_iter().map(|(key, value)| (key, Found::new(value.kind, &origin))));
+        }
+        values.extend(self.environment_values());
         let mut problems = Vec::new();
         refuse_unknown(&mut values, &mut problems);
-        read_secret_files(&mut values, &mut problems);
+        secret_files::read(&mut values, &mut problems);
         values.retain(|_, found| !is_empty(&found.value));
         Ok((values, problems))
     }
 
-    fn layered(&self) -> Result<Values, ConfigError> {
-        let mut values = Values::new();
-        if self.file_required || self.file.exists() {
-            let origin = self.file.display().to_string();
-            let map = self.file_values()?;
-            values.extend(map.into_iter().map(|(key, value)| (key, Found::new(value.kind, &origin))));
-        }
-        values.extend(self.environment_values());
-        Ok(values)
+    fn file_values(&self) -> Result<Map<String, Value>, String> {
+        let text = text_file::read(&self.file, MAX_FILE)
+            .map_err(|error| format!("the file cannot be read ({error}): check its path, permissions and encoding"))?;
+        let file = File::from_str(&text, FileFormat::Toml);
+        Config::builder()
+            .add_source(file)
+            .build()
+            .and_then(|config| config.collect())
+            .map_err(|error| parse_problem(&error))
     }
 
-    fn file_values(&self) -> Result<Map<String, Value>, ConfigError> {
-        let file = File::from(self.file.as_path()).format(FileFormat::Toml).required(true);
-        Config::builder().add_source(file).build()?.collect()
+    /// Variables that look like settings and belong to a service beside the portal.
+    pub(super) fn service_variables(&self) -> Vec<String> {
+        let prefixed = self.prefixed().map(|(key, _, value)| (key, value)).collect();
+        links::of_services(&prefixed).into_iter().map(|key| format!("{PREFIX}{key}")).collect()
     }
 
-    /// The parser's own message quotes the line, and with it perhaps a secret: only its first line, the place, is shown.
-    fn file_problem(&self, error: &ConfigError) -> Problem {
-        let text = match error {
-            ConfigError::FileParse { cause, .. } => {
-                let place = cause.to_string().lines().next().unwrap_or_default().to_owned();
-                format!("{place}: write `KEY = 'text'`, one setting a line, as in TOML")
-            }
-            _ => "the file cannot be read: check its path and its permissions".to_owned(),
-        };
-        Problem { key: self.file.display().to_string(), origin: None, text }
+    /// The variables that name a setting: its key, the variable and the value. The first line of an env file may begin with
+    /// a byte order mark.
+    fn prefixed(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let named = self.environment.iter().filter(|(name, _)| *name != FILE_VARIABLE);
+        named.filter_map(|(name, value)| {
+            let key = name.trim_start_matches(BYTE_ORDER_MARK).strip_prefix(PREFIX)?;
+            Some((key, name.as_str(), value.trim_matches(BYTE_ORDER_MARK)))
+        })
     }
 
     fn environment_values(&self) -> Values {
-        let sdk_names = KEYS.iter().filter(|(_, kind)| *kind == Kind::Sdk).map(|(name, _)| (*name, *name));
-        let plain = sdk_names.filter_map(|(key, name)| Some((key.to_owned(), name, self.environment.get(name)?)));
-        let prefixed =
-            self.environment.iter().filter(|(name, _)| *name != FILE_VARIABLE).filter_map(|(name, value)| {
-                let key = name.strip_prefix(PREFIX)?;
-                Some((key.to_owned(), name.as_str(), value))
-            });
-        let given = plain.chain(prefixed).filter(|(key, _, value)| !value.trim().is_empty() && !is_injected(key));
+        let sdk_names = KEYS.iter().filter(|(_, kind)| *kind == Kind::Sdk).map(|(name, _)| *name);
+        let plain = sdk_names.filter_map(|name| Some((name, name, self.environment.get(name)?.as_str())));
+        let of_services = self.service_variables();
+        let prefixed = self.prefixed().filter(|(_, name, _)| !of_services.iter().any(|other| other == name));
+        let given = plain.chain(prefixed).filter(|(_, _, value)| !value.trim().is_empty());
         given
             .map(|(key, name, value)| {
-                let origin = format!("{FROM_ENVIRONMENT}{name}");
-                (key, Found::new(ValueKind::String(value.clone()), &origin))
+                let origin = format!("{FROM_ENVIRONMENT}{}", name.trim_start_matches(BYTE_ORDER_MARK));
+                (key.to_owned(), Found::new(ValueKind::String(value.to_owned()), &origin))
             })
             .collect()
     }
 }
 
-/// Whether a variable is one of those that Kubernetes puts into every container for a service named `globus-portal`.
-fn is_injected(key: &str) -> bool {
-    key == "PORT" || ["PORT_", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|start| key.starts_with(start))
+/// The parser's own message quotes the line, and with it perhaps a secret: only its first line, the place, is shown.
+fn parse_problem(error: &ConfigError) -> String {
+    let place = match error {
+        ConfigError::FileParse { cause, .. } => cause.to_string().lines().next().unwrap_or_default().to_owned(),
+        _ => "the file is not TOML".to_owned(),
+    };
+    format!("{place}: write `KEY = 'text'`, one setting a line, as in TOML")
 }
 
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     matches!(&value.kind, ValueKind::String(text) if text.trim().is_empty()) || matches!(value.kind, ValueKind::Nil)
 }
+
+/// Names that people try, for settings that are named otherwise.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("PORT", "LISTEN"),
+    ("HOST", "LISTEN"),
+    ("BIND", "LISTEN"),
+    ("DATABASE_URL", "SESSION_STORE"),
+    ("REDIS_URL", "SESSION_STORE"),
+    ("LOG_LEVEL", "RUST_LOG, a variable of its own"),
+];
 
 /// Takes out keys that do not exist, each with the nearest one that does.
 fn refuse_unknown(values: &mut Values, problems: &mut Vec<Problem>) {
@@ -128,44 +160,11 @@ fn refuse_unknown(values: &mut Values, problems: &mut Vec<Problem>) {
     for key in unknown {
         let origin = values.remove(&key).map(|found| found.origin);
         let upper = key.to_uppercase();
-        let near = KEYS.iter().map(|(name, _)| (strsim::jaro_winkler(&upper, name), name));
+        let other = OTHER_NAMES.iter().find(|(name, _)| *name == upper).map(|(_, meant)| *meant);
+        let near = KEYS.iter().map(|(name, _)| (strsim::jaro_winkler(&upper, name), *name));
         let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8);
-        let hint = nearest.map(|(_, name)| format!(": did you mean {name}?")).unwrap_or_default();
+        let meant = other.or(nearest.map(|(_, name)| name));
+        let hint = meant.map(|name| format!(": did you mean {name}?")).unwrap_or_default();
         problems.push(Problem { key, origin, text: format!("there is no such setting{hint}") });
     }
-}
-
-/// Puts the content of the file that `<KEY>_FILE` names in the place of `<KEY>`. Where both are given, the environment
-/// wins over the file, as for any setting.
-fn read_secret_files(values: &mut Values, problems: &mut Vec<Problem>) {
-    for (key, _) in KEYS.iter().filter(|(_, kind)| *kind == Kind::Secret) {
-        let file_key = format!("{key}_FILE");
-        let Some(named) = values.remove(&file_key).filter(|named| !is_empty(&named.value)) else { continue };
-        let direct = values.get(*key).filter(|direct| !is_empty(&direct.value));
-        let from_environment = |found: &Found| found.origin.starts_with(FROM_ENVIRONMENT);
-        match direct {
-            Some(direct) if from_environment(direct) == from_environment(&named) => problems.push(Problem {
-                key: file_key,
-                origin: Some(named.origin),
-                text: format!("{key} is given too: keep one of the two"),
-            }),
-            Some(direct) if from_environment(direct) => {}
-            _ => match read_secret(&named) {
-                Ok(found) => drop(values.insert((*key).to_owned(), found)),
-                Err(text) => problems.push(Problem { key: file_key, origin: Some(named.origin), text }),
-            },
-        }
-    }
-}
-
-fn read_secret(named: &Found) -> Result<Found, String> {
-    let path = named.value.clone().into_string().map_err(|_| "expected the path of a file".to_owned())?;
-    // The name itself is not shown: somebody may have put the secret where the file's name belongs.
-    let unreadable = |error: std::io::Error| format!("cannot read the file it names: {error}");
-    if fs::metadata(&path).map_err(unreadable)?.len() > MAX_SECRET {
-        return Err("the file it names is larger than a secret can be".to_owned());
-    }
-    let text = fs::read_to_string(&path).map_err(unreadable)?;
-    let origin = format!("the file {path}");
-    Ok(Found::new(text.trim_end_matches(['\r', '\n']), &origin))
 }

@@ -128,16 +128,11 @@ impl Line {
 fn level(status: StatusCode, path: &str, has_cause: bool) -> Level {
     let is_probe = matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE)
         && PROBES.iter().any(|probe| path.ends_with(probe));
-    match status {
-        _ if status.is_server_error() => {
-            if is_probe {
-                Level::WARN
-            } else {
-                Level::ERROR
-            }
-        }
-        _ if has_cause => Level::WARN,
-        _ if is_probe => Level::DEBUG,
-        _ => Level::INFO,
+    match (status.is_server_error(), is_probe) {
+        (true, false) => Level::ERROR,
+        (true, true) => Level::WARN,
+        (false, _) if has_cause => Level::WARN,
+        (false, true) => Level::DEBUG,
+        (false, false) => Level::INFO,
     }
 }

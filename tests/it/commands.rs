@@ -14,7 +14,7 @@ use std::{
 use globus_portal::sandbox;
 use tempfile::TempDir;
 
-use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal, portal_at, start_sandbox};
+use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal, needs, portal_at, start_sandbox};
 
 /// Nobody, and the group of nobody, on every Linux.
 const NOBODY: u32 = 65_534;
@@ -319,6 +319,89 @@ async fn check_finds_all_well_against_a_sandbox_that_runs() {
     assert!(stdout.lines().all(|line| line.starts_with("ok ")), "{stdout}");
     for subject in ["settings", "/login", "discovery document", "keys", "client id and secret", "sessions.db"] {
         assert!(stdout.contains(subject), "{subject}: {stdout}");
+    }
+}
+
+/// A port that is free on both loopback addresses, and a listener on the IPv6 one; nothing where IPv6 is missing.
+fn with_a_neighbour() -> Option<(u16, TcpListener)> {
+    TcpListener::bind("[::1]:0").ok()?;
+    (0..100).find_map(|_| {
+        let port = free_port();
+        Some((port, TcpListener::bind(("::1", port)).ok()?))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_and_check_warn_of_the_same_things() {
+    let neighbour = with_a_neighbour();
+    if !needs("warnings", neighbour.is_some(), "no IPv6 on loopback") {
+        return;
+    }
+    let (port, neighbour) = neighbour.unwrap();
+    let folder = TempDir::new().unwrap();
+    let globus = start_sandbox().await;
+    for (listen, server, expected) in [
+        (format!("127.0.0.1:{port}"), format!("localhost:{port}"), &[][..]),
+        (
+            format!("0.0.0.0:{port}"),
+            format!("localhost:{}", free_port()),
+            &["lets other machines in", "browsers are sent to"],
+        ),
+    ] {
+        let set = |command: &mut Command| {
+            command.env("GLOBUS_PORTAL_LISTEN", &listen).env("GLOBUS_PORTAL_SERVER_NAME", &server);
+            command.env("GLOBUS_PORTAL_SECRET_KEY", "too short").env("GLOBUS_PORTAL_LOG_FORMAT", "json");
+        };
+        let mut command = check_command(folder.path(), &globus);
+        set(&mut command);
+        let checked = ended(&mut command);
+        assert_eq!(checked.status, Some(0), "{}", checked.stdout);
+        let checked: Vec<String> = checked
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix("warn  settings: ").map(ToOwned::to_owned))
+            .collect();
+        let (mut command, _) = portal_at(folder.path(), &globus);
+        set(&mut command);
+        let mut process = Process::start(&mut command, &folder.path().join("printed"));
+        process.says("Listening on").await;
+        let printed = process.printed();
+        let logged = printed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let logged: Vec<String> = logged
+            .filter(|line| line["level"] == "WARN")
+            .map(|line| line["message"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(logged, checked);
+        assert_says(
+            &checked.join("\n"),
+            &[&format!("another program listens on [::1]:{port}"), "SECRET_KEY has 9 bytes"],
+        );
+        assert_says(&checked.join("\n"), expected);
+        assert_eq!(checked.len(), 2 + expected.len(), "{checked:?}");
+    }
+    // Once the other program is gone, there is nothing to warn of.
+    drop(neighbour);
+    let mut command = check_command(folder.path(), &globus);
+    command.env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"));
+    command.env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{port}"));
+    let checked = ended(&mut command);
+    assert!(!checked.stdout.contains("another program"), "{}", checked.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_of_services_are_named_for_those_who_debug() {
+    let folder = TempDir::new().unwrap();
+    for (level, is_named) in [("info", false), ("debug", true)] {
+        let (mut command, _) = portal_at(folder.path(), &start_sandbox().await);
+        command.env("GLOBUS_PORTAL_POSTGRESQL_SERVICE_HOST", "10.0.0.2").env("RUST_LOG", level);
+        let mut process = Process::start(&mut command, &folder.path().join("printed"));
+        process.says("Listening on").await;
+        assert_eq!(
+            process.printed().contains("GLOBUS_PORTAL_POSTGRESQL_SERVICE_HOST"),
+            is_named,
+            "{}",
+            process.printed()
+        );
     }
 }
 

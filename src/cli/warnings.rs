@@ -1,0 +1,43 @@
+//! What works and is not right, as `serve` logs it and `check` prints it.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::settings::Settings;
+
+/// How long this machine may take to answer itself.
+const CONNECT_WITHIN: Duration = Duration::from_millis(500);
+
+/// Every warning. Asked before the portal listens.
+pub(super) async fn of(settings: &Settings) -> Vec<String> {
+    let mut warnings = settings.warnings.clone();
+    warnings.extend(other_listener(settings).await);
+    warnings
+}
+
+/// Whether another program has the port at the other address that `localhost` stands for: browsers try both, ::1 first.
+async fn other_listener(settings: &Settings) -> Option<String> {
+    let host = settings.server_name.split(':').next().unwrap_or_default();
+    if host != "localhost" && !host.ends_with(".localhost") {
+        return None;
+    }
+    let other: IpAddr = match settings.listen.ip() {
+        IpAddr::V4(ip) if ip == Ipv4Addr::LOCALHOST || ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => Ipv4Addr::LOCALHOST.into(),
+        // `[::]` is both, and another address is no `localhost`.
+        _ => return None,
+    };
+    let other = SocketAddr::new(other, settings.listen.port());
+    let connection = timeout(CONNECT_WITHIN, TcpStream::connect(other)).await.ok()?.ok()?;
+    // A connection may meet itself where nobody listens, if the system happens to pick the same port for it.
+    let is_other = connection.local_addr().is_ok_and(|own| own != other);
+    is_other.then(|| format!(
+        "another program listens on {other}, and browsers that look for {host} may come to it instead of to this portal on \
+         {}: stop it, or choose another port with LISTEN and SERVER_NAME",
+        settings.listen
+    ))
+}

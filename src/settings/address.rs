@@ -1,0 +1,121 @@
+//! Where browsers find the portal, and where it listens.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use url::{Host, Url};
+
+use super::reader::Reader;
+use crate::globus::environment::is_loopback as is_loopback_url;
+
+/// Under what address people reach the portal.
+pub(super) struct PublicAddress {
+    pub server_name: String,
+    pub scheme: String,
+    pub root: String,
+    pub loopback: bool,
+}
+
+impl PublicAddress {
+    pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Self {
+        let origin = reader.values.get("SERVER_NAME").map(|found| found.origin.clone());
+        let server_name = reader.parsed("SERVER_NAME", server_name).unwrap_or_else(|| "localhost:5000".to_owned());
+        let loopback = is_loopback(&server_name);
+        if sandbox && !loopback {
+            let text = "the sandbox is for one machine only: with --sandbox this must be a loopback name such as localhost:5000";
+            reader.problem("SERVER_NAME", origin, text);
+        }
+        let default = if loopback { "http" } else { "https" };
+        let scheme = reader.parsed("PREFERRED_URL_SCHEME", |text| match text {
+            "https" => Ok(text.to_owned()),
+            "http" if loopback => Ok(text.to_owned()),
+            "http" => {
+                Err("http would show everybody's session on the way: use https (http is allowed on loopback only)"
+                    .to_owned())
+            }
+            _ => Err("expected http or https".to_owned()),
+        });
+        let root = reader.parsed("APPLICATION_ROOT", root).unwrap_or_default();
+        let scheme = scheme.unwrap_or_else(|| default.to_owned());
+        Self { server_name: without_default_port(&server_name, &scheme), scheme, root, loopback }
+    }
+
+    /// What is odd about the address to bind, given where browsers are sent. `behind_proxy` says that a proxy stands
+    /// between, which listens elsewhere.
+    pub(super) fn warnings(&self, listen: SocketAddr, behind_proxy: bool) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let name = &self.server_name;
+        if !self.loopback {
+            return warnings;
+        }
+        if !listen.ip().to_canonical().is_loopback() {
+            warnings.push(format!(
+                "LISTEN = {listen} lets other machines in, but SERVER_NAME = {name} leads browsers there to themselves: \
+                 set SERVER_NAME to the public host, or let LISTEN be 127.0.0.1"
+            ));
+        }
+        let proxied = behind_proxy || self.scheme == "https";
+        if !proxied && !self.leads_to(listen) {
+            warnings.push(format!(
+                "browsers are sent to SERVER_NAME = {name}, but LISTEN = {listen}: give both the same address and port, \
+                 unless something passes connections on from one to the other"
+            ));
+        }
+        warnings
+    }
+
+    /// Whether a browser on this machine that asks for the server name comes to this address.
+    fn leads_to(&self, listen: SocketAddr) -> bool {
+        let Ok(url) = Url::parse(&format!("http://{}/", self.server_name)) else { return true };
+        let ip = listen.ip().to_canonical();
+        let is_ours = match url.host() {
+            Some(Host::Ipv4(host)) => ip == host,
+            Some(Host::Ipv6(host)) => ip == host,
+            // Names of this machine resolve to these two (RFC 6761 section 6.3).
+            _ => ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST,
+        };
+        // Other machines' addresses have a warning of their own.
+        let is_ours = is_ours || !ip.is_loopback();
+        is_ours && url.port_or_known_default() == Some(listen.port())
+    }
+}
+
+fn server_name(text: &str) -> Result<String, String> {
+    let expected = || "expected host or host:port, as in portal.example.org or localhost:5000".to_owned();
+    let url = Url::parse(&format!("http://{text}/")).map_err(|_| expected())?;
+    let host = url.host_str().ok_or_else(expected)?;
+    // Port 80 is left out of what was parsed.
+    let known =
+        url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
+    let name = text.to_ascii_lowercase();
+    if known.contains(&name) { Ok(name) } else { Err(expected()) }
+}
+
+/// Browsers leave the scheme's own port out of origins and addresses.
+fn without_default_port(server_name: &str, scheme: &str) -> String {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    server_name.strip_suffix(port).unwrap_or(server_name).to_owned()
+}
+
+/// Whether a host (with or without a port) is this machine and nothing else.
+pub(super) fn is_loopback(server_name: &str) -> bool {
+    Url::parse(&format!("http://{server_name}/")).is_ok_and(|url| is_loopback_url(&url))
+}
+
+fn root(text: &str) -> Result<String, String> {
+    let trimmed = text.trim_end_matches('/');
+    let segments_are_plain = trimmed.split('/').skip(1).all(|segment| {
+        !segment.is_empty()
+            && !matches!(segment, "." | "..")
+            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+    });
+    let plain = text.starts_with('/') && segments_are_plain;
+    if plain { Ok(trimmed.to_owned()) } else { Err("expected a path such as / or /portal".to_owned()) }
+}
+
+pub(super) fn listen(reader: &mut Reader) -> SocketAddr {
+    let parsed = reader.parsed("LISTEN", |text| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| "expected an address and a port, as in 127.0.0.1:5000 or [::]:5000".to_owned())
+    });
+    parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
+}

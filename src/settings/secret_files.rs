@@ -1,0 +1,45 @@
+//! Secrets in files of their own: `<KEY>_FILE`.
+
+use std::path::Path;
+
+use super::{
+    KEYS, Kind, Problem,
+    sources::{Found, Values, is_empty},
+    text_file, unexpanded,
+};
+
+/// The longest secret read from a file of its own, in bytes.
+const MAX_SECRET: u64 = 64 << 10;
+
+/// Puts the content of the file that `<KEY>_FILE` names in the place of `<KEY>`. Where both are given, the environment
+/// wins over the file, as for any setting.
+pub(super) fn read(values: &mut Values, problems: &mut Vec<Problem>) {
+    for (key, _) in KEYS.iter().filter(|(_, kind)| *kind == Kind::Secret) {
+        let file_key = format!("{key}_FILE");
+        let Some(named) = values.remove(&file_key).filter(|named| !is_empty(&named.value)) else { continue };
+        let direct = values.get(*key).filter(|direct| !is_empty(&direct.value));
+        match direct {
+            Some(direct) if direct.is_from_environment() == named.is_from_environment() => problems.push(Problem {
+                key: file_key,
+                origin: Some(named.origin),
+                text: format!("{key} is given too: keep one of the two"),
+            }),
+            Some(direct) if direct.is_from_environment() => {}
+            _ => match secret(&named) {
+                Ok(found) => drop(values.insert((*key).to_owned(), found)),
+                Err(text) => problems.push(Problem { key: file_key, origin: Some(named.origin), text }),
+            },
+        }
+    }
+}
+
+fn secret(named: &Found) -> Result<Found, String> {
+    let path = named.value.clone().into_string().map_err(|_| "expected the path of a file".to_owned())?;
+    if let Some(problem) = unexpanded::problem(&path) {
+        return Err(problem);
+    }
+    // The name itself is not shown: somebody may have put the secret where the file's name belongs.
+    let text = text_file::read(Path::new(&path), MAX_SECRET)
+        .map_err(|error| format!("cannot read the file it names: {error}"))?;
+    Ok(Found::of_own_file(text.trim_end_matches(['\r', '\n']), &path))
+}
