@@ -109,6 +109,8 @@ pub struct ProfilePage<'a> {
     pub user: &'a UserView,
     /// The identities that are linked with each other, the primary one first.
     pub identities: Vec<IdentityView>,
+    /// How many more there are at Globus.
+    pub identities_left_out: usize,
     /// How long the reader stays signed in.
     pub session: SessionView,
     /// What the portal may do at each service.

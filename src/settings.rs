@@ -21,7 +21,7 @@ use url::Url;
 
 pub use self::sources::Sources;
 use crate::{
-    globus::environment::Environment,
+    globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
 };
 
@@ -61,6 +61,8 @@ const KEYS: &[(&str, Kind)] = &[
     ("GLOBUS_SDK_SERVICE_URL_AUTH", Kind::Sdk),
     ("GLOBUS_SDK_SERVICE_URL_TRANSFER", Kind::Sdk),
     ("GLOBUS_SDK_SERVICE_URL_GROUPS", Kind::Sdk),
+    ("GLOBUS_SDK_VERIFY_SSL", Kind::Sdk),
+    ("GLOBUS_SDK_HTTP_TIMEOUT", Kind::Sdk),
     ("TRUSTED_PROXIES", Kind::Plain),
     ("MAX_CONNECTIONS", Kind::Plain),
     ("REQUEST_HEAD_SECONDS", Kind::Plain),
@@ -114,6 +116,10 @@ pub struct Settings {
     pub sessions_per_person: u32,
     /// Where Globus is (`GLOBUS_SDK_…`).
     pub environment: Environment,
+    /// Whom connections to Globus trust (`GLOBUS_SDK_VERIFY_SSL`).
+    pub globus_trust: Trust,
+    /// How long Globus may take for one answer (`GLOBUS_SDK_HTTP_TIMEOUT`).
+    pub globus_timeout: std::time::Duration,
     /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
     /// What connections may cost.

@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     globus::{
         auth::{ConfidentialAppAuthClient, UsageError},
-        environment::Environment,
+        environment::{Environment, Trust},
         flow::{AuthorizationCodeFlowManager, AuthorizeUrls},
         http::{HttpClient, Limits},
         id_token::IdTokenVerifier,
@@ -108,13 +108,14 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// Builds a portal. It opens the session store, and calls Globus only when a login needs it.
+    /// Builds a portal: opens the session store, and gets what logins need of Globus in the background.
     ///
     /// # Errors
     /// [`BuildError`].
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, BuildError> {
         let store = open_store(&settings.session_store).await?;
         let app = Self::with_store(settings, clock, store)?;
+        app.provider.keep_fresh();
         let http = app.http.clone();
         tokio::spawn(async move {
             if let Err(error) = http.open().await {
@@ -173,18 +174,18 @@ impl AppState {
     }
 }
 
-/// The HTTP client that the settings ask for: a Globus that is all on loopback is never behind a proxy, and needs nobody's
-/// word that it is itself. For any other, the client is made in the background, so that a start need not wait for it.
+/// The HTTP client that the settings ask for. One for services on plain http, which are on loopback, needs no certificates.
+/// For any other it is made in the background, so that a start need not wait for it.
 ///
 /// # Errors
 /// When no client can be made.
 pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
     let Environment { auth, transfer, groups } = &settings.environment;
-    let limits = Limits::for_web_pages();
+    let limits = Limits::for_web_pages().with_timeout(settings.globus_timeout);
     if [auth, transfer, groups].iter().all(|url| url.scheme() == "http") {
-        return HttpClient::with_authorities(limits, true, Some(Vec::new()));
+        return HttpClient::trusting(limits, true, Trust::Only(Vec::new()));
     }
-    Ok(HttpClient::when_needed(limits))
+    Ok(HttpClient::when_needed(limits, false, settings.globus_trust.clone()))
 }
 
 /// How many connections to PostgreSQL a portal has at most.

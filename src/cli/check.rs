@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::{say, warnings};
 use crate::{
     clock::Clock,
-    globus::{auth::ConfidentialAppAuthClient, error::CallError, provider::Provider},
+    globus::{
+        auth::ConfidentialAppAuthClient, clock_difference::ClockDifference, error::CallError, id_token::LEEWAY,
+        provider::Provider,
+    },
     settings::{Settings, Sources, StoreKind},
     state::{http_client, open_store},
 };
@@ -16,7 +19,21 @@ const NO_TOKEN: &str = "a-token-that-nobody-was-given";
 /// What was found about one thing.
 struct Finding {
     subject: &'static str,
-    result: Result<String, String>,
+    verdict: Verdict,
+}
+
+/// How it stands with it.
+enum Verdict {
+    Good(String),
+    /// It works, and somebody should look at it.
+    Doubtful(String),
+    Bad(String),
+}
+
+impl From<Result<String, String>> for Verdict {
+    fn from(result: Result<String, String>) -> Self {
+        result.map_or_else(Self::Bad, Self::Good)
+    }
 }
 
 /// Checks, prints, and tells whether all is well.
@@ -34,37 +51,52 @@ pub(super) async fn check(sources: Sources) -> bool {
     }
     let (globus, store) = tokio::join!(globus(&settings), store(&settings.session_store));
     let findings: Vec<Finding> = globus.into_iter().chain([store]).collect();
-    for Finding { subject, result } in &findings {
-        match result {
-            Ok(text) => say(&format!("ok    {subject}: {text}")),
-            Err(text) => say(&format!("FAIL  {subject}: {text}")),
+    for Finding { subject, verdict } in &findings {
+        match verdict {
+            Verdict::Good(text) => say(&format!("ok    {subject}: {text}")),
+            Verdict::Doubtful(text) => say(&format!("warn  {subject}: {text}")),
+            Verdict::Bad(text) => say(&format!("FAIL  {subject}: {text}")),
         }
     }
-    findings.iter().all(|finding| finding.result.is_ok())
+    !findings.iter().any(|finding| matches!(finding.verdict, Verdict::Bad(_)))
 }
 
 async fn globus(settings: &Settings) -> Vec<Finding> {
     let http = match http_client(settings) {
         Ok(http) => http,
         Err(error) => {
-            let result = Err(format!("cannot make an HTTP client: {error}"));
-            return vec![Finding { subject: "https", result }];
+            let verdict = Verdict::Bad(format!("cannot make an HTTP client: {error}"));
+            return vec![Finding { subject: "https", verdict }];
         }
     };
     let base = settings.environment.auth.clone();
     let (id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
     let auth = ConfidentialAppAuthClient::new(base, http, Clock::system(), id, &secret);
     let provider = Arc::new(Provider::new(&auth, Clock::system()));
-    let discovery = Finding {
-        subject: "discovery document",
-        result: provider.discovery().await.map(|document| document.issuer.clone()).map_err(|error| error.to_string()),
-    };
-    if discovery.result.is_err() {
-        return vec![discovery];
+    let issuer = provider.discovery().await.map(|document| document.issuer.clone()).map_err(|error| error.to_string());
+    let answers = issuer.is_ok();
+    let mut findings = vec![Finding { subject: "discovery document", verdict: issuer.into() }];
+    findings.extend(provider.clock_difference().map(clock));
+    if answers {
+        let keys = provider.keys().await.map(|set| format!("{} of them", set.keys.len()));
+        let verdict = keys.map_err(|error| error.to_string()).into();
+        findings.extend([Finding { subject: "keys that sign id_tokens", verdict }, client(&auth).await]);
     }
-    let keys = provider.keys(false).await.map(|set| format!("{} of them", set.keys.len()));
-    let keys = Finding { subject: "keys that sign id_tokens", result: keys.map_err(|error| error.to_string()) };
-    vec![discovery, keys, client(&auth).await]
+    findings
+}
+
+/// Globus says in its id_tokens when they were made, and one that seems to come from the future is refused.
+fn clock(difference: ClockDifference) -> Finding {
+    let said = format!("{difference}, by the Date header of Globus Auth");
+    let verdict = if difference.is_more_than(LEEWAY) {
+        Verdict::Bad(format!("{said}: set it, for example by NTP, or logins fail"))
+    } else if difference.is_large() {
+        let minutes = LEEWAY.whole_minutes();
+        Verdict::Doubtful(format!("{said}: set it, for example by NTP; beyond {minutes} minutes logins fail"))
+    } else {
+        Verdict::Good(said)
+    };
+    Finding { subject: "clock", verdict }
 }
 
 async fn client(auth: &ConfidentialAppAuthClient) -> Finding {
@@ -75,7 +107,7 @@ async fn client(auth: &ConfidentialAppAuthClient) -> Finding {
         }
         Err(error) => Err(error.to_string()),
     };
-    Finding { subject: "client id and secret", result }
+    Finding { subject: "client id and secret", verdict: result.into() }
 }
 
 async fn store(kind: &StoreKind) -> Finding {
@@ -101,5 +133,6 @@ async fn store(kind: &StoreKind) -> Finding {
         StoreKind::Redis(_) => "Redis can be read and written".to_owned(),
         StoreKind::Postgres(_) => "PostgreSQL can be read and written".to_owned(),
     };
-    Finding { subject: "session store", result: result.map(|()| name).map_err(|error| error.to_string()) }
+    let result = result.map(|()| name).map_err(|error| error.to_string());
+    Finding { subject: "session store", verdict: result.into() }
 }

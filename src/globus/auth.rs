@@ -46,7 +46,7 @@ use super::{
     id_token::{IdTokenClaims, IdTokenVerifier},
     provider::{Discovery, JwkSet, Provider, jwk_set, openid_configuration},
     query::{Parameters, encode, segment},
-    tokens::{DependentTokenResponse, Document, TokenDocument, TokenResponse},
+    tokens::{DependentTokenResponse, TokenResponse},
 };
 use crate::{
     clock::Clock,
@@ -179,8 +179,7 @@ impl ConfidentialAppAuthClient {
         form.extend(refresh_tokens.then_some(("access_type", "offline")));
         form.extend(scope.map(|scope| ("scope", scope)));
         let answer = self.service.post_form("v2/oauth2/token", &self.form(&form), false).await?;
-        let documents: Vec<TokenDocument> = answer.document()?;
-        Ok(DependentTokenResponse::new(documents, self.clock.now())?)
+        Ok(DependentTokenResponse::read(&answer, self.clock.now())?)
     }
 
     /// Asks what a token is (RFC 7662). `include` names more to be told: `identity_set`, `identity_set_detail`,
@@ -271,8 +270,7 @@ impl<K> AppAuthClient<K> {
         };
         let once = form.iter().any(spends);
         let answer = self.service.post_form("v2/oauth2/token", &self.form(form), once).await?;
-        let document: Document = answer.document()?;
-        Ok(TokenResponse::new(document, self.clock.now())?)
+        Ok(TokenResponse::read(&answer, self.clock.now())?)
     }
 
     /// Gets a new access token for the resource server of a refresh token (RFC 6749 section 6).
@@ -387,6 +385,17 @@ impl AuthClient {
     /// [`CallError`].
     pub async fn userinfo(&self) -> Result<IdTokenClaims, CallError> {
         self.get("v2/oauth2/userinfo", &Parameters::default()).await
+    }
+
+    /// The same for the person of a login: claims about anybody else than `subject`, the `sub` of its id_token, are refused
+    /// (OpenID Connect Core section 5.3.2).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn userinfo_of(&self, subject: &str) -> Result<IdTokenClaims, CallError> {
+        let answer = self.service.get("v2/oauth2/userinfo", &Parameters::default()).await?;
+        let claims: IdTokenClaims = answer.document()?;
+        if claims.sub == subject { Ok(claims) } else { Err(answer.malformed("sub is not that of the id_token")) }
     }
 
     /// Identities by their usernames or ids (Globus Auth API, "Get Identities"). Names that nobody has are left out of the

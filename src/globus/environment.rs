@@ -5,14 +5,16 @@
 //! | `GLOBUS_SDK_ENVIRONMENT` | the name of an environment; `production` where it is not set |
 //! | `GLOBUS_SDK_SERVICE_URL_AUTH`, `…_TRANSFER`, `…_GROUPS` | the base URL of one service, whatever the environment |
 //! | `GLOBUS_SDK_HTTP_TIMEOUT` | seconds for one try; `-1` for no limit at all |
-//! | `GLOBUS_SDK_VERIFY_SSL` | `true`, or the path of a file with certificates of authorities |
+//! | `GLOBUS_SDK_VERIFY_SSL` | `true`, or the path of a PEM file with CA certificates; `false` where all services are on loopback |
 //!
 //! A variable with an empty value counts as not set.
 
+mod trust;
 mod variables;
 
 use url::{Host, Url};
 
+pub use self::trust::Trust;
 pub use self::variables::{VariableError, process_variable};
 
 /// The base URLs of the services this crate calls. Each ends with a slash.
@@ -58,6 +60,12 @@ impl Environment {
             transfer: service(format!("transfer.api.{domain}"))?,
             groups: service(format!("groups.api.{domain}"))?,
         })
+    }
+
+    /// Whether all services are on this machine.
+    #[must_use]
+    pub fn is_on_loopback(&self) -> bool {
+        [&self.auth, &self.transfer, &self.groups].into_iter().all(is_loopback)
     }
 
     /// All services behind one base URL, as a stand-in for Globus serves them.

@@ -18,6 +18,9 @@ pub enum CallError {
     /// No connection, or one that broke (the SDK's `GlobusConnectionError`).
     #[error("the connection failed: {0}")]
     Connection(String),
+    /// So many calls of this service are under way that this one found no turn within its deadline: nothing was sent.
+    #[error("too many calls wait for this service")]
+    Busy,
     /// The request cannot be made at all: a header or URL that is none.
     #[error("the request cannot be made: {0}")]
     Request(String),
@@ -98,6 +101,7 @@ impl CallError {
             Self::Request(_) | Self::Usage(_) => Fault::OurMistake,
             Self::Timeout
             | Self::ConnectTimeout
+            | Self::Busy
             | Self::Connection(_)
             | Self::TooLarge { .. }
             | Self::Malformed { .. }
@@ -108,7 +112,7 @@ impl CallError {
     /// Whether a time limit passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout | Self::ConnectTimeout)
+        matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Busy)
     }
 }
 

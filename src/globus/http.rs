@@ -1,8 +1,12 @@
-//! The one way out: every call has a time limit, a size limit and a deadline; what may pass is tried again; no redirect
-//! is followed.
+//! The one way out: every call has a time limit, a size limit and a deadline; transient failures are retried; no redirect
+//! is followed; nothing is unpacked, so that what came is what was sent. So many calls of one service at a time, and so
+//! many idle connections to it, are the most there are.
 //!
 //! Redirects are not followed because a token endpoint or an API that answers with one would otherwise make us carry
 //! credentials to where it points (RFC 9700 section 4.12).
+
+mod answer;
+mod connect;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -10,22 +14,23 @@ use async_trait::async_trait;
 pub use reqwest::Certificate;
 use reqwest::{
     Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
-    redirect::Policy,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
-use serde::de::DeserializeOwned;
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+pub(super) use self::answer::Answer;
+use self::connect::Connections;
 use super::{
     authorizer::Authorizer,
-    error::{ApiError, CallError, Service},
+    environment::Trust,
+    error::{CallError, Service},
 };
 use crate::secret::random_bytes;
 
-const CLIENT_INFO: &str = concat!("product=globus-portal,version=", env!("CARGO_PKG_VERSION"));
-const USER_AGENT: &str = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The largest body of an error that is kept, in bytes.
+const MAX_ERROR: usize = 256 << 10;
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// Bounds on a call.
@@ -60,7 +65,13 @@ impl Limits {
     /// For a server that answers a person meanwhile: 10 seconds a try, one more try, 15 seconds for the whole.
     #[must_use]
     pub fn for_web_pages() -> Self {
-        Self { timeout: Duration::from_secs(10), deadline: Duration::from_secs(15), max_retries: 1, ..Self::default() }
+        Self { max_retries: 1, ..Self::default() }.with_timeout(Duration::from_secs(10))
+    }
+
+    /// The same with so much time for one try, and half as much more for the whole.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, deadline: timeout.saturating_add(timeout / 2), ..self }
     }
 }
 
@@ -92,23 +103,21 @@ impl Pause for RealPause {
 /// An HTTP client with [`Limits`]. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    /// Empty until the first call, for a client that is made when it is needed.
-    client: Arc<OnceCell<reqwest::Client>>,
+    connections: Arc<Connections>,
     limits: Limits,
     pause: Arc<dyn Pause>,
 }
 
 impl HttpClient {
-    /// Makes a client. `direct` leaves out the proxies that the environment names, as services on loopback need.
+    /// Makes a client. `direct` leaves out the proxies that the environment names; loopback is never reached through one.
     ///
     /// # Errors
-    /// When no TLS configuration can be made, for example because the machine has no certificates of authorities.
+    /// When no TLS configuration can be made, for example because the machine has no CA certificates.
     pub fn new(limits: Limits, direct: bool) -> Result<Self, reqwest::Error> {
-        Self::with_authorities(limits, direct, None)
+        Self::trusting(limits, direct, Trust::System)
     }
 
-    /// The same, and servers are believed to be who they are by the word of these authorities alone, instead of those of
-    /// the machine.
+    /// The same, and it trusts only these CAs, instead of those of the machine.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -117,37 +126,33 @@ impl HttpClient {
         direct: bool,
         authorities: Option<Vec<Certificate>>,
     ) -> Result<Self, reqwest::Error> {
-        let client = build(limits, direct, authorities)?;
-        Ok(Self { client: Arc::new(OnceCell::new_with(Some(client))), limits, pause: Arc::new(RealPause) })
+        Self::trusting(limits, direct, authorities.map_or(Trust::System, Trust::Only))
+    }
+
+    /// The same with any [`Trust`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn trusting(limits: Limits, direct: bool, trust: Trust) -> Result<Self, reqwest::Error> {
+        let client = Self::when_needed(limits, direct, trust);
+        client.connections.open_now()?;
+        Ok(client)
     }
 
     /// A client that is made when it is first needed, or when [`open`](Self::open) asks for it: reading the machine's
     /// certificates takes longer than everything else that a program does at its start.
     #[must_use]
-    pub fn when_needed(limits: Limits) -> Self {
-        Self { client: Arc::default(), limits, pause: Arc::new(RealPause) }
+    pub fn when_needed(limits: Limits, direct: bool, trust: Trust) -> Self {
+        let connections = Arc::new(Connections::new(trust, direct, limits.timeout));
+        Self { connections, limits, pause: Arc::new(RealPause) }
     }
 
     /// Makes the client now, if that has not been done yet.
     ///
     /// # Errors
-    /// [`CallError::Request`] when no TLS configuration can be made, for example because the machine has no certificates
-    /// of authorities.
+    /// [`CallError::Request`] when no TLS configuration can be made, for example because the machine has no CA certificates.
     pub async fn open(&self) -> Result<(), CallError> {
-        self.client().await.map(drop)
-    }
-
-    async fn client(&self) -> Result<&reqwest::Client, CallError> {
-        let limits = self.limits;
-        let make = || async move {
-            let made = tokio::task::spawn_blocking(move || build(limits, false, None)).await;
-            let made = made.map_err(|_| CallError::Request("no HTTP client could be made".to_owned()))?;
-            made.map_err(|_| {
-                let text = "no HTTP client can be made: are the certificates of authorities installed?";
-                CallError::Request(text.to_owned())
-            })
-        };
-        self.client.get_or_try_init(make).await
+        self.connections.open().await
     }
 
     /// The same client, with the same connections, that tries nothing again.
@@ -162,6 +167,13 @@ impl HttpClient {
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
         self.limits.deadline = timeout;
+        self
+    }
+
+    /// The same client, with the same connections, that reads no larger answers than this.
+    #[must_use]
+    pub(super) fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.limits.body = bytes;
         self
     }
 
@@ -206,7 +218,10 @@ impl HttpClient {
         authorization: Option<&HeaderValue>,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
-        let mut request = self.client().await?.request(call.method.clone(), call.url.clone());
+        let turn = timeout_at(deadline, self.connections.turn(call.service)).await;
+        let _turn = turn.map_err(|_| CallError::Busy)??;
+        let mut request = self.connections.to(&call.url).await?.request(call.method.clone(), call.url.clone());
+        // From connecting to the last byte of the body, however slowly it comes.
         request = request.timeout(self.limits.timeout.min(left(deadline)));
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -217,16 +232,28 @@ impl HttpClient {
             Body::Json(document) => request.header(CONTENT_TYPE, JSON).body(document.clone()),
         };
         let mut response = request.send().await?;
-        let status = response.status();
+        let (status, came) = (response.status(), Instant::now());
         let headers = std::mem::take(response.headers_mut());
+        let body = self.body(response).await?;
+        let call_name = format!("{} {}", call.method, call.url.path());
+        Ok(Answer { service: call.service, call: call_name, status, headers, came, body })
+    }
+
+    /// The body. Of an error that is larger than any that Globus sends, nothing is kept: its status says enough.
+    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {
+        let success = response.status().is_success();
+        let limit = if success { self.limits.body } else { self.limits.body.min(MAX_ERROR) };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > self.limits.body {
-                return Err(CallError::TooLarge { limit: self.limits.body });
+            if body.len() + chunk.len() <= limit {
+                body.extend_from_slice(&chunk);
+            } else if success {
+                return Err(CallError::TooLarge { limit });
+            } else {
+                return Ok(Vec::new());
             }
-            body.extend_from_slice(&chunk);
         }
-        Ok(Answer { service: call.service, status, headers, body })
+        Ok(body)
     }
 
     /// How long to wait before the next try; nothing when there is no sense in one.
@@ -264,29 +291,6 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
-fn build(
-    limits: Limits,
-    direct: bool,
-    authorities: Option<Vec<Certificate>>,
-) -> Result<reqwest::Client, reqwest::Error> {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, JSON);
-    headers.insert("x-globus-client-info", HeaderValue::from_static(CLIENT_INFO));
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .default_headers(headers)
-        .redirect(Policy::none())
-        .referer(false)
-        .connect_timeout(limits.timeout.min(Duration::from_secs(5)));
-    if direct {
-        builder = builder.no_proxy();
-    }
-    if let Some(authorities) = authorities {
-        builder = builder.tls_certs_only(authorities);
-    }
-    builder.build()
-}
-
 /// One call: what to send, and with whose authorization.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -317,54 +321,4 @@ impl fmt::Debug for Body {
             Self::Json(_) => "Json",
         })
     }
-}
-
-/// A whole answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    service: Service,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    /// The document of a successful answer.
-    pub(super) fn document<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        self.success()?;
-        serde_json::from_slice(&self.body).map_err(|source| CallError::Malformed { what: place(&source) })
-    }
-
-    /// Nothing, when the answer says success.
-    pub(super) fn success(&self) -> Result<(), CallError> {
-        if self.status.is_success() { Ok(()) } else { Err(CallError::Api(self.error())) }
-    }
-
-    fn error(&self) -> ApiError {
-        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        ApiError::parse(self.service, self.status.as_u16(), content_type, &self.body)
-    }
-
-    /// A whole number of seconds that is more than none; a date or nonsense is passed over (RFC 9110 section 10.2.3).
-    fn retry_after(&self) -> Option<Duration> {
-        let seconds: u64 = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        (seconds > 0).then(|| Duration::from_secs(seconds))
-    }
-
-    /// Whether Transfer says that the fault is an endpoint's own: another try would meet it again.
-    fn is_final_for_transfer(&self) -> bool {
-        let error = self.error();
-        let code = error.code().unwrap_or_default();
-        self.service == Service::Transfer && (code.contains("ExternalError") || code.contains("EndpointError"))
-    }
-}
-
-/// Where and why a document could not be read. serde's own message may quote the document, and with it a token.
-fn place(error: &serde_json::Error) -> String {
-    let kind = match error.classify() {
-        serde_json::error::Category::Io | serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Syntax => "it is not JSON",
-        serde_json::error::Category::Data => "a member is missing or of another type",
-    };
-    format!("{kind} (line {}, column {})", error.line(), error.column())
 }

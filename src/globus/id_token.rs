@@ -1,94 +1,85 @@
 //! Verification of id_tokens: the checks of OpenID Connect Core section 3.1.3.7, in an order that trusts no claim
 //! before the signature holds.
 
-use std::sync::Arc;
+mod checks;
 
-use aws_lc_rs::digest;
+use std::{borrow::Cow, sync::Arc};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
-use super::provider::{Discovery, JwkSet, Provider, ProviderError};
+use self::checks::{Checked, check_claims};
+pub use super::claims::{IdTokenClaims, LinkedIdentity};
+use super::{
+    clock_difference::ClockDifference,
+    document,
+    provider::{Discovery, JwkSet, Provider, ProviderError},
+};
 use crate::{
     clock::Clock,
-    secret::{AccessToken, IdToken, equal},
+    secret::{AccessToken, IdToken},
 };
 
-/// How far the clocks of Globus and of this machine may differ.
-pub const LEEWAY: Duration = Duration::seconds(60);
-/// The longest id_token that is looked at, in bytes.
-pub const MAX_LENGTH: usize = 64 << 10;
-/// The longest subject (OpenID Connect Core section 2).
-const MAX_SUBJECT: usize = 255;
-
-/// What an id_token, or userinfo, says about a person. Which members are there depends on the scopes that were granted.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct IdTokenClaims {
-    /// The identity: the one name of a person that never changes and is never given to another.
-    pub sub: String,
-    /// The person's name (scope `profile`).
-    pub name: Option<String>,
-    /// The Globus username, `name@domain` (scope `profile`). It may change hands: never a key.
-    pub preferred_username: Option<String>,
-    /// The person's institution (scope `profile`).
-    pub organization: Option<String>,
-    /// The id of the identity provider (scope `profile`).
-    pub identity_provider: Option<String>,
-    /// The name of the identity provider (scope `profile`).
-    pub identity_provider_display_name: Option<String>,
-    /// The e-mail address (scope `email`). It may change hands: never a key.
-    pub email: Option<String>,
-    /// When the person last authenticated, in seconds since 1970.
-    pub last_authentication: Option<i64>,
-    /// All linked identities, `sub` among them.
-    #[serde(default)]
-    pub identity_set: Vec<LinkedIdentity>,
-}
-
-/// One of a person's linked identities.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct LinkedIdentity {
-    /// Its id.
-    pub sub: String,
-    /// Its username, `name@domain`.
-    pub username: Option<String>,
-    /// The person's name there.
-    pub name: Option<String>,
-    /// The institution.
-    pub organization: Option<String>,
-    /// The id of the identity provider.
-    pub identity_provider: Option<String>,
-    /// The name of the identity provider.
-    pub identity_provider_display_name: Option<String>,
-    /// The e-mail address there.
-    pub email: Option<String>,
-    /// When it was last used to authenticate, in seconds since 1970; nothing for one that never was.
-    pub last_authentication: Option<i64>,
-}
+/// How far the clocks of Globus and of this machine may differ, for `exp`, `iat` and `nbf`: as in the Python SDK.
+pub const LEEWAY: Duration = Duration::minutes(5);
+/// The longest id_token that is looked at, in bytes: with 2,000 linked identities it has about a million.
+pub const MAX_LENGTH: usize = 5 << 18;
+/// How often a newer key set is looked for, where each lacks the key.
+const NEWER_KEY_SETS: usize = 2;
 
 /// Why an id_token is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IdTokenError {
-    /// It is not three base64url parts of a JSON Web Signature, or longer than [`MAX_LENGTH`].
-    #[error("it is no JSON Web Signature in compact form")]
-    Form,
+    /// It is not a JSON Web Signature in compact form (RFC 7515 section 3.1), or not of JSON, or too long.
+    #[error("the id_token cannot be read: {0}")]
+    Form(String),
+    /// A member of its header is missing, of another type, or says what this verifier does not do.
+    #[error("the id_token is refused: header {name} {problem}")]
+    Header {
+        /// The member.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The algorithm is not RS512, the only one Globus announces (RFC 8725 section 3.1).
-    #[error("it is not signed with RS512")]
+    #[error("the id_token is refused: it is not signed with RS512")]
     Algorithm,
     /// No key of Globus, or more than one, verifies the signature.
-    #[error("its signature is not by a key of Globus")]
+    #[error("the id_token is refused: its signature is not by a key of Globus")]
     Signature,
     /// A claim is missing, of another type, or not what it has to be.
-    #[error("the claim {0} is not what it has to be")]
-    Claim(&'static str),
+    #[error("the id_token is refused: claim {name} {problem}")]
+    Claim {
+        /// The claim.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: Cow<'static, str>,
+    },
     /// There is none to verify.
     #[error("there is no id_token: was the scope openid asked for?")]
     Missing,
     /// The provider's documents could not be had.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+}
+
+impl IdTokenError {
+    /// The same error, with the difference of the clocks where that explains it.
+    #[must_use]
+    pub(super) fn explained_by(self, difference: Option<ClockDifference>) -> Self {
+        match (self, difference) {
+            (Self::Claim { name: name @ ("exp" | "iat" | "nbf"), problem }, Some(difference))
+                if difference.is_large() =>
+            {
+                let problem = format!("{problem}; {difference}, by the Date header of Globus Auth").into();
+                Self::Claim { name, problem }
+            }
+            (error, _) => error,
+        }
+    }
 }
 
 /// What an id_token must fit to.
@@ -128,36 +119,34 @@ impl Documents {
         }
     }
 
-    async fn keys(&self, again: bool) -> Result<Arc<JwkSet>, ProviderError> {
+    async fn keys(&self) -> Result<Arc<JwkSet>, ProviderError> {
         match self {
-            Self::Provider(provider) => provider.keys(again).await,
+            Self::Provider(provider) => provider.keys().await,
+            Self::Given(_, keys) => Ok(keys.clone()),
+        }
+    }
+
+    async fn keys_newer_than(&self, known: &Arc<JwkSet>) -> Result<Arc<JwkSet>, ProviderError> {
+        match self {
+            Self::Provider(provider) => provider.keys_newer_than(known).await,
             Self::Given(_, keys) => Ok(keys.clone()),
         }
     }
 }
 
+/// Members of the header, as they come: an odd one is a refusal that names it, and `null` is not the same as absent.
 #[derive(Deserialize)]
 struct Header {
-    alg: String,
-    kid: Option<String>,
+    #[serde(default, deserialize_with = "document::present")]
+    alg: Option<Value>,
+    #[serde(default, deserialize_with = "document::present")]
+    kid: Option<Value>,
+    #[serde(default, deserialize_with = "document::present")]
     crit: Option<Value>,
+    #[serde(default, deserialize_with = "document::present")]
     zip: Option<Value>,
+    #[serde(default, deserialize_with = "document::present")]
     enc: Option<Value>,
-}
-
-/// Claims that are checked and not kept. Values are taken as they come and judged one by one, so that an odd one is a
-/// refusal that names the claim.
-#[derive(Deserialize)]
-struct Checked {
-    iss: Option<Value>,
-    sub: Option<Value>,
-    aud: Option<Value>,
-    azp: Option<Value>,
-    exp: Option<Value>,
-    iat: Option<Value>,
-    nbf: Option<Value>,
-    nonce: Option<Value>,
-    at_hash: Option<Value>,
 }
 
 impl IdTokenVerifier {
@@ -182,27 +171,58 @@ impl IdTokenVerifier {
     pub async fn verify(&self, token: &IdToken, expected: &Expected<'_>) -> Result<IdTokenClaims, IdTokenError> {
         let parts = Parts::of(token.expose_secret())?;
         self.check_signature(&parts).await?;
-        let checked: Checked = decode(parts.claims)?;
+        let claims = decoded(parts.claims, "its claims")?;
+        let checked: Checked = read(&claims, "its claims")?;
         let issuer = self.documents.discovery().await?.issuer.clone();
         check_claims(&checked, &issuer, &self.client_id, expected, self.clock.now())?;
-        decode(parts.claims)
+        // What is for people to read may be there twice, or be of any type.
+        let claims: Value = read(&claims, "its claims")?;
+        IdTokenClaims::deserialize(claims).map_err(|_| IdTokenError::Form("its claims".to_owned()))
     }
 
     /// The signature, with the keys we have; where none fits, with the keys of today.
     async fn check_signature(&self, parts: &Parts<'_>) -> Result<(), IdTokenError> {
-        let header: Header = decode(parts.header)?;
-        if header.crit.is_some() || header.zip.is_some() || header.enc.is_some() {
-            return Err(IdTokenError::Form);
+        let header: Header = read(&decoded(parts.header, "its header")?, "its header")?;
+        let kid = header.check()?;
+        let mut keys = self.documents.keys().await?;
+        for _ in 0..NEWER_KEY_SETS {
+            if parts.signed_by_one_of(&keys, kid) {
+                return Ok(());
+            }
+            let newer = self.documents.keys_newer_than(&keys).await?;
+            if Arc::ptr_eq(&newer, &keys) {
+                return Err(IdTokenError::Signature);
+            }
+            keys = newer;
         }
-        if header.alg != "RS512" {
-            return Err(IdTokenError::Algorithm);
-        }
-        let kid = header.kid.as_deref();
-        if parts.signed_by_one_of(&*self.documents.keys(false).await?, kid) {
-            return Ok(());
-        }
-        let keys = self.documents.keys(true).await?;
         if parts.signed_by_one_of(&keys, kid) { Ok(()) } else { Err(IdTokenError::Signature) }
+    }
+}
+
+impl Header {
+    /// Whether this verifier can judge a token with this header; gives the id of its key.
+    fn check(&self) -> Result<Option<&str>, IdTokenError> {
+        let refuse = |name, problem| Err(IdTokenError::Header { name, problem });
+        if self.crit.is_some() {
+            return refuse("crit", "is there, and names nothing that is known here");
+        }
+        if self.zip.is_some() {
+            return refuse("zip", "is there, and nothing is unpacked here");
+        }
+        if self.enc.is_some() {
+            return refuse("enc", "is there, and nothing is decrypted here");
+        }
+        match &self.alg {
+            None => return refuse("alg", "is missing"),
+            Some(Value::String(alg)) if alg == "RS512" => {}
+            Some(Value::String(_)) => return Err(IdTokenError::Algorithm),
+            Some(_) => return refuse("alg", "is not a string"),
+        }
+        match &self.kid {
+            None => Ok(None),
+            Some(Value::String(kid)) => Ok(Some(kid)),
+            Some(_) => refuse("kid", "is not a string"),
+        }
     }
 }
 
@@ -216,12 +236,13 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Result<Self, IdTokenError> {
         if token.len() > MAX_LENGTH {
-            return Err(IdTokenError::Form);
+            return Err(IdTokenError::Form(format!("it is longer than {MAX_LENGTH} bytes")));
         }
-        let (message, signature) = token.rsplit_once('.').ok_or(IdTokenError::Form)?;
-        let (header, claims) = message.split_once('.').ok_or(IdTokenError::Form)?;
+        let form = || IdTokenError::Form("it is not a JSON Web Signature of three parts".to_owned());
+        let (message, signature) = token.rsplit_once('.').ok_or_else(form)?;
+        let (header, claims) = message.split_once('.').ok_or_else(form)?;
         if claims.contains('.') {
-            return Err(IdTokenError::Form);
+            return Err(form());
         }
         Ok(Self { message, header, claims, signature })
     }
@@ -260,68 +281,10 @@ impl Key {
     }
 }
 
-fn decode<T: DeserializeOwned>(part: &str) -> Result<T, IdTokenError> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| IdTokenError::Form)?;
-    serde_json::from_slice(&bytes).map_err(|_| IdTokenError::Form)
+fn decoded(part: &str, which: &str) -> Result<Vec<u8>, IdTokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| IdTokenError::Form(format!("{which}: not base64url")))
 }
 
-fn check_claims(
-    claims: &Checked,
-    issuer: &str,
-    client_id: &str,
-    expected: &Expected<'_>,
-    now: OffsetDateTime,
-) -> Result<(), IdTokenError> {
-    let ensure = |holds: bool, claim: &'static str| if holds { Ok(()) } else { Err(IdTokenError::Claim(claim)) };
-    // Section 3.1.3.7, steps 2 to 5.
-    ensure(text(claims.iss.as_ref()) == Some(issuer), "iss")?;
-    let audiences = audiences(claims.aud.as_ref()).ok_or(IdTokenError::Claim("aud"))?;
-    ensure(audiences.contains(&client_id), "aud")?;
-    ensure(claims.azp.is_none() || text(claims.azp.as_ref()) == Some(client_id), "azp")?;
-    ensure(audiences.len() == 1 || claims.azp.is_some(), "azp")?;
-    // Steps 9 and 10.
-    let now = now.unix_timestamp();
-    let leeway = LEEWAY.whole_seconds();
-    ensure(seconds(claims.exp.as_ref()).is_some_and(|exp| now < exp.saturating_add(leeway)), "exp")?;
-    ensure(seconds(claims.iat.as_ref()).is_some_and(|iat| iat <= now + leeway), "iat")?;
-    ensure(claims.nbf.is_none() || seconds(claims.nbf.as_ref()).is_some_and(|nbf| nbf <= now + leeway), "nbf")?;
-    // Step 11.
-    ensure(expected.of_a_refresh || nonce_holds(claims.nonce.as_ref(), expected.nonce), "nonce")?;
-    // Section 3.1.3.6.
-    ensure(at_hash_holds(claims.at_hash.as_ref(), expected.access_token), "at_hash")?;
-    // Section 2.
-    let subject = text(claims.sub.as_ref()).unwrap_or_default();
-    ensure(!subject.is_empty() && subject.len() <= MAX_SUBJECT && subject.bytes().all(|b| b.is_ascii_graphic()), "sub")
-}
-
-fn text(value: Option<&Value>) -> Option<&str> {
-    value.and_then(Value::as_str)
-}
-
-fn audiences(aud: Option<&Value>) -> Option<Vec<&str>> {
-    match aud? {
-        Value::String(one) => Some(vec![one]),
-        Value::Array(many) if !many.is_empty() => many.iter().map(Value::as_str).collect(),
-        _ => None,
-    }
-}
-
-/// A whole number of seconds since 1970. Fractions, texts and numbers beyond 2^53 are refused: Globus sends none.
-fn seconds(value: Option<&Value>) -> Option<i64> {
-    value.and_then(Value::as_i64).filter(|seconds| (0..1 << 53).contains(seconds))
-}
-
-fn nonce_holds(given: Option<&Value>, sent: Option<&str>) -> bool {
-    match (given, sent) {
-        (None, None) => true,
-        (Some(given), Some(sent)) => given.as_str().is_some_and(|given| equal(given.as_bytes(), sent.as_bytes())),
-        _ => false,
-    }
-}
-
-fn at_hash_holds(at_hash: Option<&Value>, access_token: Option<&AccessToken>) -> bool {
-    let (Some(at_hash), Some(access_token)) = (at_hash, access_token) else { return true };
-    let hash = digest::digest(&digest::SHA512, access_token.expose_secret().as_bytes());
-    let left_half = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..32]);
-    at_hash.as_str().is_some_and(|given| equal(given.as_bytes(), left_half.as_bytes()))
+fn read<T: DeserializeOwned>(json: &[u8], which: &str) -> Result<T, IdTokenError> {
+    document::read(json).map_err(|problem| IdTokenError::Form(format!("{which}: {problem}")))
 }

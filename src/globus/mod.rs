@@ -16,6 +16,8 @@
 //! | [`tokens`] | token responses: one token per resource server |
 //! | [`provider`] | discovery document and key set, kept in memory |
 //! | [`id_token`] | verification of id_tokens |
+//! | [`claims`] | what an id_token or userinfo says about a person |
+//! | [`clock_difference`] | how far this machine's clock is from Globus's |
 //! | [`authorizer`] | what goes into the `Authorization` header |
 //! | [`transfer`] | [`TransferClient`](transfer::TransferClient): endpoints, files, tasks, bookmarks |
 //! | [`groups`] | [`GroupsClient`](groups::GroupsClient): the person's groups |
@@ -25,7 +27,9 @@
 
 pub mod auth;
 pub mod authorizer;
+pub mod claims;
 mod client;
+pub mod clock_difference;
 #[macro_use]
 mod document;
 pub mod environment;
@@ -35,6 +39,7 @@ pub mod gare;
 pub mod groups;
 pub mod http;
 pub mod id_token;
+mod kept;
 pub mod provider;
 #[doc = include_str!("python_sdk.md")]
 pub mod python_sdk {}

@@ -1,23 +1,35 @@
 //! The discovery document and the key set of Globus Auth, kept in memory.
 //!
-//! Both are asked for when a login first needs them, so that a portal starts while Globus is down. A key id that is
-//! not known makes one request for the key set, and no more than one within [`MIN_INTERVAL`], whether it succeeds or
-//! not: whoever sends made-up tokens cannot make us hammer Globus.
+//! A portal starts while Globus is down. Each document is fetched once for all who wait for it, in a task that goes on when
+//! they leave; it is refreshed in the background while the older one is still good, and the older one stays in use while
+//! Globus does not answer. A key that is not known makes one request for the key set at once, and then no more than one
+//! within [`MIN_INTERVAL`], whether it succeeds or not: whoever sends made-up tokens cannot make us hammer Globus.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Deserialize;
-use time::{Duration, OffsetDateTime};
-use tokio::sync::Mutex;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use time::Duration;
+use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{auth::AppAuthClient, client::ServiceClient, error::CallError, query::Parameters};
-use crate::clock::Clock;
+use super::{
+    auth::AppAuthClient, client::ServiceClient, clock_difference::ClockDifference, error::CallError, http::Answer,
+    id_token::LEEWAY, kept::Kept, query::Parameters,
+};
+use crate::{clock::Clock, keep_running::keep_running};
 
-/// The shortest time between two requests for the same document.
+/// The shortest time between a failed request for a document and the next, and between two requests for a key that is not
+/// known.
 pub const MIN_INTERVAL: Duration = Duration::seconds(10);
-/// How long a document is used before it is asked for again.
+/// The age from which a document is refreshed in the background.
+pub const REFRESH_AFTER: Duration = Duration::minutes(30);
+/// The age from which a login waits for a newer document, unless Globus has just failed to give one.
 pub const MAX_AGE: Duration = Duration::hours(1);
+/// How often the documents are looked at by [`Provider::keep_fresh`].
+const LOOK_EVERY: Duration = Duration::MINUTE;
+/// The largest discovery document or key set, in bytes: Globus's have less than 2,000.
+const MAX_DOCUMENT: usize = 256 << 10;
+const OPENID_CONFIGURATION: &str = ".well-known/openid-configuration";
 
 /// The discovery document (OpenID Connect Discovery section 3), as far as it is used.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,8 +39,13 @@ pub struct Discovery {
     /// Where the key set is.
     pub jwks_uri: Url,
     /// Whether the answer of the authorize endpoint always names the issuer (RFC 9207 section 3).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_false")]
     pub authorization_response_iss_parameter_supported: bool,
+}
+
+/// `null` says as little as nothing; any other value than true or false is refused, for answers are judged by it.
+fn null_is_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A key set (RFC 7517 section 5). Keys are read one by one later, so that one that cannot be read spoils no other.
@@ -49,15 +66,21 @@ pub enum ProviderError {
         /// Why.
         cause: Arc<CallError>,
     },
-    /// The call failed a moment ago, and it is too early to try again.
-    #[error("the {document} of Globus Auth could not be had a moment ago")]
+    /// It failed a moment ago, and it is too early to try again.
+    #[error("{failed} (a moment ago; the next try is made within 10 seconds)")]
     TooSoon {
+        /// Why it failed.
+        failed: Box<ProviderError>,
+    },
+    /// The task that fetched it has died.
+    #[error("the request for the {document} of Globus Auth was broken off")]
+    BrokenOff {
         /// Which document.
         document: &'static str,
     },
     /// The document names another issuer or another host than the one that was asked (OpenID Connect Discovery section
     /// 4.3).
-    #[error("the discovery document is not that of {expected}")]
+    #[error("the discovery document is not that of {expected}: its issuer or jwks_uri names another address")]
     Foreign {
         /// The issuer that was expected.
         expected: String,
@@ -67,66 +90,35 @@ pub enum ProviderError {
 /// Keeps the discovery document and the key set.
 #[derive(Debug)]
 pub struct Provider {
+    source: Arc<Source>,
+    discovery: Arc<Kept<Discovery>>,
+    keys: Arc<Kept<JwkSet>>,
+}
+
+/// Where the documents come from.
+#[derive(Debug)]
+struct Source {
     service: ServiceClient,
     clock: Clock,
-    discovery: Mutex<Kept<Discovery>>,
-    keys: Mutex<Kept<JwkSet>>,
-}
-
-#[derive(Debug)]
-struct Kept<T> {
-    document: Option<(Arc<T>, OffsetDateTime)>,
-    asked: Option<OffsetDateTime>,
-}
-
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Self { document: None, asked: None }
-    }
-}
-
-impl<T> Kept<T> {
-    fn fresh(&self, now: OffsetDateTime) -> Option<Arc<T>> {
-        let (document, at) = self.document.as_ref()?;
-        (now - *at < MAX_AGE).then(|| document.clone())
-    }
-
-    fn any(&self) -> Option<Arc<T>> {
-        self.document.as_ref().map(|(document, _)| document.clone())
-    }
-
-    fn may_ask(&self, now: OffsetDateTime) -> bool {
-        self.asked.is_none_or(|at| now - at >= MIN_INTERVAL)
-    }
-
-    /// Keeps what a call gave. A call that failed leaves the document of before in use. The interval to the next call
-    /// counts from here: those who waited for one that took long must not each make another.
-    fn settle(&mut self, now: OffsetDateTime, result: Result<T, ProviderError>) -> Result<Arc<T>, ProviderError> {
-        self.asked = Some(now);
-        match (result, self.any()) {
-            (Ok(document), _) => {
-                let document = Arc::new(document);
-                self.document = Some((document.clone(), now));
-                Ok(document)
-            }
-            (Err(error), Some(document)) => {
-                tracing::warn!(error = %error, "using the document of before");
-                Ok(document)
-            }
-            (Err(error), None) => Err(error),
-        }
-    }
+    /// How far the clocks differed when a document came last.
+    difference: Mutex<Option<ClockDifference>>,
 }
 
 impl Provider {
     /// Keeps the documents of the Globus Auth that `client` asks.
     #[must_use]
     pub fn new<K>(client: &AppAuthClient<K>, clock: Clock) -> Self {
-        Self { service: client.public_service(), clock, discovery: Mutex::default(), keys: Mutex::default() }
+        let mut service = client.public_service();
+        service.http = service.http.with_body_limit(MAX_DOCUMENT);
+        Self {
+            discovery: Kept::new("discovery document", clock.clone()),
+            keys: Kept::new("key set", clock.clone()),
+            source: Arc::new(Source { service, clock, difference: Mutex::default() }),
+        }
     }
 
     pub(super) fn clock(&self) -> &Clock {
-        &self.clock
+        &self.source.clock
     }
 
     /// The discovery document.
@@ -134,55 +126,95 @@ impl Provider {
     /// # Errors
     /// [`ProviderError`].
     pub async fn discovery(&self) -> Result<Arc<Discovery>, ProviderError> {
-        let mut kept = self.discovery.lock().await;
-        let now = self.clock.now();
-        if let Some(document) = kept.fresh(now) {
-            return Ok(document);
-        }
-        if !kept.may_ask(now) {
-            return kept.any().ok_or(ProviderError::TooSoon { document: "discovery document" });
-        }
-        kept.asked = Some(now);
-        let result = self.ask_discovery().await;
-        kept.settle(self.clock.now(), result)
+        self.discovery.get(|| discovery(self.source.clone())).await
     }
 
-    async fn ask_discovery(&self) -> Result<Discovery, ProviderError> {
-        let asked = openid_configuration(&self.service).await;
-        let document =
-            asked.map_err(|cause| ProviderError::Call { document: "discovery document", cause: Arc::new(cause) })?;
-        let base = &self.service.base;
-        let expected = base.as_str().trim_end_matches('/');
-        if document.issuer != expected || document.jwks_uri.origin() != base.origin() {
-            return Err(ProviderError::Foreign { expected: expected.to_owned() });
-        }
-        Ok(document)
-    }
-
-    /// The key set; `again` asks for it even when one is kept, because it seems to lack a key, unless that was done
-    /// within [`MIN_INTERVAL`].
+    /// The key set.
     ///
     /// # Errors
     /// [`ProviderError`].
-    pub async fn keys(&self, again: bool) -> Result<Arc<JwkSet>, ProviderError> {
+    pub async fn keys(&self) -> Result<Arc<JwkSet>, ProviderError> {
         let jwks_uri = self.discovery().await?.jwks_uri.clone();
-        let mut kept = self.keys.lock().await;
-        let now = self.clock.now();
-        if let Some(document) = kept.fresh(now).filter(|_| !again) {
-            return Ok(document);
-        }
-        if !kept.may_ask(now) {
-            return kept.any().ok_or(ProviderError::TooSoon { document: "key set" });
-        }
-        kept.asked = Some(now);
-        let asked = jwk_set(&self.service, jwks_uri).await;
-        let result = asked.map_err(|cause| ProviderError::Call { document: "key set", cause: Arc::new(cause) });
-        kept.settle(self.clock.now(), result)
+        self.keys.get(|| keys(self.source.clone(), jwks_uri)).await
+    }
+
+    /// A key set newer than `known`, which lacks a key: fetched at once, however recently `known` came, but no more than once
+    /// within [`MIN_INTERVAL`]. Where that may not be, `known` itself.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn keys_newer_than(&self, known: &Arc<JwkSet>) -> Result<Arc<JwkSet>, ProviderError> {
+        let jwks_uri = self.discovery().await?.jwks_uri.clone();
+        self.keys.newer_than(known, || keys(self.source.clone(), jwks_uri)).await
+    }
+
+    /// How far this machine's clock is from Globus's, as far as the last document tells.
+    #[must_use]
+    pub fn clock_difference(&self) -> Option<ClockDifference> {
+        *self.source.difference.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches the documents now and keeps them fresh in the background, so that no login waits for them. Ends with the
+    /// provider. Called within a runtime.
+    pub fn keep_fresh(self: &Arc<Self>) -> JoinHandle<()> {
+        let provider = Arc::downgrade(self);
+        keep_running("the documents of Globus Auth", move || {
+            let provider = provider.clone();
+            async move {
+                while let Some(provider) = provider.upgrade() {
+                    let pause = if provider.keys().await.is_ok() { LOOK_EVERY } else { MIN_INTERVAL };
+                    drop(provider);
+                    tokio::time::sleep(pause.unsigned_abs()).await;
+                }
+            }
+        })
     }
 }
 
+impl Source {
+    /// Compares the clocks, by an answer that has just come.
+    fn compare_clocks(&self, answer: &Answer) {
+        let difference = answer.clock_difference(self.clock.now());
+        if let Some(difference) = difference.filter(|difference| difference.is_large()) {
+            tracing::warn!(
+                "{difference}, by the Date header of Globus Auth: logins fail beyond {} minutes, so set the clock",
+                LEEWAY.whole_minutes()
+            );
+        }
+        *self.difference.lock().unwrap_or_else(PoisonError::into_inner) = difference;
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        document: &'static str,
+        answer: Result<Answer, CallError>,
+    ) -> Result<T, ProviderError> {
+        let read = answer.and_then(|answer| {
+            self.compare_clocks(&answer);
+            answer.document()
+        });
+        read.map_err(|cause| ProviderError::Call { document, cause: Arc::new(cause) })
+    }
+}
+
+async fn discovery(source: Arc<Source>) -> Result<Discovery, ProviderError> {
+    let answer = source.service.get(OPENID_CONFIGURATION, &Parameters::default()).await;
+    let document: Discovery = source.read("discovery document", answer)?;
+    let base = &source.service.base;
+    let expected = base.as_str().trim_end_matches('/');
+    if document.issuer != expected || document.jwks_uri.origin() != base.origin() {
+        return Err(ProviderError::Foreign { expected: expected.to_owned() });
+    }
+    Ok(document)
+}
+
+async fn keys(source: Arc<Source>, jwks_uri: Url) -> Result<JwkSet, ProviderError> {
+    let answer = source.service.get_url(jwks_uri).await;
+    source.read("key set", answer)
+}
+
 pub(super) async fn openid_configuration(service: &ServiceClient) -> Result<Discovery, CallError> {
-    service.get(".well-known/openid-configuration", &Parameters::default()).await?.document()
+    service.get(OPENID_CONFIGURATION, &Parameters::default()).await?.document()
 }
 
 pub(super) async fn jwk_set(service: &ServiceClient, jwks_uri: Url) -> Result<JwkSet, CallError> {

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
 use super::{
+    clock_difference::ClockDifference,
     error::CallError,
+    http::Answer,
     id_token::{Expected, IdTokenClaims, IdTokenError, IdTokenVerifier},
 };
 use crate::secret::{AccessToken, IdToken, RefreshToken};
@@ -30,34 +32,52 @@ pub struct TokenResponse {
     access_token: AccessToken,
     tokens: Vec<Token>,
     id_token: Option<IdToken>,
+    /// How far the clocks differed when it came.
+    difference: Option<ClockDifference>,
 }
 
-/// The document as it is sent. Members that this crate does not use are passed over.
+/// The document as it is sent. Members that this crate does not use are passed over. What a token is, whose it is and how
+/// long it is good is required; `null` for a refresh token or an id_token is the same as none.
 #[derive(Deserialize)]
-pub(super) struct Document {
-    #[serde(flatten)]
-    top: TokenDocument,
-    other_tokens: Vec<TokenDocument>,
-    id_token: Option<IdToken>,
-}
-
-/// One token of such a document.
-#[derive(Deserialize)]
-pub(super) struct TokenDocument {
+struct Document {
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
     token_type: String,
     scope: String,
     resource_server: String,
     #[serde(default)]
-    expires_in: i64,
+    expires_in: f64,
+    other_tokens: Vec<TokenDocument>,
+    id_token: Option<IdToken>,
+}
+
+/// One token of such a document.
+#[derive(Deserialize)]
+struct TokenDocument {
+    access_token: AccessToken,
+    refresh_token: Option<RefreshToken>,
+    token_type: String,
+    scope: String,
+    resource_server: String,
+    #[serde(default)]
+    expires_in: f64,
 }
 
 impl TokenResponse {
-    pub(super) fn new(document: Document, now: OffsetDateTime) -> Result<Self, CallError> {
-        let access_token = document.top.access_token.clone();
-        let documents = std::iter::once(document.top).chain(document.other_tokens);
-        Ok(Self { access_token, tokens: by_resource_server(documents, now)?, id_token: document.id_token })
+    pub(super) fn read(answer: &Answer, now: OffsetDateTime) -> Result<Self, CallError> {
+        let document: Document = answer.document()?;
+        let top = TokenDocument {
+            access_token: document.access_token.clone(),
+            refresh_token: document.refresh_token,
+            token_type: document.token_type,
+            scope: document.scope,
+            resource_server: document.resource_server,
+            expires_in: document.expires_in,
+        };
+        let documents = std::iter::once(top).chain(document.other_tokens);
+        let tokens = by_resource_server(documents, now).map_err(|problem| answer.malformed(problem))?;
+        let difference = answer.clock_difference(now);
+        Ok(Self { access_token: document.access_token, tokens, id_token: document.id_token, difference })
     }
 
     /// The access token at the top of the response: the one that `at_hash` of the id_token is about (OpenID Connect
@@ -105,7 +125,7 @@ impl TokenResponse {
     ) -> Result<IdTokenClaims, IdTokenError> {
         let id_token = self.id_token.as_ref().ok_or(IdTokenError::Missing)?;
         let expected = Expected { nonce, access_token: Some(&self.access_token), of_a_refresh: false };
-        verifier.verify(id_token, &expected).await
+        verifier.verify(id_token, &expected).await.map_err(|error| error.explained_by(self.difference))
     }
 }
 
@@ -117,8 +137,9 @@ pub struct DependentTokenResponse {
 }
 
 impl DependentTokenResponse {
-    pub(super) fn new(documents: Vec<TokenDocument>, now: OffsetDateTime) -> Result<Self, CallError> {
-        Ok(Self { tokens: by_resource_server(documents, now)? })
+    pub(super) fn read(answer: &Answer, now: OffsetDateTime) -> Result<Self, CallError> {
+        let documents: Vec<TokenDocument> = answer.document()?;
+        Ok(Self { tokens: by_resource_server(documents, now).map_err(|problem| answer.malformed(problem))? })
     }
 
     /// As [`TokenResponse::tokens`].
@@ -143,7 +164,7 @@ impl DependentTokenResponse {
 fn by_resource_server(
     documents: impl IntoIterator<Item = TokenDocument>,
     now: OffsetDateTime,
-) -> Result<Vec<Token>, CallError> {
+) -> Result<Vec<Token>, &'static str> {
     let mut tokens: Vec<Token> = Vec::new();
     for document in documents {
         let token = Token::new(document, now)?;
@@ -163,13 +184,13 @@ fn by_scopes<'a>(tokens: &'a [Token], scopes: &str) -> Option<&'a Token> {
 }
 
 impl Token {
-    fn new(document: TokenDocument, now: OffsetDateTime) -> Result<Self, CallError> {
+    fn new(document: TokenDocument, now: OffsetDateTime) -> Result<Self, &'static str> {
         if !document.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(CallError::Malformed { what: "the token is of a type other than Bearer".to_owned() });
+            return Err("token_type is not Bearer");
         }
         Ok(Self {
             scopes: document.scope.split_whitespace().map(ToOwned::to_owned).collect(),
-            expires_at: now.saturating_add(Duration::seconds(document.expires_in.max(0))),
+            expires_at: now.saturating_add(Duration::saturating_seconds_f64(document.expires_in.max(0.0))),
             resource_server: document.resource_server,
             access_token: document.access_token,
             refresh_token: document.refresh_token,

@@ -263,6 +263,7 @@ async fn begin_session(
     {
         super::logout::revoke_in_background(app, before);
     }
+    let claims = claims.abridged();
     let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address) };
     let subject = user.claims.sub.clone();
     let id = app.records.begin(user, response).await?;

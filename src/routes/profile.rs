@@ -25,6 +25,7 @@ pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Resu
         site: &app.site,
         user: &user.view(),
         identities: identities(&user.user().claims),
+        identities_left_out: user.user().claims.identities_left_out,
         session: SessionView {
             began,
             ends: began.saturating_add(lifetimes.absolute),

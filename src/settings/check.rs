@@ -1,5 +1,7 @@
 //! From values to settings: every key is read, and every problem is noted.
 
+mod globus;
+
 use std::{borrow::Cow, io::IsTerminal as _, net::IpAddr, path::PathBuf};
 
 use ipnet::IpNet;
@@ -14,10 +16,7 @@ use super::{
     sources::Values,
 };
 use crate::{
-    globus::{
-        environment::{Environment, service_url},
-        scopes,
-    },
+    globus::scopes,
     secret::{ClientSecret, StoreUrl},
 };
 
@@ -48,6 +47,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     let listen = address::listen(&mut reader);
     let trusted_proxies = trusted_proxies(&mut reader);
     reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty()));
+    let environment = globus::environment(&mut reader);
     let settings = Settings {
         listen,
         secret_key_fallbacks: secret_keys::fallbacks(&mut reader, &address),
@@ -70,7 +70,9 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         ),
         connections: connection_limits(&mut reader),
         max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
-        environment: environment(&mut reader),
+        globus_trust: globus::trust(&mut reader, &environment),
+        globus_timeout: globus::timeout(&mut reader),
+        environment,
         trusted_proxies,
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
         server_name: address.server_name,
@@ -227,22 +229,6 @@ fn connection_limits(reader: &mut Reader) -> ConnectionLimits {
     let head = seconds("REQUEST_HEAD_SECONDS", REQUEST_HEAD_SECONDS);
     let idle = seconds("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS);
     ConnectionLimits { max: reader.count("MAX_CONNECTIONS", MAX_CONNECTIONS, (16, 1_000_000)), head, idle }
-}
-
-fn environment(reader: &mut Reader) -> Environment {
-    let named = reader.parsed("GLOBUS_SDK_ENVIRONMENT", |text| {
-        let known = "production, preview, sandbox, integration, test or staging";
-        Environment::named(text).map_err(|error| format!("{error}: expected {known}"))
-    });
-    let auth = reader.parsed("GLOBUS_SDK_SERVICE_URL_AUTH", service_url);
-    let transfer = reader.parsed("GLOBUS_SDK_SERVICE_URL_TRANSFER", service_url);
-    let groups = reader.parsed("GLOBUS_SDK_SERVICE_URL_GROUPS", service_url);
-    let base = named.unwrap_or_else(Environment::production);
-    Environment {
-        auth: auth.unwrap_or(base.auth),
-        transfer: transfer.unwrap_or(base.transfer),
-        groups: groups.unwrap_or(base.groups),
-    }
 }
 
 fn trusted_proxies(reader: &mut Reader) -> Vec<IpNet> {

@@ -244,7 +244,7 @@ async fn every_bit_of_the_signature_matters_and_every_way_to_write_it_but_one_is
     ];
     for (case, odd) in odd {
         let said = stage.verify(&format!("{message}.{odd}"), "n").await;
-        assert!(matches!(said, Err(IdTokenError::Signature | IdTokenError::Form)), "{case}: {said:?}");
+        assert!(matches!(said, Err(IdTokenError::Signature | IdTokenError::Form(_))), "{case}: {said:?}");
     }
 }
 
@@ -349,12 +349,12 @@ async fn times_are_whole_seconds_in_range_and_anything_else_is_a_clean_refusal()
 
 /// Row C5.
 #[tokio::test]
-async fn clocks_may_differ_by_a_minute_and_no_more() {
+async fn clocks_may_differ_by_five_minutes_and_no_more() {
     let stage = Stage::new().await;
-    let edges = [("exp", -59, -60), ("iat", 60, 61), ("nbf", 60, 61)];
+    let edges = [("exp", -299, -300), ("iat", 300, 301), ("nbf", 300, 301)];
     for (claim, fine, odd) in edges {
-        stage.accepts_changes_of(claim, &[("within a minute", Some(json!(NOW + fine)))]).await;
-        stage.refuses_changes_of(claim, &[("over a minute off", Some(json!(NOW + odd)))]).await;
+        stage.accepts_changes_of(claim, &[("within five minutes", Some(json!(NOW + fine)))]).await;
+        stage.refuses_changes_of(claim, &[("over five minutes off", Some(json!(NOW + odd)))]).await;
     }
 }
 

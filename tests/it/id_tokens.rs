@@ -52,22 +52,27 @@ async fn verified(verifier: &IdTokenVerifier, token: &str) -> Result<IdTokenClai
 #[tokio::test]
 async fn a_real_id_token_of_globus_verifies_from_its_first_second_to_its_last() {
     let Some(token) = real_id_token() else { return };
-    for good in [REAL_IAT, REAL_EXP, REAL_IAT - 60, REAL_EXP + 59] {
+    for good in [REAL_IAT, REAL_EXP, REAL_IAT - 300, REAL_EXP + 299] {
         let claims = verified(&real_verifier(REAL_CLIENT_ID, at(good)).unwrap(), &token).await.unwrap();
         let told = serde_json::to_value(&claims).unwrap();
         let expected = document("id_token_claims.json").unwrap();
-        for (name, value) in told.as_object().unwrap().iter().filter(|(name, _)| *name != "identity_set") {
+        for (name, value) in told
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| !name.starts_with("identit") || name.starts_with("identity_provider"))
+        {
             assert_eq!(*value, expected[name], "{name}");
         }
         assert_eq!(claims.identity_set.len(), 3);
         assert_eq!(claims.identity_set[1].last_authentication, None);
     }
-    for (wrong, claim) in [(REAL_IAT - 61, "iat"), (REAL_EXP + 60, "exp")] {
+    for (wrong, claim) in [(REAL_IAT - 301, "iat"), (REAL_EXP + 300, "exp")] {
         let error = verified(&real_verifier(REAL_CLIENT_ID, at(wrong)).unwrap(), &token).await.unwrap_err();
-        assert!(matches!(error, IdTokenError::Claim(name) if name == claim), "{error}");
+        assert!(matches!(error, IdTokenError::Claim { name, .. } if name == claim), "{error}");
     }
     let other_app = real_verifier(CLIENT_ID, at(REAL_IAT)).unwrap();
-    assert!(matches!(verified(&other_app, &token).await, Err(IdTokenError::Claim("aud"))));
+    assert!(matches!(verified(&other_app, &token).await, Err(IdTokenError::Claim { name: "aud", .. })));
 }
 
 /// Its access token was replaced by a word, so `at_hash` fits to no token that we have: it is looked at when one is given.
@@ -77,9 +82,9 @@ async fn at_hash_and_nonce_of_the_real_id_token_are_looked_at() {
     let verifier = real_verifier(REAL_CLIENT_ID, at(REAL_IAT)).unwrap();
     let access_token = AccessToken::new("auth_access_token");
     let expected = Expected { access_token: Some(&access_token), ..Expected::default() };
-    assert!(matches!(verifier.verify(&token, &expected).await, Err(IdTokenError::Claim("at_hash"))));
+    assert!(matches!(verifier.verify(&token, &expected).await, Err(IdTokenError::Claim { name: "at_hash", .. })));
     let expected = Expected { nonce: Some("n"), ..Expected::default() };
-    assert!(matches!(verifier.verify(&token, &expected).await, Err(IdTokenError::Claim("nonce"))));
+    assert!(matches!(verifier.verify(&token, &expected).await, Err(IdTokenError::Claim { name: "nonce", .. })));
 }
 
 #[tokio::test]
@@ -142,7 +147,7 @@ async fn a_nonce_has_to_come_back_when_one_was_sent_and_only_then() {
         (&odd, Some("7")),
         (&odd, None),
     ] {
-        assert!(matches!(verify(token, nonce).await, Err(IdTokenError::Claim("nonce"))), "{nonce:?}");
+        assert!(matches!(verify(token, nonce).await, Err(IdTokenError::Claim { name: "nonce", .. })), "{nonce:?}");
     }
 }
 
@@ -165,7 +170,7 @@ async fn a_token_response_decodes_its_id_token() {
     provider.answer_with(id_token(&claims));
     let response = app.oauth2_client_credentials_tokens("openid").await.unwrap();
     let error = response.decode_id_token(&verifier, Some("N")).await.unwrap_err();
-    assert!(matches!(error, IdTokenError::Claim("at_hash")));
+    assert!(matches!(error, IdTokenError::Claim { name: "at_hash", .. }));
 
     let mut document = token_response("");
     document.as_object_mut().unwrap().remove("id_token");
@@ -186,5 +191,5 @@ async fn the_key_that_the_token_names_counts_and_the_issuer_is_checked() {
     let mut claims = provider.good_claims("N", REAL_IAT);
     claims["iss"] = "https://auth.globus.org".into();
     let foreign = IdToken::new(id_token(&claims));
-    assert!(matches!(verifier.verify(&foreign, &expected).await, Err(IdTokenError::Claim("iss"))));
+    assert!(matches!(verifier.verify(&foreign, &expected).await, Err(IdTokenError::Claim { name: "iss", .. })));
 }

@@ -180,6 +180,6 @@ async fn no_token_is_printed_and_none_is_left_behind() {
 
     let Some((said, complained, revoked)) = logged_in_at_a_provider(|_| "of another".to_owned()).await else { return };
     assert!(!said.contains("You are"), "{said}");
-    assert_eq!(complained, "error: the claim nonce is not what it has to be\n");
+    assert_eq!(complained, "error: the id_token is refused: claim nonce is not the one that this login has sent\n");
     assert_eq!(revoked, ["SENTINEL-auth-access-token"]);
 }

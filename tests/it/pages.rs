@@ -67,6 +67,7 @@ fn profile<'a>(site: &'a Site, user: &'a UserView, tokens: Vec<TokenView>) -> Pr
         site,
         user,
         identities: vec![identity(&user.username)],
+        identities_left_out: 0,
         session: SessionView { began: NOON, ends: NOON + time::Duration::days(31), idle_minutes: 480 },
         tokens,
     }

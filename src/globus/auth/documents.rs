@@ -1,9 +1,14 @@
 //! What Globus Auth tells of tokens, identities, providers and consents, and how to ask for them.
+//!
+//! Required is what a document is about: whether a token is active, the id of an identity. An optional member of another
+//! type than expected counts as absent, and so does an entry of a list that cannot be read.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::globus::document::{lenient, readable_items};
 
 /// Which identities to get.
 #[derive(Clone, Copy, Debug)]
@@ -35,29 +40,40 @@ pub struct Introspection {
     /// Whether the token is good now.
     pub active: bool,
     /// The scopes it has, space-separated.
+    #[serde(default, deserialize_with = "lenient")]
     pub scope: Option<String>,
     /// The identity it acts for.
+    #[serde(default, deserialize_with = "lenient")]
     pub sub: Option<String>,
     /// That identity's username.
+    #[serde(default, deserialize_with = "lenient")]
     pub username: Option<String>,
     /// That identity's name.
+    #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
     /// That identity's e-mail address.
+    #[serde(default, deserialize_with = "lenient")]
     pub email: Option<String>,
     /// The app it was made for.
+    #[serde(default, deserialize_with = "lenient")]
     pub client_id: Option<String>,
     /// The resource servers it is good at.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_many")]
     pub aud: Vec<String>,
     /// Who made it.
+    #[serde(default, deserialize_with = "lenient")]
     pub iss: Option<String>,
     /// When it expires, in seconds since 1970.
+    #[serde(default, deserialize_with = "lenient")]
     pub exp: Option<i64>,
     /// When it was made, in seconds since 1970.
+    #[serde(default, deserialize_with = "lenient")]
     pub iat: Option<i64>,
     /// From when on it is good, in seconds since 1970.
+    #[serde(default, deserialize_with = "lenient")]
     pub nbf: Option<i64>,
     /// The ids of all linked identities (with `include` `identity_set`).
+    #[serde(default, deserialize_with = "lenient")]
     pub identity_set: Option<Vec<String>>,
     /// Everything else that was told, as it came: `session_info`, `identity_set_detail`, `policy_evaluations`, …
     #[serde(flatten)]
@@ -68,6 +84,7 @@ pub struct Introspection {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Identities {
     /// The identities.
+    #[serde(deserialize_with = "readable_items")]
     pub identities: Vec<Identity>,
 }
 
@@ -77,16 +94,22 @@ pub struct Identity {
     /// Its id.
     pub id: String,
     /// Its username, `name@domain`.
+    #[serde(default, deserialize_with = "lenient")]
     pub username: String,
     /// The person's name.
+    #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
     /// The e-mail address.
+    #[serde(default, deserialize_with = "lenient")]
     pub email: Option<String>,
     /// The institution.
+    #[serde(default, deserialize_with = "lenient")]
     pub organization: Option<String>,
     /// `used`, `unused`, `private` or `closed`.
+    #[serde(default, deserialize_with = "lenient")]
     pub status: Option<String>,
     /// The id of its identity provider.
+    #[serde(default, deserialize_with = "lenient")]
     pub identity_provider: Option<String>,
 }
 
@@ -94,6 +117,7 @@ pub struct Identity {
 #[derive(Clone, Debug, Deserialize)]
 pub struct IdentityProviders {
     /// The identity providers.
+    #[serde(deserialize_with = "readable_items")]
     pub identity_providers: Vec<IdentityProvider>,
 }
 
@@ -103,9 +127,10 @@ pub struct IdentityProvider {
     /// Its id.
     pub id: String,
     /// Its name.
+    #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
     /// The domains of its usernames.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub domains: Vec<String>,
 }
 
@@ -113,6 +138,7 @@ pub struct IdentityProvider {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Consents {
     /// The consents.
+    #[serde(deserialize_with = "readable_items")]
     pub consents: Vec<Consent>,
 }
 
@@ -126,11 +152,20 @@ pub struct Consent {
     /// The scope, by its id.
     pub scope: String,
     /// The scope's name.
+    #[serde(default, deserialize_with = "lenient")]
     pub scope_name: Option<String>,
     /// The consents this one hangs on, from the first to this one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub dependency_path: Vec<i64>,
     /// Everything else that was told, as it came.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
+}
+
+/// A list of strings, or a single one (RFC 7519 section 4.1.3); any other value counts as absent.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(one) => vec![one],
+        other => serde_json::from_value(other).unwrap_or_default(),
+    })
 }

@@ -1,11 +1,10 @@
 //! Environment variables of the Python SDK, read into an environment, into limits and into an HTTP client.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use reqwest::Certificate;
 use url::Url;
 
-use super::{Environment, UnknownEnvironment, service_url};
+use super::{Environment, Trust, UnknownEnvironment, service_url};
 use crate::globus::http::{HttpClient, Limits};
 
 const ENVIRONMENT: &str = "GLOBUS_SDK_ENVIRONMENT";
@@ -120,37 +119,16 @@ impl HttpClient {
         Self::from_variables(process_variable)
     }
 
-    /// A client with the limits of `GLOBUS_SDK_HTTP_TIMEOUT` and the authorities of `GLOBUS_SDK_VERIFY_SSL`. Where Globus
-    /// Auth is on loopback, no proxy is used.
+    /// A client with the limits of `GLOBUS_SDK_HTTP_TIMEOUT` and the [`Trust`] of `GLOBUS_SDK_VERIFY_SSL`.
     ///
     /// # Errors
     /// [`VariableError`].
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
-        let direct = Environment::from_variables(&lookup)?.auth.scheme() == "http";
-        let authorities = authorities(&lookup)?;
-        Ok(Self::with_authorities(Limits::from_variables(&lookup)?, direct, authorities)?)
+        let all_on_loopback = Environment::from_variables(&lookup)?.is_on_loopback();
+        let trust = match set(&lookup, VERIFY_SSL) {
+            Some(text) => Trust::parse(&text, all_on_loopback).map_err(|problem| refused(VERIFY_SSL, problem))?,
+            None => Trust::System,
+        };
+        Ok(Self::trusting(Limits::from_variables(&lookup)?, false, trust)?)
     }
-}
-
-/// The authorities that are to be believed; nothing for those of the machine.
-///
-/// The Python SDK switches verification off for `false`. Here that is refused: whoever is on the way could then take every
-/// token and every secret.
-fn authorities(lookup: &impl Fn(&str) -> Option<String>) -> Result<Option<Vec<Certificate>>, VariableError> {
-    let Some(text) = set(lookup, VERIFY_SSL) else { return Ok(None) };
-    match text.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(None),
-        "n" | "no" | "f" | "false" | "off" | "0" => Err(refused(
-            VERIFY_SSL,
-            "certificates are always verified; for a server with one of your own, name the file of its authority here",
-        )),
-        _ => certificates(Path::new(&text)).map(Some).map_err(|problem| refused(VERIFY_SSL, problem)),
-    }
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
-    let expected = || format!("expected true, or the path of a PEM file with certificates, not {:?}", path.display());
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", expected()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| expected())?;
-    if certificates.is_empty() { Err(expected()) } else { Ok(certificates) }
 }

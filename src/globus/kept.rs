@@ -1,0 +1,195 @@
+//! A document of the provider, kept in memory, and fetched once for all who wait for it.
+//!
+//! The fetch runs in a task of its own: a caller that leaves breaks nothing off, and what comes is kept whoever has left.
+//! A pause after a failure counts from the failure.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use time::{Duration, OffsetDateTime};
+use tokio::sync::watch;
+
+use super::provider::{MAX_AGE, MIN_INTERVAL, ProviderError, REFRESH_AFTER};
+use crate::clock::Clock;
+
+/// What a fetch has given, once it is over.
+type Outcome<T> = Option<Result<Arc<T>, ProviderError>>;
+
+/// A document, or what is known of its absence.
+#[derive(Debug)]
+pub(super) struct Kept<T> {
+    name: &'static str,
+    clock: Clock,
+    state: Mutex<State<T>>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    /// The document, and when it came.
+    document: Option<(Arc<T>, OffsetDateTime)>,
+    /// Why the last fetch failed, and when; nothing once a fetch has succeeded.
+    failed: Option<(ProviderError, OffsetDateTime)>,
+    /// When the last fetch ended that was made because the document seemed to lack something.
+    extra: Option<OffsetDateTime>,
+    /// The fetch that runs now.
+    underway: Option<watch::Receiver<Outcome<T>>>,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self { document: None, failed: None, extra: None, underway: None }
+    }
+}
+
+/// What a caller gets.
+enum Next<T> {
+    /// What is known already.
+    Known(Result<Arc<T>, ProviderError>),
+    /// Whatever this fetch gives.
+    Wait(watch::Receiver<Outcome<T>>),
+}
+
+/// Whether so much time has passed. A clock that was set back is no reason to wait for what it showed before.
+fn is_over(since: OffsetDateTime, now: OffsetDateTime, length: Duration) -> bool {
+    now < since || now - since >= length
+}
+
+impl<T> State<T> {
+    /// The fetch that runs now; not one whose task has died.
+    fn running(&self) -> Option<watch::Receiver<Outcome<T>>> {
+        self.underway.clone().filter(|fetch| fetch.has_changed().is_ok())
+    }
+
+    /// Whether the pause after a failure is over.
+    fn may_fetch(&self, now: OffsetDateTime) -> bool {
+        self.failed.as_ref().is_none_or(|(_, at)| is_over(*at, now, MIN_INTERVAL))
+    }
+
+    /// Whether the document may be fetched because it seems to lack something: at once, but then once an interval.
+    fn may_fetch_more(&self, now: OffsetDateTime) -> bool {
+        self.may_fetch(now) && self.extra.is_none_or(|at| is_over(at, now, MIN_INTERVAL))
+    }
+}
+
+impl<T: Send + Sync + 'static> Kept<T> {
+    pub(super) fn new(name: &'static str, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { name, clock, state: Mutex::default() })
+    }
+
+    /// The document; `fetch` gets it where there is none, or an old one. Nobody waits for a document that is merely to be
+    /// refreshed, nor for one that the provider could not give a moment ago while an older one is here.
+    pub(super) async fn get<Fetch>(self: &Arc<Self>, fetch: impl FnOnce() -> Fetch) -> Result<Arc<T>, ProviderError>
+    where
+        Fetch: Future<Output = Result<T, ProviderError>> + Send + 'static,
+    {
+        let next = {
+            let mut state = self.state();
+            let now = self.clock.now();
+            let fetching = |state: &mut State<T>| match state.running() {
+                None if state.may_fetch(now) => Some(self.start(state, false, fetch())),
+                running => running,
+            };
+            match state.document.clone() {
+                Some((document, at)) if !is_over(at, now, REFRESH_AFTER) => Next::Known(Ok(document)),
+                Some((document, at)) => {
+                    let nobody_waits = state.failed.is_some() || !is_over(at, now, MAX_AGE);
+                    match fetching(&mut state) {
+                        Some(fetch) if !nobody_waits => Next::Wait(fetch),
+                        _ => Next::Known(Ok(document)),
+                    }
+                }
+                None => match fetching(&mut state) {
+                    Some(fetch) => Next::Wait(fetch),
+                    None => Next::Known(Err(self.failed(&state))),
+                },
+            }
+        };
+        self.outcome(next).await
+    }
+
+    /// A document newer than `known`, which seems to lack something, fetched now if that may be; else `known` itself.
+    pub(super) async fn newer_than<Fetch>(
+        self: &Arc<Self>,
+        known: &Arc<T>,
+        fetch: impl FnOnce() -> Fetch,
+    ) -> Result<Arc<T>, ProviderError>
+    where
+        Fetch: Future<Output = Result<T, ProviderError>> + Send + 'static,
+    {
+        let next = {
+            let mut state = self.state();
+            let now = self.clock.now();
+            let newer = state.document.as_ref().filter(|(document, _)| !Arc::ptr_eq(document, known));
+            match (newer, state.running()) {
+                (Some((document, _)), _) => Next::Known(Ok(document.clone())),
+                (None, Some(running)) => Next::Wait(running),
+                (None, None) if state.may_fetch_more(now) => Next::Wait(self.start(&mut state, true, fetch())),
+                (None, None) => Next::Known(Ok(known.clone())),
+            }
+        };
+        self.outcome(next).await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, state: &State<T>) -> ProviderError {
+        match &state.failed {
+            Some((error, _)) => ProviderError::TooSoon { failed: Box::new(error.clone()) },
+            None => ProviderError::BrokenOff { document: self.name },
+        }
+    }
+
+    /// Begins a fetch, in a task of its own.
+    fn start(
+        self: &Arc<Self>,
+        state: &mut State<T>,
+        extra: bool,
+        fetch: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
+    ) -> watch::Receiver<Outcome<T>> {
+        let (done, waiting) = watch::channel(None);
+        state.underway = Some(waiting.clone());
+        let kept = self.clone();
+        tokio::spawn(async move {
+            let fetched = fetch.await;
+            done.send_replace(Some(kept.settle(fetched, extra)));
+        });
+        waiting
+    }
+
+    /// Keeps what a fetch gave. One that failed leaves the older document in use. Pauses count from here: those who waited
+    /// for a fetch that took long must not each make another.
+    fn settle(&self, fetched: Result<T, ProviderError>, extra: bool) -> Result<Arc<T>, ProviderError> {
+        let mut state = self.state();
+        let now = self.clock.now();
+        state.underway = None;
+        if extra {
+            state.extra = Some(now);
+        }
+        match fetched {
+            Ok(document) => {
+                let document = Arc::new(document);
+                state.document = Some((document.clone(), now));
+                state.failed = None;
+                Ok(document)
+            }
+            Err(error) => {
+                state.failed = Some((error.clone(), now));
+                let cached = state.document.as_ref().map(|(document, _)| document.clone());
+                tracing::warn!(error = %error, cached = cached.is_some(), "cannot refresh a document of Globus Auth");
+                cached.ok_or(error)
+            }
+        }
+    }
+
+    async fn outcome(&self, next: Next<T>) -> Result<Arc<T>, ProviderError> {
+        match next {
+            Next::Known(known) => known,
+            Next::Wait(mut fetch) => match fetch.wait_for(Option::is_some).await.as_deref() {
+                Ok(Some(outcome)) => outcome.clone(),
+                // The task has died, and the channel with it.
+                _ => Err(ProviderError::BrokenOff { document: self.name }),
+            },
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Where Globus is, and how it is called: the settings that the Python SDK has too.
+
+use std::time::Duration;
+
+use super::Reader;
+use crate::globus::environment::{Environment, Trust, service_url};
+
+/// How long one answer of Globus may take, in seconds: less than a browser waits for a page.
+const DEFAULT_TIMEOUT: u64 = 10;
+const TIMEOUTS: (f64, f64) = (1.0, 60.0);
+
+pub(super) fn environment(reader: &mut Reader) -> Environment {
+    let named = reader.parsed("GLOBUS_SDK_ENVIRONMENT", |text| {
+        let known = "production, preview, sandbox, integration, test or staging";
+        Environment::named(text).map_err(|error| format!("{error}: expected {known}"))
+    });
+    let auth = reader.parsed("GLOBUS_SDK_SERVICE_URL_AUTH", service_url);
+    let transfer = reader.parsed("GLOBUS_SDK_SERVICE_URL_TRANSFER", service_url);
+    let groups = reader.parsed("GLOBUS_SDK_SERVICE_URL_GROUPS", service_url);
+    let base = named.unwrap_or_else(Environment::production);
+    Environment {
+        auth: auth.unwrap_or(base.auth),
+        transfer: transfer.unwrap_or(base.transfer),
+        groups: groups.unwrap_or(base.groups),
+    }
+}
+
+pub(super) fn trust(reader: &mut Reader, environment: &Environment) -> Trust {
+    let on_loopback = environment.is_on_loopback();
+    let trust = reader.parsed("GLOBUS_SDK_VERIFY_SSL", |text| Trust::parse(text, on_loopback));
+    if matches!(trust, Some(Trust::AnyoneOnLoopback)) {
+        let text = "GLOBUS_SDK_VERIFY_SSL is off: certificates of services on loopback are not verified";
+        reader.warnings.push(text.to_owned());
+    }
+    trust.unwrap_or(Trust::System)
+}
+
+/// `-1`, the Python SDK's word for no limit, and all that is out of bounds, becomes the nearest bound: somebody waits for a
+/// page meanwhile.
+pub(super) fn timeout(reader: &mut Reader) -> Duration {
+    let parsed = reader.parsed("GLOBUS_SDK_HTTP_TIMEOUT", |text| {
+        let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 || *seconds == -1.0);
+        seconds.ok_or_else(|| "expected seconds, as in 10 or 2.5".to_owned())
+    });
+    let Some(seconds) = parsed else { return Duration::from_secs(DEFAULT_TIMEOUT) };
+    let (least, most) = TIMEOUTS;
+    let used = if seconds < 0.0 { most } else { seconds.clamp(least, most) };
+    if (used - seconds).abs() > f64::EPSILON {
+        let text = format!("GLOBUS_SDK_HTTP_TIMEOUT is out of bounds for a portal: it waits for {used} seconds");
+        reader.warnings.push(text);
+    }
+    Duration::from_secs_f64(used)
+}
