@@ -29,9 +29,28 @@ pub enum AppError {
     /// Nobody is logged in, and the page needs somebody: off to this login page.
     #[error("not logged in")]
     LogIn(String),
-    /// Nobody is logged in, and a redirect would serve nobody: whoever asks is no person at a browser's address bar.
+    /// Nobody is logged in, and the request is not a navigation, which a redirect could lead to the login (401).
     #[error("not logged in, and no navigation")]
-    Unauthorized,
+    Unauthorized {
+        /// The page that was asked for, where a new login can lead to it.
+        next: Option<ReturnPath>,
+    },
+    /// The session was ended by somebody else: from another browser, or by an operator (401).
+    #[error("the session was ended from elsewhere")]
+    EndedElsewhere {
+        /// Where a new login leads.
+        next: Option<ReturnPath>,
+    },
+    /// The browser logs in again and again, and is not logged in afterwards (400).
+    #[error("logins go round in circles: {cause}")]
+    InCircles {
+        /// For the visitor.
+        message: &'static str,
+        /// For the log.
+        cause: &'static str,
+        /// Where a new login leads.
+        next: Option<ReturnPath>,
+    },
     /// A login cannot go on: start again (400).
     #[error("{cause}")]
     StartAgain {
@@ -51,8 +70,8 @@ pub enum AppError {
         message: Cow<'static, str>,
         /// For the log.
         cause: Cow<'static, str>,
-        /// Where a new login leads.
-        next: Option<ReturnPath>,
+        /// A new login, where one helps.
+        sign_in: Option<SignIn>,
     },
     /// Globus does not answer, or not as it should (502, 504).
     #[error(transparent)]
@@ -75,6 +94,9 @@ pub enum AppError {
     /// There is no such page (404).
     #[error("not found")]
     NotFound,
+    /// There is no such page (404), and there would be one below the root.
+    #[error("the path is outside APPLICATION_ROOT: does a proxy strip the prefix? It must pass paths on unchanged")]
+    OutsideRoot,
     /// The page does not take this method (405).
     #[error("method not allowed")]
     MethodNotAllowed,
@@ -152,7 +174,7 @@ impl From<TokenUnavailable> for AppError {
             | TokenUnavailable::TakesLong
             | TokenUnavailable::JustFailed
             | TokenUnavailable::BrokenOff => Self::Renewal(error),
-            TokenUnavailable::SignIn(_) => Self::Unauthorized,
+            TokenUnavailable::SignIn(_) => Self::Unauthorized { next: None },
             TokenUnavailable::Seal(_) => Self::Internal(error.to_string()),
         }
     }
@@ -192,16 +214,33 @@ pub struct ErrorText {
 /// A new login, as the next step of an error page.
 #[derive(Clone, Debug)]
 pub struct SignIn {
+    /// What the button says.
+    pub label: &'static str,
     /// Where it leads.
     pub next: Option<ReturnPath>,
+}
+
+impl SignIn {
+    /// For somebody who has not been signed in.
+    #[must_use]
+    pub fn first(next: Option<ReturnPath>) -> Self {
+        Self { label: "Sign in", next }
+    }
+
+    /// For somebody who has tried, or was signed in before.
+    #[must_use]
+    pub fn again(next: Option<ReturnPath>) -> Self {
+        Self { label: "Sign in again", next }
+    }
 }
 
 impl AppError {
     fn status(&self) -> StatusCode {
         match self {
             Self::LogIn(_) => StatusCode::SEE_OTHER,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized { .. } | Self::EndedElsewhere { .. } => StatusCode::UNAUTHORIZED,
             Self::StartAgain { .. }
+            | Self::InCircles { .. }
             | Self::BadRequest(_)
             | Self::Globus(GlobusError::Token(TokenError::InvalidGrant(_))) => StatusCode::BAD_REQUEST,
             Self::Refused { .. } => StatusCode::FORBIDDEN,
@@ -213,7 +252,7 @@ impl AppError {
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::OutsideRoot => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -222,12 +261,26 @@ impl AppError {
     fn text(self, status: StatusCode) -> ErrorText {
         let cause = Some(Arc::from(self.to_string()));
         match self {
-            Self::StartAgain { message, next, .. } => {
-                ErrorText { title: "Please sign in again".into(), message, sign_in: Some(SignIn { next }), cause }
-            }
-            Self::Refused { title, message, next, .. } => {
-                ErrorText { title, message, sign_in: Some(SignIn { next }), cause }
-            }
+            Self::Unauthorized { next } => ErrorText { sign_in: Some(SignIn::first(next)), ..ErrorText::of(status) },
+            Self::EndedElsewhere { next } => ErrorText {
+                title: "Your session was ended".into(),
+                message: "Somebody ended it from another browser, or the people who run this site did. If that was not you, and you do not know why, check where you are signed in after you have signed in again. Globus will ask you to prove who you are.".into(),
+                sign_in: Some(SignIn::again(next)),
+                cause,
+            },
+            Self::InCircles { message, next, .. } => ErrorText {
+                title: "Signing in goes round in circles".into(),
+                message: message.into(),
+                sign_in: Some(SignIn { label: "Try again", next }),
+                cause,
+            },
+            Self::StartAgain { message, next, .. } => ErrorText {
+                title: "Please sign in again".into(),
+                message,
+                sign_in: Some(SignIn::again(next)),
+                cause,
+            },
+            Self::Refused { title, message, sign_in, .. } => ErrorText { title, message, sign_in, cause },
             Self::Renewal(_) | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => ErrorText {
                 title: "Just a moment, please".into(),
                 message: "This site has to renew its permission at Globus for this page, and Globus does not answer as it should. You are still signed in; please try again soon.".into(),
@@ -237,7 +290,7 @@ impl AppError {
             Self::Globus(error) => ErrorText {
                 title: error.title().map_or_else(|| ErrorText::of(status).title, Cow::Borrowed),
                 message: error.message().into(),
-                sign_in: Some(SignIn { next: None }),
+                sign_in: Some(SignIn::again(None)),
                 cause,
             },
             Self::Overloaded(_) => ErrorText {
@@ -246,7 +299,9 @@ impl AppError {
                 sign_in: None,
                 cause,
             },
-            Self::Busy(_) | Self::BadRequest(_) | Self::Internal(_) => ErrorText { cause, ..ErrorText::of(status) },
+            Self::Busy(_) | Self::BadRequest(_) | Self::Internal(_) | Self::OutsideRoot => {
+                ErrorText { cause, ..ErrorText::of(status) }
+            }
             _ => ErrorText::of(status),
         }
     }
@@ -257,7 +312,7 @@ impl ErrorText {
     #[must_use]
     pub fn of(status: StatusCode) -> Self {
         let (title, message) = match status {
-            StatusCode::UNAUTHORIZED => ("Please sign in", "This needs somebody who is signed in."),
+            StatusCode::UNAUTHORIZED => ("Please sign in", "This page is for people who are signed in."),
             StatusCode::NOT_FOUND => {
                 ("There is no such page", "The address may have been mistyped, or the page has moved.")
             }
@@ -276,7 +331,8 @@ impl ErrorText {
             }
             _ => ("Something went wrong here", "This was not your doing. Please try again."),
         };
-        Self { title: title.into(), message: message.into(), sign_in: None, cause: None }
+        let sign_in = (status == StatusCode::UNAUTHORIZED).then(|| SignIn::first(None));
+        Self { title: title.into(), message: message.into(), sign_in, cause: None }
     }
 }
 

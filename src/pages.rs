@@ -87,6 +87,8 @@ pub struct UserView {
     pub organization: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
+    /// Whether the session may use Globus Transfer, so that pages which need it are worth a link.
+    pub can_transfer: bool,
 }
 
 /// The first page after login: who you are and what you can do.
@@ -193,10 +195,25 @@ pub struct SessionsPage<'a> {
     pub site: &'a Site,
     /// The reader.
     pub user: &'a UserView,
-    /// All of the reader's sessions, the one that asks first.
+    /// The sessions of this page; the one that asks is the first of the first page.
     pub sessions: Vec<BrowserSessionView>,
-    /// How many sessions were ended just before.
-    pub ended: u32,
+    /// The number of the first one, counted from 1 over all pages.
+    pub first: usize,
+    /// How many there are over all pages.
+    pub total: usize,
+    /// Link to the page before, if there is one; `site.root` included.
+    pub previous: Option<String>,
+    /// Link to the page after, if there is one; `site.root` included.
+    pub next: Option<String>,
+    /// How many sessions the reader has just ended, if that is what leads here.
+    pub ended: Option<usize>,
+}
+
+impl SessionsPage<'_> {
+    /// The numbers of the sessions shown.
+    fn range(&self) -> String {
+        range(self.first, self.sessions.len())
+    }
 }
 
 /// One of a person's sessions.
@@ -237,12 +254,17 @@ pub struct EndpointsPage<'a> {
 }
 
 impl EndpointsPage<'_> {
-    /// The numbers of the rows shown: "26–50", or "26" for a single one.
+    /// The numbers of the rows shown.
     fn range(&self) -> String {
-        match self.endpoints.len() {
-            0 | 1 => self.first.to_string(),
-            rows => format!("{}–{}", self.first, self.first + rows - 1),
-        }
+        range(self.first, self.endpoints.len())
+    }
+}
+
+/// The numbers of the rows of a page: "26–50", or "26" for a single one.
+fn range(first: usize, rows: usize) -> String {
+    match rows {
+        0 | 1 => first.to_string(),
+        rows => format!("{first}–{}", first + rows - 1),
     }
 }
 

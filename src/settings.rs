@@ -106,6 +106,8 @@ pub struct Settings {
     pub session_store: StoreKind,
     /// The session cookie's name, with its prefix (`SESSION_COOKIE_NAME`).
     pub session_cookie_name: String,
+    /// The other cookies' names, with their prefix.
+    pub cookie_names: CookieNames,
     /// A session that is unused for so long ends (`SESSION_IDLE_SECONDS`).
     pub session_idle: Duration,
     /// A session ends at this age (`PERMANENT_SESSION_LIFETIME`).
@@ -172,6 +174,35 @@ pub enum LogFormat {
     Json,
 }
 
+/// The names of the cookies that no setting names. Portals under several paths of one host have each their own: the name
+/// tells the path, for with the prefix `__Host-` no cookie can be kept to a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieNames {
+    /// Ties logins to one browser.
+    pub login: String,
+    /// Counts logins in a row after which the browser is not logged in.
+    pub rounds: String,
+}
+
+impl CookieNames {
+    /// The names for a portal below `root`.
+    #[must_use]
+    pub fn new(root: &str, https: bool) -> Self {
+        Self { login: cookie_name("login", root, https), rounds: cookie_name("rounds", root, https) }
+    }
+}
+
+/// `session` for a portal at `/`, `session-portal` at `/portal`, `session-a+b` at `/a/b`. With https the name gets the
+/// prefix that makes browsers refuse the cookie from any other host, path or scheme (RFC 6265bis section 4.1.3.2).
+fn cookie_name(name: &str, root: &str, https: bool) -> String {
+    let prefix = if https { "__Host-" } else { "" };
+    match root.strip_prefix('/') {
+        None => format!("{prefix}{name}"),
+        // A slash may not be in a name, and a plus sign not in a root.
+        Some(root) => format!("{prefix}{name}-{}", root.replace('/', "+")),
+    }
+}
+
 /// Credentials of the sandbox's app, for a portal that runs on it.
 #[derive(Clone, Copy, Debug)]
 pub struct SandboxClient {
@@ -203,6 +234,12 @@ impl Settings {
     #[must_use]
     pub fn public_url(&self, path: &str) -> String {
         format!("{}://{}{}{path}", self.scheme, self.server_name, self.root)
+    }
+
+    /// The path that browsers keep our cookies to. The prefix `__Host-`, which https brings, allows only `/`.
+    #[must_use]
+    pub fn cookie_path(&self) -> &str {
+        if self.is_https() || self.root.is_empty() { "/" } else { &self.root }
     }
 
     /// Whether browsers reach the portal by https.

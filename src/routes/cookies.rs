@@ -3,9 +3,23 @@
 use std::str::FromStr as _;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use time::OffsetDateTime;
 use tower_sessions::session::Id;
 
-use crate::{error::AppError, session::login_attempt::BrowserBinding, settings::Settings};
+use crate::{
+    error::AppError,
+    session::{login_attempt::BrowserBinding, session_key, store::SessionKey},
+    settings::Settings,
+};
+
+/// How many session cookies of one request are looked at. A browser with more has a problem that we cannot solve.
+const MAX_SESSIONS: usize = 8;
+/// How long a browser keeps the count of rounds, in seconds. In a loop the next login begins at once.
+const COUNT_FOR: u64 = 30;
+
+/// Ends a cookie.
+const REMOVED: &str = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
 
 /// The values of the cookies of this name, as the browser knows them: with nothing decoded, and no more taken off their
 /// ends than what may stand between cookies.
@@ -16,7 +30,8 @@ fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a s
         let after_name = trim(cookie).strip_prefix(name.as_bytes())?;
         trim(after_name).strip_prefix(b"=")
     });
-    values.filter_map(|value| std::str::from_utf8(trim(value)).ok())
+    // Of what is no text there is nothing to read, but it was sent.
+    values.map(|value| std::str::from_utf8(trim(value)).unwrap_or_default())
 }
 
 /// Without the spaces around it.
@@ -30,60 +45,104 @@ fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-fn binding_name(settings: &Settings) -> &'static str {
-    if settings.is_https() { "__Host-login" } else { "login" }
-}
-
-/// The value that ties logins to this browser, when it has one.
-pub(super) fn browser_binding(headers: &HeaderMap, settings: &Settings) -> Option<BrowserBinding> {
-    let name = binding_name(settings);
-    cookies(headers, name).find_map(BrowserBinding::parse)
-}
-
-/// The header that gives a browser its binding.
-pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings) -> Option<HeaderValue> {
-    let secure = if settings.is_https() { "; Secure" } else { "" };
-    let name = binding_name(settings);
-    let text = format!("{name}={}; HttpOnly; SameSite=Lax; Path=/{secure}", binding.expose_secret());
+/// A `Set-Cookie` header with the attributes of all our cookies.
+fn set_cookie(name: &str, value: &str, expiry: &str, settings: &Settings) -> Option<HeaderValue> {
+    let (path, secure) = (settings.cookie_path(), if settings.is_https() { "; Secure" } else { "" });
+    let text = format!("{name}={value}; HttpOnly; SameSite=Lax; Path={path}{expiry}{secure}");
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-/// The id of the session that a browser has, when it sent one of the form of ours.
-///
-/// # Errors
-/// When it sent two: one of them is somebody else's.
-pub(super) fn session_id(headers: &HeaderMap, settings: &Settings) -> Result<Option<Id>, AppError> {
-    let mut sent = cookies(headers, &settings.session_cookie_name);
-    let Some(value) = sent.next() else { return Ok(None) };
-    if sent.next().is_some() {
-        return Err(AppError::StartAgain {
-            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please remove this site's cookies in your browser and sign in again.".into(),
-            cause: "the session cookie came twice".into(),
-            next: None,
-        });
+/// The value that ties logins to this browser, when it has one.
+pub(super) fn browser_binding(headers: &HeaderMap, settings: &Settings) -> Option<BrowserBinding> {
+    cookies(headers, &settings.cookie_names.login).find_map(BrowserBinding::parse)
+}
+
+/// The header that gives a browser its binding.
+pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings) -> Option<HeaderValue> {
+    set_cookie(&settings.cookie_names.login, binding.expose_secret(), "", settings)
+}
+
+/// The session cookies that a browser sent. There should be one at most; with plain http another program on the same
+/// host can add a second one, and nothing tells which is ours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SentSessions {
+    /// Those that have the form of ours, the first few of them.
+    ids: Vec<Id>,
+    /// How many there were, of whatever form.
+    count: usize,
+}
+
+impl SentSessions {
+    pub(super) fn of(headers: &HeaderMap, settings: &Settings) -> Self {
+        let mut sent = Self::default();
+        for value in cookies(headers, &settings.session_cookie_name) {
+            sent.count += 1;
+            if let Ok(id) = Id::from_str(value)
+                && sent.ids.len() < MAX_SESSIONS
+                && !sent.ids.contains(&id)
+            {
+                sent.ids.push(id);
+            }
+        }
+        sent
     }
-    Ok(Id::from_str(value).ok())
+
+    /// The session that a page may be shown for.
+    ///
+    /// # Errors
+    /// When two came: one of them is somebody else's, and a page for the wrong one would show one person's data to
+    /// another. A login and a logout still work.
+    pub(super) fn only(&self) -> Result<Option<SessionKey>, AppError> {
+        if self.count < 2 {
+            return Ok(self.keys().next());
+        }
+        Err(AppError::StartAgain {
+            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please sign in again. If you then see this page again, remove this site's cookies in your browser first: another program on this host uses a cookie of the same name.".into(),
+            cause: "the session cookie came twice: does another program on this host use the same name? See SESSION_COOKIE_NAME".into(),
+            next: None,
+        })
+    }
+
+    /// All that may be sessions of ours: those that a login or a logout ends.
+    pub(super) fn keys(&self) -> impl Iterator<Item = SessionKey> {
+        self.ids.iter().map(|id| session_key(*id))
+    }
 }
 
 /// The header that gives a browser its session. The cookie ends with the browser; how long the session behind it lasts is
 /// judged by the store and our clock.
 pub(super) fn set_session(id: Id, settings: &Settings) -> Option<HeaderValue> {
-    session_cookie(&id.to_string(), "", settings)
+    set_cookie(&settings.session_cookie_name, &id.to_string(), "", settings)
 }
 
 /// The header that takes the session cookie away, with every attribute that it was set with: a browser ignores the removal
 /// of a `__Host-` cookie that is not `Secure`.
 pub(super) fn remove_session(settings: &Settings) -> Option<HeaderValue> {
-    session_cookie("", "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", settings)
+    set_cookie(&settings.session_cookie_name, "", REMOVED, settings)
 }
 
-fn session_cookie(value: &str, expiry: &str, settings: &Settings) -> Option<HeaderValue> {
-    let secure = if settings.is_https() { "; Secure" } else { "" };
-    let name = &settings.session_cookie_name;
-    let text = format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/{expiry}{secure}");
-    let mut value = HeaderValue::from_str(&text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+/// How many rounds this browser has just been through, by its own word: logins in a row that were completed, and after
+/// which it was not logged in. Whoever writes this cookie by hand gets an error page, or none.
+pub(super) fn rounds(headers: &HeaderMap, settings: &Settings, now: OffsetDateTime) -> Option<u8> {
+    cookies(headers, &settings.cookie_names.rounds).find_map(|value| {
+        let bytes: [u8; 9] = URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok()?;
+        let (&[count], at) = bytes.split_first_chunk()?;
+        let age = now.unix_timestamp().checked_sub(i64::from_be_bytes(at.try_into().ok()?))?;
+        (age.unsigned_abs() <= COUNT_FOR).then_some(count)
+    })
+}
+
+/// The header that keeps that count.
+pub(super) fn set_rounds(count: u8, settings: &Settings, now: OffsetDateTime) -> Option<HeaderValue> {
+    let bytes = [&[count][..], &now.unix_timestamp().to_be_bytes()].concat();
+    let value = URL_SAFE_NO_PAD.encode(bytes);
+    set_cookie(&settings.cookie_names.rounds, &value, &format!("; Max-Age={COUNT_FOR}"), settings)
+}
+
+/// The header that starts the count anew, where a browser has one.
+pub(super) fn forget_rounds(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
+    cookies(headers, &settings.cookie_names.rounds).next()?;
+    set_cookie(&settings.cookie_names.rounds, "", REMOVED, settings)
 }

@@ -32,8 +32,8 @@ pub(super) fn with_page(app: &AppState, response: Response, facts: &RequestFacts
 }
 
 fn render(app: &AppState, response: Response, status: StatusCode, text: ErrorText, facts: &RequestFacts) -> Response {
-    let action = |SignIn { next }: &SignIn| Action {
-        label: "Sign in again".to_owned(),
+    let action = |SignIn { label, next }: &SignIn| Action {
+        label: (*label).to_owned(),
         href: login_path(&app.settings.root, next.as_ref()),
     };
     let page = ErrorPage {

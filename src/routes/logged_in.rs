@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{HeaderMap, Method, Uri, request::Parts},
+    http::{HeaderMap, Method, request::Parts},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
 
-use super::cookies;
+use super::cookies::SentSessions;
 use crate::{
     error::{AppError, GlobusError},
     globus::{
@@ -24,7 +24,6 @@ use crate::{
     session::{
         live::LiveSession,
         return_path::ReturnPath,
-        session_key,
         store::SessionKey,
         tokens::{SessionToken, TokenUnavailable},
         user::UserSession,
@@ -42,33 +41,46 @@ const JUST_LOGGED_IN: Duration = Duration::minutes(1);
 pub struct LoggedIn {
     live: Arc<LiveSession>,
     asked: Asked,
+    can_transfer: bool,
 }
 
 /// What was asked for, as far as it matters when a login is needed.
 #[derive(Clone, Debug)]
 struct Asked {
     navigation: bool,
-    uri: Uri,
+    /// The page, if a login can lead back to it.
+    page: Option<ReturnPath>,
 }
 
 impl Asked {
-    fn of(parts: &Parts) -> Self {
+    fn of(parts: &Parts, root: &str) -> Self {
         // Below a nested router the URI of the parts has lost the root.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0).clone();
-        Self { navigation: is_navigation(&parts.method, &parts.headers), uri }
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let page = || ReturnPath::parse(uri.path_and_query()?.as_str(), root);
+        Self {
+            navigation: is_navigation(&parts.method, &parts.headers),
+            page: if matches!(parts.method, Method::GET | Method::HEAD) { page() } else { None },
+        }
     }
 
     /// Sends the person through login and back to what was asked for.
     fn log_in(&self, root: &str) -> AppError {
-        if !self.navigation {
-            return AppError::Unauthorized;
+        if self.navigation {
+            AppError::LogIn(login_path(root, self.page.as_ref()))
+        } else {
+            AppError::Unauthorized { next: self.page.clone() }
         }
-        let here = self.uri.path_and_query().and_then(|here| ReturnPath::parse(here.as_str(), root));
-        AppError::LogIn(login_path(root, here.as_ref()))
     }
 }
 
 impl LoggedIn {
+    fn new(live: Arc<LiveSession>, parts: &Parts, app: &AppState) -> Self {
+        // Where the session does not say it, what every login asks for does.
+        let asks = || app.settings.scopes.iter().any(|scope| scope.split('[').next() == Some(scopes::transfer::ALL));
+        let can_transfer = live.user.transfer.unwrap_or_else(asks);
+        Self { live, asked: Asked::of(parts, &app.settings.root), can_transfer }
+    }
+
     /// Who it is.
     #[must_use]
     pub fn user(&self) -> &UserSession {
@@ -99,7 +111,8 @@ impl LoggedIn {
                 )
                 .into(),
                 cause: format!("no token for {resource_server} right after the login: see SCOPES").into(),
-                next: None,
+                // It would only be missing again.
+                sign_in: None,
             }),
             Err(TokenUnavailable::SignIn(_)) => Err(self.asked.log_in(&app.settings.root)),
             other => Ok(other?),
@@ -153,6 +166,7 @@ impl LoggedIn {
             username: claims.preferred_username.clone().unwrap_or_else(|| claims.sub.clone()),
             organization: claims.organization.clone(),
             email: claims.email.clone(),
+            can_transfer: self.can_transfer,
         }
     }
 }
@@ -161,25 +175,32 @@ impl FromRequestParts<AppState> for LoggedIn {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, AppError> {
-        match live_session(parts, app).await? {
-            Some(live) => Ok(Self { live, asked: Asked::of(parts) }),
-            None => Err(Asked::of(parts).log_in(&app.settings.root)),
+        let only = SentSessions::of(&parts.headers, &app.settings).only()?;
+        match live_session(parts, app, only).await? {
+            Some(live) => Ok(Self::new(live, parts, app)),
+            None => Err(Asked::of(parts, &app.settings.root).log_in(&app.settings.root)),
         }
     }
 }
 
-/// `None` only when nobody is logged in; a store that does not answer is an error.
+/// `None` only when nobody is logged in, as far as the cookies tell; a store that does not answer is an error.
 impl OptionalFromRequestParts<AppState> for LoggedIn {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Option<Self>, AppError> {
-        Ok(live_session(parts, app).await?.map(|live| Self { live, asked: Asked::of(parts) }))
+        let only = SentSessions::of(&parts.headers, &app.settings).only().unwrap_or_default();
+        let live = live_session(parts, app, only).await?;
+        Ok(live.map(|live| Self::new(live, parts, app)))
     }
 }
 
-async fn live_session(parts: &Parts, app: &AppState) -> Result<Option<Arc<LiveSession>>, AppError> {
-    let Some(id) = cookies::session_id(&parts.headers, &app.settings)? else { return Ok(None) };
-    let Some(live) = app.records.find(session_key(id)).await? else { return Ok(None) };
+async fn live_session(
+    parts: &Parts,
+    app: &AppState,
+    key: Option<SessionKey>,
+) -> Result<Option<Arc<LiveSession>>, AppError> {
+    let Some(key) = key else { return Ok(None) };
+    let Some(live) = app.records.find(key).await? else { return Ok(None) };
     if let Some(facts) = parts.extensions.get::<RequestFacts>() {
         // The first to know says it; the same session all through a request.
         let _ = facts.session.set(live.clone());
@@ -215,10 +236,17 @@ fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
                 "sec-fetch-mode" => value.eq_ignore_ascii_case(b"navigate"),
                 "sec-fetch-dest" => value.eq_ignore_ascii_case(b"document"),
                 "accept" => holds_some(value, &["text/html", "text/*", "*/*", "xhtml"]),
-                "x-requested-with" | "upgrade" => false,
+                // By their values: Android's WebViews send their app's name, and some clients offer HTTP/2 (h2c).
+                "x-requested-with" => !lists(value, b"XMLHttpRequest"),
+                "upgrade" => !lists(value, b"websocket"),
                 _ => true,
             }
         })
+}
+
+/// Whether a word is an item of a header's list, in small or capital letters.
+fn lists(value: &[u8], word: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(word))
 }
 
 /// Whether a header's value holds one of these words, in small or capital letters.

@@ -1,6 +1,6 @@
 //! `/login`: sends a browser to Globus, and takes it back. One route for both ways, told apart by the query.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use axum::{
     Extension,
@@ -12,13 +12,20 @@ use tower_sessions::session::Id;
 use tracing::Instrument as _;
 use url::form_urlencoded;
 
-use super::{cookies, delivery::IfUndelivered, logged_in::is_speculative};
+use super::{
+    cookies::{self, SentSessions},
+    delivery::IfUndelivered,
+    logged_in::is_speculative,
+    refusal::Refusal,
+    rounds,
+};
 use crate::{
-    error::{AppError, GlobusError},
+    error::{AppError, GlobusError, SignIn},
     globus::{
         auth::UsageError,
         flow::{AuthorizationCodeFlowManager, FlowManager as _},
         id_token::IdTokenClaims,
+        scopes,
         tokens::TokenResponse,
     },
     secret::{AuthorizationCode, CodeVerifier},
@@ -40,7 +47,7 @@ enum LoginStep {
     /// Globus sent the browser back with a code.
     Returned { code: AuthorizationCode, state: String, iss: Option<String> },
     /// Globus sent the browser back with an error.
-    Refused { error: String, state: String, iss: Option<String> },
+    Refused { refusal: Refusal, state: String, iss: Option<String> },
 }
 
 impl LoginStep {
@@ -51,29 +58,31 @@ impl LoginStep {
         let mut once = |name: &str| {
             let mut found: Vec<String> = pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
             let last = found.pop();
-            if found.is_empty() { Ok(last) } else { Err(start_again("a parameter came twice")) }
+            if found.is_empty() { Ok(last) } else { Err(start_again("a parameter came twice", None)) }
         };
         let (code, error) = (once("code")?, once("error")?);
         match (code, error) {
             (None, None) => Ok(Self::Start { next: once("next").unwrap_or_default() }),
-            (Some(_), Some(_)) => Err(start_again("a code and an error came together")),
+            (Some(_), Some(_)) => Err(start_again("a code and an error came together", None)),
             (Some(code), None) => Ok(Self::Returned {
                 code: AuthorizationCode::new(code),
                 state: once("state")?.unwrap_or_default(),
                 iss: once("iss")?,
             }),
-            (None, Some(error)) => {
-                Ok(Self::Refused { error, state: once("state")?.unwrap_or_default(), iss: once("iss")? })
-            }
+            (None, Some(error)) => Ok(Self::Refused {
+                refusal: Refusal { error, description: once("error_description").unwrap_or_default() },
+                state: once("state")?.unwrap_or_default(),
+                iss: once("iss")?,
+            }),
         }
     }
 }
 
-fn start_again(cause: &'static str) -> AppError {
+fn start_again(cause: impl Into<Cow<'static, str>>, next: Option<ReturnPath>) -> AppError {
     AppError::StartAgain {
         message: "This sign-in cannot be completed, for example because it was begun in another browser or its address was changed on the way. Nothing is lost: just start again.".into(),
         cause: cause.into(),
-        next: None,
+        next,
     }
 }
 
@@ -83,35 +92,49 @@ pub(super) async fn login(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
-    // Whoever sends two sessions gets nowhere, and so not to Globus either.
-    let before = cookies::session_id(&headers, &app.settings)?;
+    let sent = SentSessions::of(&headers, &app.settings);
     match LoginStep::parse(query.as_deref())? {
-        LoginStep::Start { next } => start(&app, &headers, next.as_deref()),
-        LoginStep::Returned { code, state, iss } => {
-            let returned = Returned { code, visitor: Visitor::of(before, &headers, &facts) };
-            complete_once(app, returned, &headers, &state, iss.as_deref()).await
-        }
-        LoginStep::Refused { error, state, iss } => refused(&app, &headers, &error, &state, iss.as_deref()).await,
+        LoginStep::Start { next } => start(&app, &headers, &sent, next.as_deref()).await,
+        LoginStep::Returned { code, state, iss } => match open(&app, &headers, &state) {
+            Ok(attempt) => {
+                let returned = Returned { code, visitor: Visitor::of(sent, &headers, &facts) };
+                complete_once(app, returned, attempt, iss.as_deref()).await
+            }
+            Err(error) => lead_on(&app, &sent, error).await,
+        },
+        LoginStep::Refused { refusal, state, iss } => match open(&app, &headers, &state) {
+            Ok(attempt) => refused(&app, &refusal, attempt, iss.as_deref()).await,
+            Err(error) => lead_on(&app, &sent, error).await,
+        },
     }
 }
 
 /// Begins a login: everything about it goes into the browser, and nothing is stored.
-fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Response, AppError> {
+async fn start(
+    app: &AppState,
+    headers: &HeaderMap,
+    sent: &SentSessions,
+    next: Option<&str>,
+) -> Result<Response, AppError> {
     if is_speculative(headers) {
         return Err(AppError::Refused {
-            title: "Not before you ask for it".into(),
+            title: "Sign-in not started".into(),
             message: "Signing in begins when you follow the link.".into(),
             cause: "a browser tried to begin a login ahead of its person".into(),
-            next: None,
+            sign_in: Some(SignIn::first(None)),
         });
     }
     let settings = &app.settings;
     let next = next
         .and_then(|next| ReturnPath::parse(next, &settings.root))
         .unwrap_or_else(|| ReturnPath::front(&settings.root));
+    let rounds = if is_signed_in(app, sent).await? { 0 } else { rounds::before(app, headers) };
+    if rounds::are_too_many(rounds) {
+        return Ok(rounds::page(app, headers, sent, next));
+    }
     let known = cookies::browser_binding(headers, settings);
     let browser = known.clone().unwrap_or_else(BrowserBinding::random);
-    let secrets = app.login_attempts.begin(&app.vault.keys, &browser, &next, app.clock.now())?;
+    let secrets = app.login_attempts.begin_after(rounds, &app.vault.keys, &browser, &next, app.clock.now())?;
     let url = app.authorize_urls.url(&secrets.state, &secrets.nonce, &secrets.verifier);
     let location =
         HeaderValue::try_from(url).map_err(|_| AppError::Internal("the authorize URL is none".to_owned()))?;
@@ -124,16 +147,24 @@ fn start(app: &AppState, headers: &HeaderMap, next: Option<&str>) -> Result<Resp
     Ok(response)
 }
 
+/// Whether the browser has a session, and nothing contradicts it.
+async fn is_signed_in(app: &AppState, sent: &SentSessions) -> Result<bool, AppError> {
+    match sent.only() {
+        Ok(Some(key)) => Ok(app.records.find(key).await?.is_some()),
+        _ => Ok(false),
+    }
+}
+
 /// Who comes back from Globus.
 struct Visitor {
-    /// The session that the browser has had until now.
-    before: Option<Id>,
+    /// The sessions that the browser has had until now: one at most, unless another program adds cookies.
+    before: SentSessions,
     browser: Option<String>,
     address: IpAddr,
 }
 
 impl Visitor {
-    fn of(before: Option<Id>, headers: &HeaderMap, facts: &RequestFacts) -> Self {
+    fn of(before: SentSessions, headers: &HeaderMap, facts: &RequestFacts) -> Self {
         let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Self { before, browser: user_agent.map(browser_of), address: facts.peer }
     }
@@ -150,19 +181,19 @@ struct Returned {
 async fn complete_once(
     app: AppState,
     returned: Returned,
-    headers: &HeaderMap,
-    state: &str,
+    attempt: Attempt,
     iss: Option<&str>,
 ) -> Result<Response, AppError> {
-    let attempt = open(&app, headers, state)?;
     // Before the state is spent: whoever is sent away now may bring it again.
     let exchange = app.exchanges.begin(returned.visitor.address)?;
-    check_issuer(&app, iss).await?;
+    check_issuer(&app, iss, &attempt.next).await?;
     let mut response = Redirect::to(attempt.next.as_str()).into_response();
     match app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await? {
         Spent::First => {}
         Spent::Again => return Ok(response),
-        Spent::TooOld => return Err(begun_too_long_ago(attempt.next)),
+        Spent::TooOld => {
+            return lead_on(&app, &returned.visitor.before, AttemptError::Expired { next: attempt.next }).await;
+        }
     }
     // Among what is finished before the process stops: what Globus has begun to answer must not be lost.
     let completing = {
@@ -175,7 +206,9 @@ async fn complete_once(
     };
     let completed = app.vault.underway.spawn(completing.in_current_span()).await;
     let id = completed.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
-    response.headers_mut().extend(cookies::set_session(id, &app.settings).map(|value| (header::SET_COOKIE, value)));
+    let cookies =
+        [cookies::set_session(id, &app.settings), rounds::count(attempt.rounds, &app.settings, app.clock.now())];
+    response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
     IfUndelivered::put_on(&mut response, move || abandon(app, id));
     Ok(response)
 }
@@ -194,42 +227,66 @@ fn abandon(app: AppState, id: Id) {
     drop(underway.spawn(ending.in_current_span()));
 }
 
-fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AppError> {
+fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AttemptError> {
     let browser = cookies::browser_binding(headers, &app.settings);
-    let opened = app.login_attempts.open(&app.vault.keys, browser.as_ref(), state, app.clock.now());
-    opened.map_err(|error| match error {
-        AttemptError::Foreign if browser.is_none() => AppError::StartAgain {
+    app.login_attempts.open(&app.vault.keys, browser.as_ref(), state, app.clock.now())
+}
+
+/// An answer of Globus that no login can go on with, as from a bookmark or from a program that opened the link first and
+/// passed on where it led. It is never exchanged. Somebody who is signed in goes where the login wanted to go; anybody
+/// else can begin one that leads there.
+async fn lead_on(app: &AppState, sent: &SentSessions, error: AttemptError) -> Result<Response, AppError> {
+    if is_signed_in(app, sent).await? {
+        let next = error.next().cloned().unwrap_or_else(|| ReturnPath::front(&app.settings.root));
+        tracing::info!(reason = %error, "ignored a login's answer: the visitor is signed in");
+        return Ok(Redirect::to(next.as_str()).into_response());
+    }
+    let (cause, next) = (error.to_string(), error.next().cloned());
+    Err(match error {
+        AttemptError::NoCookie { .. } => AppError::StartAgain {
             message: format!(
-                "This sign-in was begun in another browser, or under another address of this site. The address to use is {}",
+                "Your browser came back without this site's cookie. Either the sign-in was begun in another browser, or \
+                 under another address of this site (the address to use is {}), or your browser blocks cookies for this \
+                 site: then allow them. Nothing is lost: just start again.",
                 app.settings.public_url("/")
             )
             .into(),
-            cause: "the browser has no login cookie".into(),
-            next: None,
+            cause: cause.into(),
+            next,
         },
-        AttemptError::Foreign => start_again("the state is not one that this browser was given"),
-        AttemptError::Expired { next } => begun_too_long_ago(next),
+        AttemptError::Expired { .. } => AppError::StartAgain {
+            message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
+            cause: cause.into(),
+            next,
+        },
+        AttemptError::Unknown | AttemptError::Foreign { .. } => start_again(cause, next),
     })
 }
 
-fn begun_too_long_ago(next: ReturnPath) -> AppError {
-    AppError::StartAgain {
-        message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
-        cause: "the login was begun too long ago".into(),
-        next: Some(next),
-    }
-}
-
 /// The answer must come from the Globus Auth we asked (RFC 9207 section 2.4).
-async fn check_issuer(app: &AppState, iss: Option<&str>) -> Result<(), AppError> {
+async fn check_issuer(app: &AppState, iss: Option<&str>, next: &ReturnPath) -> Result<(), AppError> {
     let discovery = app.provider.discovery().await.map_err(GlobusError::from)?;
     match iss {
-        Some(iss) if iss != discovery.issuer => Err(start_again("the answer is from another issuer")),
+        Some(iss) if iss != discovery.issuer => {
+            Err(start_again("the answer is from another issuer", Some(next.clone())))
+        }
         None if discovery.authorization_response_iss_parameter_supported => {
-            Err(start_again("the answer names no issuer"))
+            Err(start_again("the answer names no issuer", Some(next.clone())))
         }
         _ => Ok(()),
     }
+}
+
+/// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
+async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Option<&str>) -> Result<Response, AppError> {
+    check_issuer(app, iss, &attempt.next).await?;
+    app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await?;
+    Err(AppError::Refused {
+        title: "You are not signed in".into(),
+        message: refusal.message().into(),
+        cause: format!("Globus refused the login: {refusal}").into(),
+        sign_in: Some(SignIn::again(Some(attempt.next))),
+    })
 }
 
 /// Exchanges the code, verifies who it is, and begins the session. Tokens of a login that fails half way are revoked.
@@ -258,46 +315,24 @@ async fn begin_session(
     response: &TokenResponse,
 ) -> Result<Id, AppError> {
     let Visitor { before, browser, address } = visitor;
-    if let Some(before) = before.map(session_key)
-        && app.vault.end(before).await?
-    {
-        super::logout::revoke_in_background(app, before);
+    for before in before.keys() {
+        if app.vault.end(before).await? {
+            super::logout::revoke_in_background(app, before);
+        }
     }
+    let transfer = Some(gives_transfer(response));
     let claims = claims.abridged();
-    let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address) };
+    let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address), transfer };
     let subject = user.claims.sub.clone();
     let id = app.records.begin(user, response).await?;
     tracing::info!(sub = subject, "logged in");
     Ok(id)
 }
 
-/// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
-async fn refused(
-    app: &AppState,
-    headers: &HeaderMap,
-    error: &str,
-    state: &str,
-    iss: Option<&str>,
-) -> Result<Response, AppError> {
-    let attempt = open(app, headers, state)?;
-    check_issuer(app, iss).await?;
-    app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await?;
-    let message = match error {
-        "access_denied" => {
-            "You did not allow this site to use your Globus account, so you are not signed in. If that was a mistake, sign in again and choose Allow."
-        }
-        "temporarily_unavailable" | "server_error" => {
-            "Globus could not sign you in at the moment. Please try again soon."
-        }
-        _ => "Globus did not sign you in. Please try again; if it happens again, tell the people who run this site.",
-    };
-    let error: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
-    Err(AppError::Refused {
-        title: "You are not signed in".into(),
-        message: message.into(),
-        cause: format!("Globus refused the login: {error}").into(),
-        next: Some(attempt.next),
-    })
+/// Whether a login gave a token with which Transfer does what our pages offer.
+fn gives_transfer(response: &TokenResponse) -> bool {
+    let token = response.by_resource_server(scopes::transfer::RESOURCE_SERVER);
+    token.is_some_and(|token| token.scopes.iter().any(|scope| scope == scopes::transfer::ALL))
 }
 
 /// The flow of a login that comes back, with the verifier it began with.

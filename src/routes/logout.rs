@@ -12,11 +12,15 @@ use axum::{
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use super::{cookies, logged_in::LoggedIn, origin::Asker};
+use super::{
+    cookies::{self, SentSessions},
+    logged_in::LoggedIn,
+    origin::Asker,
+};
 use crate::{
     error::AppError,
     pages::{ConfirmLogoutPage, SignedOutPage},
-    session::{session_key, store::SessionKey},
+    session::store::SessionKey,
     state::AppState,
 };
 
@@ -35,30 +39,47 @@ pub(super) async fn logout(
             title: "Nothing was ended".into(),
             message: "Signing out works from a page of this site, or by its address.".into(),
             cause: "a logout asked for by something that is no page".into(),
-            next: None,
+            sign_in: None,
         }),
     }
 }
 
-/// The session first: from here on it is over, whatever Globus says to the revocations.
+/// The session first: from here on it is over, whatever Globus says to the revocations. Where two session cookies came,
+/// both are ended: one of them is this browser's.
 async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> {
     let back = app.settings.public_url("/signed-out");
     let url = app.auth.logout_url(&back, &app.settings.app_name);
     let mut response = Redirect::to(url.as_str()).into_response();
-    let Some(id) = cookies::session_id(headers, &app.settings)? else { return Ok(response) };
-    let key = session_key(id);
+    let mut revoking = Vec::new();
+    for key in SentSessions::of(headers, &app.settings).keys() {
+        end_one(app, key).await?;
+        revoking.push(revoke_in_background(app, key));
+    }
+    let cookies = [
+        if revoking.is_empty() { None } else { cookies::remove_session(&app.settings) },
+        cookies::forget_rounds(headers, &app.settings),
+    ];
+    let revoked = async {
+        for revoking in revoking {
+            // What fails stays on the list.
+            let _ = revoking.await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, revoked).await.is_err() {
+        tracing::warn!("Globus takes long to revoke tokens; going on without waiting");
+    }
+    response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
+    Ok(response)
+}
+
+async fn end_one(app: &AppState, key: SessionKey) -> Result<(), AppError> {
     // For the log alone: a store that cannot note the use of a session can still end it.
     let live = app.records.find(key).await.ok().flatten();
     app.vault.end(key).await?;
     if let Some(live) = live {
         tracing::info!(sub = live.user.claims.sub, "logged out");
     }
-    let revoked = revoke_in_background(app, key);
-    if tokio::time::timeout(PATIENCE, revoked).await.is_err() {
-        tracing::warn!("Globus takes long to revoke tokens; going on without waiting");
-    }
-    response.headers_mut().extend(cookies::remove_session(&app.settings).map(|value| (header::SET_COOKIE, value)));
-    Ok(response)
+    Ok(())
 }
 
 /// Revokes the tokens of a session that has ended. What fails stays on the list and is tried again later.

@@ -16,9 +16,11 @@ mod logout;
 mod ops;
 mod origin;
 mod profile;
+mod refusal;
+mod rounds;
 mod sessions;
 
-use axum::{Router, response::Redirect, routing::get};
+use axum::{Router, extract::State, http::Uri, response::Redirect, routing::get};
 
 use crate::{error::AppError, state::AppState};
 
@@ -44,11 +46,17 @@ pub fn router(app: &AppState, more: Router<AppState>) -> Router {
             .route(&at("/healthz"), get(ops::healthz))
             .route(&at("/readyz"), get(ops::readyz));
     }
-    router.fallback(|| async { AppError::NotFound }).method_not_allowed_fallback(not_allowed).with_state(app.clone())
+    router.fallback(not_found).method_not_allowed_fallback(not_allowed).with_state(app.clone())
 }
 
 fn nested(root: &str, more: Router<AppState>) -> Router<AppState> {
     if root.is_empty() { more } else { Router::new().nest(root, more) }
+}
+
+/// Where the root is missing from the path of a page that everybody comes to first, a proxy is likely to have taken it away.
+async fn not_found(State(app): State<AppState>, uri: Uri) -> AppError {
+    let stripped = !app.settings.root.is_empty() && matches!(uri.path(), "/" | "/login" | "/logout" | "/signed-out");
+    if stripped { AppError::OutsideRoot } else { AppError::NotFound }
 }
 
 async fn not_allowed() -> AppError {

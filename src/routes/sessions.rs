@@ -3,51 +3,71 @@
 use askama::Template as _;
 use axum::{
     Form,
-    extract::{Query, State},
+    extract::{RawQuery, State},
     http::{HeaderMap, Method},
     response::{Html, Redirect},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use time::OffsetDateTime;
+use url::form_urlencoded;
 
 use super::{logged_in::LoggedIn, logout::revoke_in_background, origin::Asker};
 use crate::{
     error::AppError,
     pages::{BrowserSessionView, SessionsPage},
-    session::records::KnownSession,
+    secret::equal,
+    session::{records::KnownSession, store::SessionKey},
     state::AppState,
 };
 
 /// What is ended when it is not one session.
 const OTHERS: &str = "others";
-
-#[derive(Deserialize)]
-pub(super) struct Shown {
-    /// How many sessions were just ended.
-    ended: Option<String>,
-}
+/// How many sessions a page shows.
+const PAGE: usize = 25;
+/// For so many seconds after an end the page says that it was done.
+const NOTE_FOR: i64 = 60;
 
 pub(super) async fn sessions(
     State(app): State<AppState>,
     user: LoggedIn,
-    Query(shown): Query<Shown>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, AppError> {
+    let query = query.unwrap_or_default();
+    let given = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+    let asked = given("page").map_or(Ok(1), |(_, page)| page.parse::<usize>()).map_err(|_| AppError::NotFound)?;
+    let now = app.clock.now();
+    let ended = given("ended").and_then(|(_, note)| read_note(&app, user.key(), &note));
+
     let known = app.records.of_person(&user.user().claims.sub).await?;
-    let (mut here, others): (Vec<_>, Vec<_>) =
-        known.into_iter().map(|known| view(known, &user)).partition(|session| session.current);
-    here.extend(others);
-    let ended = shown.ended.and_then(|ended| ended.parse().ok()).unwrap_or(0);
-    let page = SessionsPage { site: &app.site, user: &user.view(), sessions: here, ended };
-    Ok(Html(page.render()?))
+    let (here, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|known| known.key == user.key());
+    let total = here.len() + others.len();
+    // Sessions may have ended since the link to this page was made.
+    let page = asked.clamp(1, total.div_ceil(PAGE).max(1));
+    let shown = here.into_iter().chain(others).skip((page - 1) * PAGE).take(PAGE);
+    let href = |page: usize| format!("{}/sessions?page={page}", app.settings.root);
+    let html = SessionsPage {
+        site: &app.site,
+        user: &user.view(),
+        sessions: shown.map(|known| view(known, &user, now)).collect(),
+        first: (page - 1) * PAGE + 1,
+        total,
+        previous: (page > 1).then(|| href(page - 1)),
+        next: (page * PAGE < total).then(|| href(page + 1)),
+        ended,
+    };
+    Ok(Html(html.render()?))
 }
 
-fn view(known: KnownSession, user: &LoggedIn) -> BrowserSessionView {
+fn view(known: KnownSession, user: &LoggedIn, now: OffsetDateTime) -> BrowserSessionView {
     BrowserSessionView {
         current: known.key == user.key(),
         handle: known.handle(),
         browser: known.user.browser.unwrap_or_else(|| "An unknown browser".to_owned()),
         address: known.user.address.map(|address| address.to_string()),
         began: known.user.began,
-        last_seen: known.last_seen,
+        // A clock that runs ahead, here or at another portal, does not make it the future.
+        last_seen: known.last_seen.min(now),
         ends: known.ends,
     }
 }
@@ -71,7 +91,7 @@ pub(super) async fn end(
             title: "Nothing was ended".into(),
             message: "Sessions are ended from the page that lists them.".into(),
             cause: "an end of sessions asked for by something other than the person".into(),
-            next: None,
+            sign_in: None,
         });
     }
     let known = app.records.of_person(&user.user().claims.sub).await?;
@@ -84,5 +104,26 @@ pub(super) async fn end(
         }
     }
     tracing::info!(sub = user.user().claims.sub, ended, "ended sessions from elsewhere");
-    Ok(Redirect::to(&format!("{}/sessions?ended={ended}", app.settings.root)))
+    Ok(Redirect::to(&format!("{}/sessions?ended={}", app.settings.root, note(&app, user.key(), ended))))
+}
+
+/// Says in the address of the next page how many sessions were ended: the count, the time, and a proof that we wrote them
+/// for this session. Whoever makes up an address makes up no fact on the page.
+fn note(app: &AppState, key: SessionKey, ended: usize) -> String {
+    let at = app.clock.now().unix_timestamp();
+    format!("{ended}.{at}.{}", proof(app, key, ended, at).unwrap_or_default())
+}
+
+fn read_note(app: &AppState, key: SessionKey, note: &str) -> Option<usize> {
+    let mut parts = note.splitn(3, '.');
+    let (ended, at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let is_ours = equal(parts.next()?.as_bytes(), proof(app, key, ended, at)?.as_bytes());
+    let age = app.clock.now().unix_timestamp().saturating_sub(at);
+    (is_ours && age <= NOTE_FOR).then_some(ended)
+}
+
+fn proof(app: &AppState, key: SessionKey, ended: usize, at: i64) -> Option<String> {
+    let parts: [&[u8]; 3] = [&key.0, &(ended as u64).to_be_bytes(), &at.to_be_bytes()];
+    let proof = app.vault.keys.derive(0, b"ended sessions", &parts)?;
+    Some(URL_SAFE_NO_PAD.encode(&proof[..16]))
 }

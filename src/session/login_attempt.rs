@@ -1,7 +1,8 @@
 //! Logins under way, without a store.
 //!
 //! One small cookie binds the browser: a random value, the same for every tab. `state` is itself sealed: the time, the
-//! path to return to, a hash of that cookie, and a random salt. The nonce and the code verifier are derived from the
+//! path to return to, a hash of that cookie, a random salt, and the number of rounds before it (see `routes/rounds.rs`).
+//! The nonce and the code verifier are derived from the
 //! cookie and the salt with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
 //! nothing.
 
@@ -21,6 +22,8 @@ const BINDING: usize = 24;
 const TIME: usize = 8;
 const HASH: usize = 32;
 const SALT: usize = 16;
+/// Rounds are counted so far.
+const MAX_ROUNDS: u8 = 9;
 
 /// The value of the cookie that ties logins to one browser.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,6 +81,8 @@ impl std::fmt::Debug for FlowSecrets {
 pub struct Attempt {
     /// Where to go afterwards.
     pub next: ReturnPath,
+    /// How many rounds the browser had been through before: logins that were completed and came to nothing.
+    pub rounds: u8,
     /// The random values it began with.
     pub secrets: FlowSecrets,
     /// Names the state in the list of spent ones.
@@ -86,18 +91,44 @@ pub struct Attempt {
     pub expires: OffsetDateTime,
 }
 
-/// Why a `state` does not open.
+/// Why a login cannot go on with a `state`.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// It is not ours, or was begun in another browser.
-    #[error("the state is not one that this browser was given")]
-    Foreign,
-    /// It was begun too long ago; `next` is where it wanted to go.
-    #[error("the login was begun too long ago")]
-    Expired {
-        /// Where to go after a new login.
+    /// It is not ours.
+    #[error("the state is not one of this site")]
+    Unknown,
+    /// The browser has nothing that ties a login to it.
+    #[error(
+        "the browser sent no login cookie: it blocks cookies, the login was begun in another browser or under another \
+         address, or a proxy changes our cookies (SameSite=Strict, another path or domain)"
+    )]
+    NoCookie {
+        /// Where the login wanted to go.
         next: ReturnPath,
     },
+    /// It was begun in another browser.
+    #[error("the state is not one that this browser was given")]
+    Foreign {
+        /// Where the login wanted to go.
+        next: ReturnPath,
+    },
+    /// It was begun too long ago.
+    #[error("the login was begun too long ago")]
+    Expired {
+        /// Where the login wanted to go.
+        next: ReturnPath,
+    },
+}
+
+impl AttemptError {
+    /// Where the login wanted to go, as far as that is known: a path of this site, whoever began the login.
+    #[must_use]
+    pub fn next(&self) -> Option<&ReturnPath> {
+        match self {
+            Self::Unknown => None,
+            Self::NoCookie { next } | Self::Foreign { next } | Self::Expired { next } => Some(next),
+        }
+    }
 }
 
 /// Begins logins, and recognises them when they come back.
@@ -124,8 +155,24 @@ impl LoginAttempts {
         next: &ReturnPath,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
+        self.begin_after(0, keys, browser, next, now)
+    }
+
+    /// Begins a login; `rounds` were completed before it and came to nothing.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn begin_after(
+        &self,
+        rounds: u8,
+        keys: &KeyRing,
+        browser: &BrowserBinding,
+        next: &ReturnPath,
+        now: OffsetDateTime,
+    ) -> Result<FlowSecrets, SealError> {
         let (time, binding, salt) = (now.unix_timestamp().to_be_bytes(), browser.hash(), random_bytes::<SALT>());
-        let plain = [&time[..], &binding, &salt, next.as_str().as_bytes()].concat();
+        let rounds: &[u8] = if rounds == 0 { &[] } else { &[rounds.min(MAX_ROUNDS)] };
+        let plain = [&time[..], &binding, &salt, rounds, next.as_str().as_bytes()].concat();
         let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
         secrets(keys, browser, &salt, state, 0).ok_or(SealError)
     }
@@ -141,31 +188,47 @@ impl LoginAttempts {
         state: &str,
         now: OffsetDateTime,
     ) -> Result<Attempt, AttemptError> {
-        let browser = browser.ok_or(AttemptError::Foreign)?;
-        let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Foreign)?;
-        let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Foreign)?;
-        let (began, binding, salt, next) = split(&opened.plain).ok_or(AttemptError::Foreign)?;
-        if !equal(binding, &browser.hash()) {
-            return Err(AttemptError::Foreign);
-        }
+        let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Unknown)?;
+        let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Unknown)?;
+        let Plain { began, binding, salt, rounds, next } = Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
         // Judged again where it is used: the rules may have changed since, or the root.
         let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
+        let Some(browser) = browser else { return Err(AttemptError::NoCookie { next }) };
+        if !equal(binding, &browser.hash()) {
+            return Err(AttemptError::Foreign { next });
+        }
         let expires = began.saturating_add(MAX_AGE);
         if now >= expires {
             return Err(AttemptError::Expired { next });
         }
         let state_hash = hash(&[b"state", state.as_bytes()]);
-        let secrets = secrets(keys, browser, salt, state.to_owned(), opened.key).ok_or(AttemptError::Foreign)?;
-        Ok(Attempt { next, secrets, state_hash, expires })
+        let secrets = secrets(keys, browser, salt, state.to_owned(), opened.key).ok_or(AttemptError::Unknown)?;
+        Ok(Attempt { next, rounds, secrets, state_hash, expires })
     }
 }
 
-fn split(plain: &[u8]) -> Option<(OffsetDateTime, &[u8], &[u8], &str)> {
-    let (time, rest) = plain.split_first_chunk::<TIME>()?;
-    let (binding, rest) = rest.split_at_checked(HASH)?;
-    let (salt, next) = rest.split_at_checked(SALT)?;
-    let began = OffsetDateTime::from_unix_timestamp(i64::from_be_bytes(*time)).ok()?;
-    Some((began, binding, salt, std::str::from_utf8(next).ok()?))
+/// What is sealed in a `state`.
+struct Plain<'a> {
+    began: OffsetDateTime,
+    binding: &'a [u8],
+    salt: &'a [u8],
+    rounds: u8,
+    next: &'a str,
+}
+
+impl<'a> Plain<'a> {
+    fn read(plain: &'a [u8]) -> Option<Self> {
+        let (time, rest) = plain.split_first_chunk::<TIME>()?;
+        let (binding, rest) = rest.split_at_checked(HASH)?;
+        let (salt, rest) = rest.split_at_checked(SALT)?;
+        let (rounds, next) = match rest.split_first()? {
+            // Left out where it is 0: the path begins with a slash.
+            (&rounds @ ..=MAX_ROUNDS, next) => (rounds, next),
+            _ => (0, rest),
+        };
+        let began = OffsetDateTime::from_unix_timestamp(i64::from_be_bytes(*time)).ok()?;
+        Some(Self { began, binding, salt, rounds, next: std::str::from_utf8(next).ok()? })
+    }
 }
 
 fn secrets(keys: &KeyRing, browser: &BrowserBinding, salt: &[u8], state: String, key: usize) -> Option<FlowSecrets> {

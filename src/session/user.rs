@@ -30,6 +30,9 @@ pub struct UserSession {
     /// The address it was begun from.
     #[serde(default)]
     pub address: Option<IpAddr>,
+    /// Whether the login gave a token for all that Transfer does; not known of a session that an older version began.
+    #[serde(default)]
+    pub transfer: Option<bool>,
 }
 
 impl UserSession {

@@ -9,8 +9,9 @@ use time::Duration;
 use url::Url;
 
 use super::{
-    ConnectionLimits, LogFormat, MOST_PER_PERSON, Problem, Problems, Settings, Sources, StoreKind,
+    ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Problem, Problems, Settings, Sources, StoreKind,
     address::{self, PublicAddress, is_loopback},
+    cookie_name,
     reader::Reader,
     secret_keys,
     sources::Values,
@@ -55,7 +56,8 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         scopes: scopes(&mut reader),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
         session_store,
-        session_cookie_name: cookie_name(&mut reader, https),
+        session_cookie_name: session_cookie_name(&mut reader, &address.root, https),
+        cookie_names: CookieNames::new(&address.root, https),
         session_idle: Duration::seconds(reader.seconds("SESSION_IDLE_SECONDS", IDLE_SECONDS, LIFETIMES).into()),
         session_lifetime: Duration::seconds(
             reader.seconds("PERMANENT_SESSION_LIFETIME", LIFETIME_SECONDS, LIFETIMES).into(),
@@ -207,20 +209,23 @@ fn sessions_per_person(reader: &mut Reader) -> u32 {
     u32::try_from(reader.count("SESSIONS_PER_PERSON", 50, (1, most))).unwrap_or(MOST_PER_PERSON)
 }
 
-/// With https the name gets the prefix that makes browsers refuse the cookie from any other host, path or scheme (RFC
-/// 6265bis section 4.1.3.2).
-fn cookie_name(reader: &mut Reader, https: bool) -> String {
+fn session_cookie_name(reader: &mut Reader, root: &str, https: bool) -> String {
+    let CookieNames { login, rounds } = CookieNames::new(root, https);
+    let with_prefix = |name: &str| {
+        if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name.to_owned() }
+    };
     let name = reader.parsed("SESSION_COOKIE_NAME", |text| {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         match text {
             _ if !plain || text.len() > 64 => Err("expected at most 64 letters, digits, and - _ .".to_owned()),
-            "login" | "__Host-login" => Err("is the name of another cookie of the portal".to_owned()),
+            _ if [login, rounds].contains(&with_prefix(text)) => {
+                Err("is the name of another cookie of the portal".to_owned())
+            }
             _ if text.starts_with("__") && !https => Err("a name with this prefix works with https only".to_owned()),
-            _ => Ok(text.to_owned()),
+            _ => Ok(with_prefix(text)),
         }
     });
-    let name = name.unwrap_or_else(|| "session".to_owned());
-    if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name }
+    name.unwrap_or_else(|| cookie_name("session", root, https))
 }
 
 fn connection_limits(reader: &mut Reader) -> ConnectionLimits {

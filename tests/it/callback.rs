@@ -533,7 +533,8 @@ async fn no_value_of_ours_is_good_in_the_place_of_another() {
     }
     for value in [&session, &binding, &nonce] {
         let answer = browser.get(&portal.url(&format!("/login?code=a-code&state={value}"))).await;
-        assert_eq!((answer.status.as_u16(), provider.token_calls().len()), (400, calls), "{}", answer.body);
+        assert_eq!((answer.status.as_u16(), provider.token_calls().len()), (303, calls), "{}", answer.body);
+        assert_eq!((answer.header("location"), answer.set_cookies().len()), (Some("/"), 0), "signed in, and led on");
     }
 }
 

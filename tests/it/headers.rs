@@ -282,22 +282,24 @@ async fn a_foreign_cookie_in_another_alphabet_keeps_nobody_out() {
 
 /// Row E2.
 #[tokio::test]
-async fn a_session_cookie_that_comes_twice_is_refused() {
+async fn no_page_is_shown_for_a_session_cookie_that_comes_twice() {
     for (settings, name) in [(&[][..], "session"), (&HTTPS, "__Host-session")] {
         let (_, portal, browser, _) = visit(settings).await;
         let good = portal.session_cookie(&browser).unwrap();
         let lines = [
             format!("{name}={good}; {name}={good}"),
             format!("{name}=x; {name}={good}"),
+            format!("{name}=été; {name}={good}"),
             format!("{name}={good}; a=b; {name}="),
             format!("{name}={good}\r\nCookie: {name}={good}"),
             format!("a=é; {name}=x; {name}={good}"),
         ];
         for line in lines {
-            for path in ["/", "/profile", "/login", "/logout"] {
+            for (path, status) in [("/", 400), ("/profile", 400), ("/endpoints", 400), ("/signed-out", 200)] {
                 let answer = raw_get(&portal, path, &line).await;
-                assert!(answer.starts_with("HTTP/1.1 400 "), "{path} {line}: {answer}");
+                assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {line}: {answer}");
                 assert!(!answer.contains(&good) && !answer.contains("person-1"), "{answer}");
+                assert!(answer.contains("class=\"button\" href=\"/login\""), "the way out: {answer}");
             }
         }
         assert_logged_in(&portal, &browser).await;

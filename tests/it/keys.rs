@@ -73,7 +73,9 @@ async fn nothing_we_give_a_browser_works_in_the_place_of_another() {
     }
     for value in [&session_cookie, &login_cookie] {
         let answer = browser.get(&portal.url(&format!("/login?code=a-code&state={value}"))).await;
-        assert_eq!(answer.status, 400, "as a state: {value}");
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, Some("/")), "as a state: {value}");
+        assert_eq!(portal.session_cookie(&browser).as_ref(), Some(&session_cookie), "the session is that of before");
+        assert_eq!(Browser::new().get(answer.url.as_str()).await.status, 400, "as a state: {value}");
     }
     assert_eq!(browser.get(&portal.url("/")).await.status, 200);
 }

@@ -265,7 +265,7 @@ async fn nothing_gets_out(log_format: &str) {
     // Logins that fail.
     walk.visit("/login?code=SENTINEL-code-foreign&state=SENTINEL-state", 400).await;
     let state = parameter(&walk.begin().await, "state").unwrap();
-    walk.visit(&format!("/login?error=access_denied&error_description=SENTINEL&state={state}"), 403).await;
+    walk.visit(&format!("/login?error=access_denied&error_description=The+person+said+no&state={state}"), 403).await;
     walk.log_in(Trouble::Grant, 400).await;
     walk.log_in(Trouble::Client, 502).await;
     walk.log_in(Trouble::BrokenOff, 502).await;
@@ -303,6 +303,7 @@ async fn nothing_gets_out(log_format: &str) {
     walk.note_conversation();
     let log = walk.process.printed();
     assert!(log.contains("TRACE") && log.contains("request_id") && log.contains("/endpoints"), "too quiet:\n{log}");
+    assert!(log.contains("access_denied: The person said no"), "the log says why Globus refused:\n{log}");
     assert_free("the log", log.as_bytes(), &walk.secrets);
 
     assert!(before.len() == 3 && after.len() == 3, "the database, its log and its index");

@@ -192,7 +192,7 @@ async fn a_thousand_abandoned_logins_leave_one_small_cookie_and_nothing_in_the_s
 #[tokio::test]
 async fn what_is_no_navigation_gets_401_without_location_or_cookie() {
     let portal = Portal::start().await;
-    let conditions: [&[(&str, &str)]; 19] = [
+    let conditions: [&[(&str, &str)]; 22] = [
         &[("sec-fetch-mode", "cors")],
         &[("sec-fetch-mode", "no-cors")],
         &[("sec-fetch-mode", "same-origin")],
@@ -205,7 +205,10 @@ async fn what_is_no_navigation_gets_401_without_location_or_cookie() {
         &[("sec-fetch-dest", "script")],
         &[("sec-fetch-dest", "object")],
         &[("x-requested-with", "XMLHttpRequest")],
-        &[("x-requested-with", "")],
+        &[("x-requested-with", "xmlhttprequest")],
+        &[("x-requested-with", "org.example.app, XMLHttpRequest")],
+        &[("upgrade", "WebSocket")],
+        &[("upgrade", "h2c, websocket")],
         &[("accept", "application/json")],
         &[("accept", "image/avif,image/webp")],
         &[("accept", "text/event-stream")],

@@ -15,7 +15,13 @@ fn site(root: &str) -> Site {
 }
 
 fn user(text: &str) -> UserView {
-    UserView { name: text.into(), username: text.into(), organization: Some(text.into()), email: Some(text.into()) }
+    UserView {
+        name: text.into(),
+        username: text.into(),
+        organization: Some(text.into()),
+        email: Some(text.into()),
+        can_transfer: true,
+    }
 }
 
 fn ada() -> UserView {
@@ -24,6 +30,7 @@ fn ada() -> UserView {
         username: "ada@example.edu".into(),
         organization: Some("University of Example".into()),
         email: Some("ada@example.edu".into()),
+        can_transfer: true,
     }
 }
 

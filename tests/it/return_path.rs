@@ -298,7 +298,7 @@ async fn a_return_address_is_judged_again_when_it_is_used() {
     let next = ReturnPath::parse("/portal/logout", "").unwrap();
     let browser = BrowserBinding::random();
     let secrets = LoginAttempts::new(String::new()).begin(&app.vault.keys, &browser, &next, app.clock.now()).unwrap();
-    visit.browser.set_cookie("localhost", "login", browser.expose_secret());
+    visit.browser.set_cookie("localhost", &app.settings.cookie_names.login, browser.expose_secret());
     let mut authorize = Url::parse("http://localhost/").unwrap();
     authorize.query_pairs_mut().append_pair("state", &secrets.state).append_pair("nonce", &secrets.nonce);
     assert_eq!(visit.finish(&authorize).await, "/portal/");
@@ -346,7 +346,7 @@ async fn the_page_that_asked_for_the_login_is_where_it_leads_also_below_a_root()
             assert_eq!((login.path(), parameter(&login, "next")), (&*format!("{root}/login"), Some(page.clone())));
             let authorize = visit.browser.get(login.as_str()).await.location();
             assert_eq!(visit.finish(&authorize).await, page);
-            visit.browser.forget_cookie("localhost", "session");
+            visit.browser.forget_cookie("localhost", &visit.portal.app.settings.session_cookie_name);
         }
     }
 }

@@ -1,0 +1,54 @@
+//! Logins that go round in circles: one is completed, the browser is not logged in afterwards, and so the next one
+//! begins. The browser itself counts the rounds, in a cookie that lasts for seconds; after the third one a page says what
+//! is likely to be wrong.
+//!
+//! The first round leaves no cookie, for nearly all logins are alone. So a browser that has begun a login before counts as
+//! one that has been through a round. Whoever is logged in starts at nothing, and so does everybody after a logout.
+
+use axum::{
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+use time::OffsetDateTime;
+
+use super::cookies::{self, SentSessions};
+use crate::{error::AppError, session::return_path::ReturnPath, settings::Settings, state::AppState};
+
+/// After so many rounds no other login begins by itself.
+const LIMIT: u8 = 3;
+
+/// How many rounds a browser has been through that now begins a login, and is not logged in.
+pub(super) fn before(app: &AppState, headers: &HeaderMap) -> u8 {
+    let begun_before = || u8::from(cookies::browser_binding(headers, &app.settings).is_some());
+    cookies::rounds(headers, &app.settings, app.clock.now()).unwrap_or_else(begun_before)
+}
+
+/// Whether that is enough.
+pub(super) fn are_too_many(rounds: u8) -> bool {
+    rounds >= LIMIT
+}
+
+/// The header with which a login that is complete counts as a round, if it was not the first.
+pub(super) fn count(before: u8, settings: &Settings, now: OffsetDateTime) -> Option<HeaderValue> {
+    if before == 0 { None } else { cookies::set_rounds(before.saturating_add(1), settings, now) }
+}
+
+/// The page that ends a loop. To try again starts the count anew.
+pub(super) fn page(app: &AppState, headers: &HeaderMap, sent: &SentSessions, next: ReturnPath) -> Response {
+    let (message, cause) = if sent.keys().next().is_some() {
+        (
+            "You signed in several times in a row, and each time this site did not know your session afterwards. It probably runs on several servers that do not share their sessions; its operators need to fix that.",
+            "the browser sends its session cookie, and the session is not in the store: do all portals behind this address share SESSION_STORE and SECRET_KEY, and is nothing else on this host using SESSION_COOKIE_NAME?",
+        )
+    } else {
+        (
+            "You signed in several times in a row, and each time your browser came back without this site's session cookie. Allow cookies for this site in your browser. If they are allowed, something between your browser and this site drops or changes them; its operators need to fix that.",
+            "the browser does not send the session cookie back: it blocks cookies, or a proxy drops or changes Set-Cookie (SameSite=Strict, another path, domain or name)",
+        )
+    };
+    let mut response = AppError::InCircles { message, cause, next: Some(next) }.into_response();
+    response
+        .headers_mut()
+        .extend(cookies::forget_rounds(headers, &app.settings).map(|value| (header::SET_COOKIE, value)));
+    response
+}
