@@ -115,7 +115,7 @@ async fn an_end_from_elsewhere_is_remembered_and_a_logout_is_not() {
         (scene.log_in().await, scene.log_in().await, scene.log_in().await);
     assert_eq!(leaving.submit(&scene.portal.url("/logout"), &[]).await.status, 303);
     let ended = own.submit(&scene.portal.url("/sessions"), &[("end", "others")]).await;
-    assert_eq!(ended.header("location"), Some("/sessions?ended=1"));
+    assert!(ended.header("location").unwrap().starts_with("/sessions?ended=1"), "{:?}", ended.headers);
     for (key, noted) in [(own_key, false), (other_key, true), (leaving_key, false)] {
         assert_eq!(vault.was_ended_elsewhere(key).await.unwrap(), noted);
     }

@@ -8,6 +8,7 @@ pub mod place;
 mod portal;
 mod process;
 mod programs;
+mod proofs;
 pub mod provider;
 mod scripted;
 mod services;
@@ -23,11 +24,12 @@ pub use self::{
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, start_sandbox},
     programs::{Running, find_program, fixture, free_port, needs, skip_without},
+    proofs::number,
     provider::Provider,
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
     services::{PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
     store_server::StoreServer,
-    wait::{PATIENCE, number, until},
+    wait::{PATIENCE, until},
 };
 
 /// The sandbox's people: an everyday researcher, one with 57 collections, one with none, and one whose texts break

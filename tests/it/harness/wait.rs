@@ -19,8 +19,3 @@ pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         sleep(BETWEEN_LOOKS).await;
     }
 }
-
-/// A number from the environment, or what it is otherwise.
-pub fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
-}
