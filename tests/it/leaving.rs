@@ -241,7 +241,7 @@ impl Stage {
         stream.write_all(request.as_bytes()).await.unwrap();
         // Spread evenly, the shortest stays included.
         sleep(Duration::from_micros((n * 7919 % LONGEST) as u64)).await;
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             stream.set_zero_linger().unwrap();
         }
     }
