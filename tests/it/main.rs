@@ -51,6 +51,7 @@ mod sdk;
 mod session_limit;
 mod sessions;
 mod settings;
+mod siege;
 mod step_up;
 mod store_contract;
 mod token_responses;

@@ -1,8 +1,11 @@
 //! A provider under the test's control: it counts calls, and answers whatever the test wants.
 
-use std::sync::{
-    Arc, LazyLock, Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_lc_rs::{
@@ -116,6 +119,8 @@ pub struct Inner {
     pub token_answer: Mutex<TokenAnswer>,
     /// While there is one, calls of the token endpoint wait here before they are answered.
     pub token_gate: Mutex<Option<Arc<Gate>>>,
+    /// While the first is set, calls of the token endpoint take so long.
+    pub token_delay: Mutex<Option<(Arc<AtomicBool>, Duration)>>,
     /// The same for answers of the token endpoint that are made, but not yet sent.
     pub answer_gate: Mutex<Option<Arc<Gate>>>,
     /// Answers the revocation endpoint.
@@ -154,6 +159,7 @@ impl Provider {
             keys_down: AtomicBool::new(false),
             on_keys: Mutex::default(),
             token_gate: Mutex::default(),
+            token_delay: Mutex::default(),
             answer_gate: Mutex::default(),
             token_answer: Mutex::new(Arc::new(|_| StatusCode::NOT_IMPLEMENTED.into_response())),
             revoke_answer: Mutex::new(Arc::new(|_| Json(json!({"active": false})).into_response())),
@@ -191,6 +197,11 @@ impl Provider {
         let gate = Gate::closed();
         *self.inner.token_gate.lock().unwrap() = Some(gate.clone());
         gate
+    }
+
+    /// Lets calls of the token endpoint take so long while `slow` is set.
+    pub fn delay_tokens(&self, slow: Arc<AtomicBool>, by: Duration) {
+        *self.inner.token_delay.lock().unwrap() = Some((slow, by));
     }
 
     /// The same with answers that are made already: what they tell has happened.
@@ -321,6 +332,12 @@ async fn token(
     let gate = inner.token_gate.lock().unwrap().clone();
     if let Some(gate) = gate {
         gate.pass().await;
+    }
+    let delay = inner.token_delay.lock().unwrap().clone();
+    if let Some((slow, by)) = delay
+        && slow.load(Ordering::SeqCst)
+    {
+        tokio::time::sleep(by).await;
     }
     let answer = inner.token_answer.lock().unwrap().clone();
     let response = answer(&call);
