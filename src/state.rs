@@ -23,6 +23,7 @@ use crate::{
         Lifetimes, Vault,
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
+        recent_logins::RecentLogins,
         records::Records,
         seal::KeyRing,
         store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store, StoreError},
@@ -51,6 +52,8 @@ pub struct App {
     pub login_attempts: LoginAttempts,
     /// Exchanges of codes that are under way.
     pub exchanges: Exchanges,
+    /// The last login of each browser.
+    pub recent_logins: RecentLogins,
     /// What all logins have in common: one that comes back makes a flow of its own of it.
     pub login_flow: AuthorizationCodeFlowManager,
     /// Where logins send the browser.
@@ -157,6 +160,7 @@ impl AppState {
             id_tokens,
             login_attempts: LoginAttempts::new(settings.root.clone()),
             exchanges: Exchanges::new(settings.max_exchanges),
+            recent_logins: RecentLogins::default(),
             authorize_urls: AuthorizeUrls::like(&login_flow),
             login_flow,
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),

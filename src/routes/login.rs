@@ -33,9 +33,10 @@ use crate::{
         login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets},
         return_path::ReturnPath,
         session_key,
-        store::Spent,
+        store::{SessionKey, Spent},
         user::{UserSession, browser_of},
     },
+    settings::Settings,
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -97,7 +98,7 @@ pub(super) async fn login(
         LoginStep::Start { next } => start(&app, &headers, &sent, next.as_deref()).await,
         LoginStep::Returned { code, state, iss } => match open(&app, &headers, &state) {
             Ok(attempt) => {
-                let returned = Returned { code, visitor: Visitor::of(sent, &headers, &facts) };
+                let returned = Returned { code, visitor: Visitor::of(sent, &headers, &facts, &app.settings) };
                 complete_once(app, returned, attempt, iss.as_deref()).await
             }
             Err(error) => lead_on(&app, &sent, error).await,
@@ -159,14 +160,16 @@ async fn is_signed_in(app: &AppState, sent: &SentSessions) -> Result<bool, AppEr
 struct Visitor {
     /// The sessions that the browser has had until now: one at most, unless another program adds cookies.
     before: SentSessions,
+    binding: Option<BrowserBinding>,
     browser: Option<String>,
     address: IpAddr,
 }
 
 impl Visitor {
-    fn of(before: SentSessions, headers: &HeaderMap, facts: &RequestFacts) -> Self {
+    fn of(before: SentSessions, headers: &HeaderMap, facts: &RequestFacts, settings: &Settings) -> Self {
         let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Self { before, browser: user_agent.map(browser_of), address: facts.peer }
+        let binding = cookies::browser_binding(headers, settings);
+        Self { before, binding, browser: user_agent.map(browser_of), address: facts.peer }
     }
 }
 
@@ -314,11 +317,9 @@ async fn begin_session(
     visitor: Visitor,
     response: &TokenResponse,
 ) -> Result<Id, AppError> {
-    let Visitor { before, browser, address } = visitor;
+    let Visitor { before, binding, browser, address } = visitor;
     for before in before.keys() {
-        if app.vault.end(before).await? {
-            super::logout::revoke_in_background(app, before);
-        }
+        end_earlier(app, before).await?;
     }
     let transfer = Some(gives_transfer(response));
     let claims = claims.abridged();
@@ -326,7 +327,21 @@ async fn begin_session(
     let subject = user.claims.sub.clone();
     let id = app.records.begin(user, response).await?;
     tracing::info!(sub = subject, "logged in");
+    let parallel = binding.and_then(|browser| app.recent_logins.replace(&browser, session_key(id)));
+    if let Some(parallel) = parallel.filter(|session| !before.keys().any(|before| before == *session))
+        && let Err(error) = end_earlier(app, parallel).await
+    {
+        tracing::warn!(error = %error, "could not end the session of a parallel login; it will expire");
+    }
     Ok(id)
+}
+
+/// Ends a session that the browser has had until now.
+async fn end_earlier(app: &AppState, key: SessionKey) -> Result<(), AppError> {
+    if app.vault.end(key).await? {
+        super::logout::revoke_in_background(app, key);
+    }
+    Ok(())
 }
 
 /// Whether a login gave a token with which Transfer does what our pages offer.

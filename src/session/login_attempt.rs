@@ -49,7 +49,7 @@ impl BrowserBinding {
         &self.0
     }
 
-    fn hash(&self) -> [u8; HASH] {
+    pub(super) fn hash(&self) -> [u8; HASH] {
         hash(&[b"browser binding", self.0.as_bytes()])
     }
 }

@@ -9,6 +9,7 @@
 //! | [`store`] | the contract of a store, and the stores |
 //! | [`records`] | sessions in the store: begun, found, noted, ended; ids hashed, values sealed |
 //! | [`limit`] | how many sessions a person can have |
+//! | [`recent_logins`] | the last login of each browser: what parallel logins leave over ends |
 //! | [`live`] | sessions that this process knows, so that a check of one needs no store |
 //! | [`user`] | who is logged in, and where |
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
@@ -18,6 +19,7 @@ pub mod exchanges;
 pub mod limit;
 pub mod live;
 pub mod login_attempt;
+pub mod recent_logins;
 pub mod records;
 pub mod return_path;
 pub mod seal;

@@ -33,8 +33,8 @@ const REFRESH_TIMEOUT_SECONDS: u32 = 30;
 const MAX_CONNECTIONS: usize = 10_000;
 const REQUEST_HEAD_SECONDS: u32 = 10;
 const KEEP_ALIVE_SECONDS: u32 = 60;
-/// An exchange takes some hundred milliseconds, so that a hundred logins a second are possible.
-const MAX_EXCHANGES: usize = 64;
+/// An exchange takes some hundred milliseconds: some hundred logins a second, of them a quarter from one address.
+const MAX_EXCHANGES: usize = 128;
 
 /// Checks everything. A value that is wrong is replaced by its default, so that the rest can be checked too.
 pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {

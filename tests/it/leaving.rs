@@ -258,6 +258,7 @@ on_every_store! {
     a_login_that_is_left_leaves_no_session_half_made_and_no_token_without_one
     a_page_that_is_left_changes_nothing
     a_renewal_that_is_left_is_kept
+    logins_that_one_browser_finishes_at_the_same_moment_leave_one_session
 }
 
 /// A name without a dash.
@@ -388,6 +389,27 @@ async fn a_renewal_that_is_left_is_kept() {
     stage.settle().await;
     assert_eq!(stage.assert_agreement(&sessions).await, sessions.len());
     stage.assert_no_orphans().await;
+}
+
+async fn logins_that_one_browser_finishes_at_the_same_moment_leave_one_session() {
+    let stage = Arc::new(Stage::start().await);
+    let browser = Arc::new(Browser::new());
+    let mut callbacks = Vec::new();
+    for _ in 0..20 {
+        callbacks.push(stage.callback(&browser, "one_person").await);
+    }
+    let mut tabs = tokio::task::JoinSet::new();
+    for callback in callbacks {
+        let browser = browser.clone();
+        tabs.spawn(async move { browser.get(&callback).await.status });
+    }
+    assert!(tabs.join_all().await.iter().all(|status| *status == 303));
+    stage.settle().await;
+    assert_eq!(stage.stored().await.len(), 1);
+    stage.assert_no_orphans().await;
+    // The one that is left is the browser's, unless the answers overtook each other on the way.
+    let id: Id = stage.portal.session_cookie(&browser).unwrap().parse().unwrap();
+    stage.assert_agreement(&[("one_person".to_owned(), id)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,34 @@
+//! The last login of each browser, for a while: logins that one browser finishes at the same moment, as when it restores many
+//! tabs, do not know of each other's sessions, and all but the last would be left over.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{login_attempt::BrowserBinding, store::SessionKey};
+
+/// Logins that were begun at the same time come back within this.
+const REMEMBERED: Duration = Duration::from_secs(30 * 60);
+/// How many browsers are remembered at most. Of those that are forgotten, a session too many may be left.
+const BROWSERS: usize = 10_000;
+
+/// The sessions that browsers were given last.
+#[derive(Debug, Default)]
+pub struct RecentLogins(Mutex<HashMap<[u8; 32], (SessionKey, Instant)>>);
+
+impl RecentLogins {
+    /// Notes the session that a browser is given now. Returns the one it was given before, which nobody has the cookie of
+    /// once the new one has arrived.
+    pub fn replace(&self, browser: &BrowserBinding, session: SessionKey) -> Option<SessionKey> {
+        let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logins.len() >= BROWSERS {
+            logins.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
+        }
+        if logins.len() >= BROWSERS {
+            logins.clear();
+        }
+        logins.insert(browser.hash(), (session, Instant::now())).map(|(before, _)| before)
+    }
+}
