@@ -17,6 +17,7 @@ use std::{
 };
 
 use axum::{Json, http::StatusCode, response::IntoResponse as _};
+use globus_portal::clock::Clock;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -75,7 +76,7 @@ impl Siege {
             };
             let token = format!("access-{person}-{nonce}");
             *books.lock().unwrap().entry(person.to_owned()).or_default() += 1;
-            let now = time::OffsetDateTime::now_utc().unix_timestamp();
+            let now = Clock::system().now().unix_timestamp();
             let claims = json!({"iss": base, "sub": person, "aud": CLIENT_ID, "exp": now + 3600, "iat": now, "nonce": nonce,
                 "at_hash": at_hash(&token), "preferred_username": format!("{person}@example.org")});
             Json(json!({"access_token": token, "scope": "openid", "expires_in": 172_800, "token_type": "Bearer",
