@@ -182,7 +182,7 @@ fn report(failure: &Failure) {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    telemetry::STDERR.push(&text);
+    text.lines().for_each(|line| telemetry::STDERR.push(&telemetry::plain(line)));
 }
 
 /// Prints to standard output. A closed one is no reason to stop.

@@ -12,6 +12,7 @@ mod request;
 mod text;
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal as _, Write},
     panic::PanicHookInfo,
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
@@ -46,9 +47,18 @@ pub fn start(format: LogFormat) {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let look = *LOOK.get_or_init(|| Look { format, colours });
     // A second start, as in tests, keeps the first.
-    if dispatch(look, |line| STDERR.push(line)).try_init().is_ok() {
-        std::panic::set_hook(Box::new(log_panic));
+    if dispatch(look, |line| STDERR.push(line)).try_init().is_err() {
+        return;
     }
+    std::panic::set_hook(Box::new(log_panic));
+    if let Some(Err(error)) = std::env::var_os(EnvFilter::DEFAULT_ENV).map(|_| EnvFilter::try_from_default_env()) {
+        tracing::warn!(error = %error, "RUST_LOG cannot be read; logging at info");
+    }
+}
+
+/// A text for a terminal, as a line of the log would show it.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    text::safe_line(text, LogFormat::Pretty, false)
 }
 
 /// Waits until what was logged is written, for two seconds at most: the output may be one that nobody reads.

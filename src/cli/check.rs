@@ -11,6 +11,7 @@ use crate::{
     },
     settings::{Settings, Sources, StoreKind},
     state::{http_client, open_store},
+    telemetry::plain,
 };
 
 /// A token that nobody was ever given: asking about it tries the client id and secret, and does nothing else.
@@ -52,11 +53,12 @@ pub(super) async fn check(sources: Sources) -> bool {
     let (globus, store) = tokio::join!(globus(&settings), store(&settings.session_store));
     let findings: Vec<Finding> = globus.into_iter().chain([store]).collect();
     for Finding { subject, verdict } in &findings {
-        match verdict {
-            Verdict::Good(text) => say(&format!("ok    {subject}: {text}")),
-            Verdict::Doubtful(text) => say(&format!("warn  {subject}: {text}")),
-            Verdict::Bad(text) => say(&format!("FAIL  {subject}: {text}")),
-        }
+        let (mark, text) = match verdict {
+            Verdict::Good(text) => ("ok  ", text),
+            Verdict::Doubtful(text) => ("warn", text),
+            Verdict::Bad(text) => ("FAIL", text),
+        };
+        say(&format!("{mark}  {subject}: {}", plain(text)));
     }
     !findings.iter().any(|finding| matches!(finding.verdict, Verdict::Bad(_)))
 }

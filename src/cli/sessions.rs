@@ -11,6 +11,7 @@ use crate::{
     session::records::KnownSession,
     settings::{Settings, StoreKind},
     state::{AppState, BuildError},
+    telemetry::plain,
 };
 
 /// A running portal on the same SQLite file has seen what was written after this long at the latest.
@@ -114,7 +115,7 @@ fn line(session: &KnownSession) -> String {
         &address,
         session.user.browser.as_deref().unwrap_or("-"),
     ];
-    fields.map(|field| field.chars().filter(|c| !c.is_control()).collect::<String>()).join("\t")
+    fields.map(plain).join("\t")
 }
 
 fn moment(moment: OffsetDateTime) -> String {

@@ -7,24 +7,30 @@ use std::{collections::BTreeMap, net::IpAddr};
 /// that a mistyped setting is still found.
 pub(super) fn of_services<'a>(variables: &BTreeMap<&'a str, &'a str>) -> Vec<&'a str> {
     let links = variables.iter().filter(|(_, value)| is_link(value));
-    let linked: Vec<&str> = links.filter_map(|(key, _)| key.strip_suffix("_PORT")).collect();
-    let injected = |(key, value): &(&&str, &&str)| is_of_service(key, value) || is_of_link(key, value, &linked);
+    let linked: Vec<String> =
+        links.filter_map(|(key, _)| Some(rest_of(key).strip_suffix("_PORT")?.to_owned())).collect();
+    let injected = |(key, value): &(&&str, &&str)| {
+        let rest = rest_of(key);
+        is_of_service(&rest, value) || is_of_link(&rest, value, &linked)
+    };
     variables.iter().filter(injected).map(|(key, _)| *key).collect()
 }
 
-/// Variables that Kubernetes sets for each service, and Docker for each link: the whole name without its first part, which
-/// is the name of the service.
-fn is_of_service(key: &str, value: &str) -> bool {
-    let key = format!("_{key}");
-    let is_port = value.parse::<u16>().is_ok();
-    if key.ends_with("_SERVICE_HOST") {
+/// A variable's name after `GLOBUS_PORTAL`, with which the name of the service begins.
+fn rest_of(key: &str) -> String {
+    format!("_{key}")
+}
+
+/// Variables that Kubernetes sets for each service, and Docker for each link.
+fn is_of_service(rest: &str, value: &str) -> bool {
+    if rest.ends_with("_SERVICE_HOST") {
         return value.parse::<IpAddr>().is_ok();
     }
-    if key.ends_with("_SERVICE_PORT") || key.contains("_SERVICE_PORT_") {
-        return is_port;
+    if rest.ends_with("_SERVICE_PORT") || rest.contains("_SERVICE_PORT_") {
+        return value.parse::<u16>().is_ok();
     }
-    (key.ends_with("_PORT") && is_link(value))
-        || key.match_indices("_PORT_").any(|(at, port)| is_port_and_protocol(&key[at + port.len()..]))
+    let of_port = |(at, port): (usize, &str)| is_port_and_protocol(&rest[at + port.len()..]);
+    (rest.ends_with("_PORT") && is_link(value)) || rest.match_indices("_PORT_").any(of_port)
 }
 
 /// What follows `_PORT_`: `5432_TCP`, `5432_TCP_ADDR`, …
@@ -40,11 +46,9 @@ fn is_link(value: &str) -> bool {
 }
 
 /// What Docker adds for a link that has a port: `…_NAME=/portal/db`, and the variables of the other container.
-fn is_of_link(key: &str, value: &str, linked: &[&str]) -> bool {
-    linked
-        .iter()
-        .filter_map(|service| key.strip_prefix(service))
-        .any(|rest| rest.starts_with("_ENV_") || (rest == "_NAME" && value.starts_with('/')))
+fn is_of_link(rest: &str, value: &str, linked: &[String]) -> bool {
+    let own = linked.iter().filter_map(|service| rest.strip_prefix(service.as_str()));
+    own.into_iter().any(|own| own.starts_with("_ENV_") || (own == "_NAME" && value.starts_with('/')))
 }
 
 #[cfg(test)]
@@ -73,6 +77,8 @@ mod tests {
             ("APP_PORT", "tcp://172.17.0.2:80"),
             ("APP_NAME", "/portal/app"),
             ("APP_ENV_PATH", "/usr/bin"),
+            ("NAME", "/portal/globus-portal"),
+            ("ENV_PATH", "/usr/bin"),
         ];
         let variables: BTreeMap<&str, &str> = injected.into_iter().collect();
         assert_eq!(of_services(&variables), variables.keys().copied().collect::<Vec<_>>());

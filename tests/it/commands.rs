@@ -244,6 +244,16 @@ async fn a_port_in_use_is_named_and_ends_with_status_1() {
     }
 }
 
+#[test]
+fn an_address_of_another_machine_is_named_and_ends_with_status_1() {
+    let folder = TempDir::new().unwrap();
+    // An address for documentation, which no machine has (RFC 5737).
+    let Ended { status, stderr, .. } =
+        run(folder.path(), &["--sandbox"], &[("GLOBUS_PORTAL_LISTEN", "192.0.2.1:5000")]);
+    assert_eq!(status, Some(1));
+    assert_says(&stderr, &["192.0.2.1:5000", "this machine has no such address", "LISTEN"]);
+}
+
 #[tokio::test]
 async fn the_sandbox_alone_tells_an_app_all_it_needs_and_keeps_to_loopback() {
     let folder = TempDir::new().unwrap();

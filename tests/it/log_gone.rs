@@ -7,6 +7,7 @@ use std::{
     path::Path,
     process::Command,
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -156,9 +157,12 @@ async fn a_log_that_is_read_late_is_whole_after_a_stop() {
     let mut process = Process::start_unheard(&mut command, File::create("/dev/null").unwrap(), writer);
     drop(command);
     let base = listens(address).await;
-    for number in 0..400 {
-        Browser::new().get(&format!("{base}/page-{number}-{}", "x".repeat(190))).await;
-    }
+    let pages = async {
+        for number in 0..400 {
+            Browser::new().get(&format!("{base}/page-{number}-{}", "x".repeat(190))).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), pages).await.unwrap();
     process.signal("TERM");
     let lines = thread::spawn(|| BufReader::new(reader).lines().map(Result::unwrap).collect::<Vec<_>>());
     assert_eq!(process.ended().await.code(), Some(0));

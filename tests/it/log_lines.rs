@@ -94,3 +94,39 @@ async fn probes_are_logged_for_debugging_and_as_a_warning_when_they_fail() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_visitor_is_named_however_the_proxy_writes_the_address() {
+    let folder = TempDir::new().unwrap();
+    let (mut command, base) = portal_at(folder.path(), &start_sandbox().await);
+    command.env("GLOBUS_PORTAL_TRUSTED_PROXIES", "127.0.0.1 10.0.0.0/8").env("GLOBUS_PORTAL_LOG_FORMAT", "json");
+    let mut process = Process::start(&mut command, &folder.path().join("printed"));
+    process.says("Listening on").await;
+    for (number, (written, visitor)) in [
+        ("203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7:51234", "203.0.113.7"),
+        ("198.51.100.1:1, 203.0.113.7:51234, 10.0.0.2:80", "203.0.113.7"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("\"[2001:db8::1]\"", "2001:db8::1"),
+        ("unknown", "127.0.0.1"),
+        ("203.0.113.7, _hidden, 10.0.0.2", "10.0.0.2"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        Browser::new().get_with(&format!("{base}/page-{number}"), &[("x-forwarded-for", written)]).await;
+        let line = process.says(&format!("/page-{number}")).await;
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["peer"], visitor, "{written}: {line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_level_that_cannot_be_read_is_said_and_is_no_reason_to_be_silent() {
+    let folder = TempDir::new().unwrap();
+    let (mut command, _) = portal_at(folder.path(), &start_sandbox().await);
+    command.env("RUST_LOG", "portal=loud,=,=");
+    let mut process = Process::start(&mut command, &folder.path().join("printed"));
+    process.says("RUST_LOG cannot be read").await;
+    process.says("Listening on").await;
+}
