@@ -4,10 +4,48 @@
 //! than expected, counts as absent: one odd member does not spoil a list of a hundred good ones. Where a required one is
 //! missing or odd, the error names it, and never a value: that may be a token.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::{Value, error::Category};
 
 use super::error::plain;
+
+/// An object of JSON. serde's derived types would take a list as well, with the members in their order.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+/// The objects of a list.
+pub(super) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
 
 /// Reads a document. The error says what is wrong, and where: the member's name, and no value.
 pub(super) fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
@@ -71,14 +109,18 @@ pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Value::deserialize(deserializer).map(Some)
 }
 
-/// The items of a list that can be read; none where the value is no list.
+fn readable<T: DeserializeOwned>(item: Value) -> Option<T> {
+    serde_json::from_value::<Object<T>>(item).ok().map(|Object(value)| value)
+}
+
+/// The objects of a list that can be read; none where the value is no list.
 pub(super) fn lenient_items<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
     match Value::deserialize(deserializer)? {
-        Value::Array(items) => Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect()),
+        Value::Array(items) => Ok(items.into_iter().filter_map(readable).collect()),
         _ => Ok(Vec::new()),
     }
 }
@@ -90,7 +132,7 @@ where
     T: DeserializeOwned,
 {
     let items = Vec::<Value>::deserialize(deserializer)?;
-    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+    Ok(items.into_iter().filter_map(readable).collect())
 }
 
 /// A member's value, or its default where the value is of another type.

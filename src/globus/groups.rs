@@ -8,7 +8,7 @@
 //!     authorizer::RenewingAuthorizer,
 //!     environment::Environment,
 //!     groups::{GroupsClient, is_active_member},
-//!     http::HttpClient,
+//!     http::{Answer, HttpClient},
 //! };
 //!
 //! # use globus_portal::{clock::Clock, sandbox::{self, Sandbox}, secret::*};
@@ -29,7 +29,6 @@
 //! # }
 //! ```
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -37,7 +36,7 @@ use super::{
     authorizer::Authorizer,
     client::ServiceClient,
     error::{CallError, Service},
-    http::HttpClient,
+    http::{Answer, HttpClient},
     query::{Parameters, segment},
 };
 
@@ -154,7 +153,7 @@ impl GroupsClient {
     /// # Errors
     /// [`CallError`].
     pub async fn get_my_groups(&self, statuses: &[&str]) -> Result<Vec<Group>, CallError> {
-        self.get("v2/groups/my_groups", "statuses", statuses).await
+        self.get("v2/groups/my_groups", "statuses", statuses).await?.list()
     }
 
     /// One group by its id (Groups API, "Get Group"). `include` names more to be told: `memberships`, `my_memberships`,
@@ -163,13 +162,13 @@ impl GroupsClient {
     /// # Errors
     /// [`CallError`]; status 404 when there is none, 403 when the person may not see it.
     pub async fn get_group(&self, group_id: &str, include: &[&str]) -> Result<Group, CallError> {
-        self.get(&format!("v2/groups/{}", segment(group_id)?), "include", include).await
+        self.get(&format!("v2/groups/{}", segment(group_id)?), "include", include).await?.document()
     }
 
     /// `GET path` with a parameter that is a list, if there is anything in it.
-    async fn get<T: DeserializeOwned>(&self, path: &str, name: &str, list: &[&str]) -> Result<T, CallError> {
+    async fn get(&self, path: &str, name: &str, list: &[&str]) -> Result<Answer, CallError> {
         let mut parameters = Parameters::default();
         parameters.set_some(name, (!list.is_empty()).then(|| list.join(",")));
-        self.service.get(path, &parameters).await?.document()
+        self.service.get(path, &parameters).await
     }
 }

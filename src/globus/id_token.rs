@@ -15,7 +15,7 @@ use self::checks::{Checked, check_claims};
 pub use super::claims::{IdTokenClaims, LinkedIdentity};
 use super::{
     clock_difference::ClockDifference,
-    document,
+    document::{self, Object},
     provider::{Discovery, JwkSet, Provider, ProviderError},
 };
 use crate::{
@@ -286,5 +286,5 @@ fn decoded(part: &str, which: &str) -> Result<Vec<u8>, IdTokenError> {
 }
 
 fn read<T: DeserializeOwned>(json: &[u8], which: &str) -> Result<T, IdTokenError> {
-    document::read(json).map_err(|problem| IdTokenError::Form(format!("{which}: {problem}")))
+    document::read(json).map(|Object(value)| value).map_err(|problem| IdTokenError::Form(format!("{which}: {problem}")))
 }

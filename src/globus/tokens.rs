@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     clock_difference::ClockDifference,
+    document::objects,
     error::CallError,
     http::Answer,
     id_token::{Expected, IdTokenClaims, IdTokenError, IdTokenVerifier},
@@ -47,6 +48,7 @@ struct Document {
     resource_server: String,
     #[serde(default)]
     expires_in: f64,
+    #[serde(deserialize_with = "objects")]
     other_tokens: Vec<TokenDocument>,
     id_token: Option<IdToken>,
 }
@@ -138,7 +140,7 @@ pub struct DependentTokenResponse {
 
 impl DependentTokenResponse {
     pub(super) fn read(answer: &Answer, now: OffsetDateTime) -> Result<Self, CallError> {
-        let documents: Vec<TokenDocument> = answer.document()?;
+        let documents: Vec<TokenDocument> = answer.list()?;
         Ok(Self { tokens: by_resource_server(documents, now).map_err(|problem| answer.malformed(problem))? })
     }
 

@@ -288,8 +288,9 @@ async fn an_answer_of_another_issuer_is_refused() {
 /// Row B8.
 #[tokio::test]
 async fn an_answer_without_issuer_is_refused_where_globus_promises_one() {
-    let (provider, portal) = start().await;
+    let provider = Provider::start().await;
     provider.inner.discovery.lock().unwrap()["authorization_response_iss_parameter_supported"] = true.into();
+    let portal = Portal::with().provider(&provider).start().await;
     let browser = Browser::new();
     let authorize = portal.begin_login(&browser, "").await;
     answer_well(&portal, &provider, &authorize);

@@ -10,11 +10,14 @@ use axum::{Json, response::IntoResponse as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use globus_portal::{
     clock::Clock,
-    globus::id_token::{Expected, IdTokenError, MAX_LENGTH},
+    globus::{
+        id_token::{Expected, IdTokenError, MAX_LENGTH},
+        provider::{MIN_INTERVAL, REFRESH_AFTER},
+    },
     secret::{AccessToken, IdToken},
 };
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::harness::{
     Answer, Browser, Portal, Provider, parameter,
@@ -39,7 +42,10 @@ impl Stage {
     }
 
     async fn on(provider: Provider) -> Self {
-        let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
+        Self::at(provider, Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap())).await
+    }
+
+    async fn at(provider: Provider, clock: Clock) -> Self {
         let portal = Portal::with().provider(&provider).clock(&clock).start().await;
         Self { provider, portal, clock }
     }
@@ -287,6 +293,7 @@ async fn the_token_is_for_this_app_and_no_other() {
     ];
     stage.refuses_changes_of("aud", &odd).await;
     let odd_azp = [
+        ("null", Some(Value::Null)),
         ("another", Some(json!("another"))),
         ("empty", Some(json!(""))),
         ("a number", Some(json!(1))),
@@ -329,6 +336,7 @@ async fn times_are_whole_seconds_in_range_and_anything_else_is_a_clean_refusal()
     }
     stage.refuses_changes_of("exp", &[("missing", None), ("null", Some(Value::Null)), ("0", Some(json!(0)))]).await;
     stage.refuses_changes_of("iat", &[("missing", None), ("null", Some(Value::Null))]).await;
+    stage.refuses_changes_of("nbf", &[("null", Some(Value::Null))]).await;
     // Numbers that no value of serde_json holds, and a claim that is there twice.
     for (case, text) in [("1e400", "\"exp\":1e400"), ("0x10", "\"exp\":0x10"), ("NaN", "\"exp\":NaN")] {
         stage
@@ -414,6 +422,7 @@ async fn a_hash_of_another_access_token_is_refused() {
     let text = |bytes: &[u8]| Some(json!(URL_SAFE_NO_PAD.encode(bytes)));
     let odd = [
         ("of another token", Some(json!(at_hash("another")))),
+        ("null", Some(Value::Null)),
         ("the right half", text(&sha512.as_ref()[32..])),
         ("the whole hash", text(sha512.as_ref())),
         ("of SHA-256", text(sha256.as_ref())),
@@ -489,43 +498,88 @@ async fn a_token_or_a_key_without_a_kid_is_judged_by_the_signature_alone() {
     }
 }
 
+/// A header that names a key.
+fn kid(kid: &str) -> Value {
+    json!({"typ": "JWT", "alg": "RS512", "kid": kid})
+}
+
 /// Row C10.
 #[tokio::test]
-async fn a_new_signing_key_costs_one_request_for_the_key_set() {
+async fn the_first_login_after_a_rotation_works_however_recent_the_last_request_for_the_keys() {
     let stage = Stage::new().await;
     stage.accepts("the first key", |nonce| id_token(&stage.claims(nonce))).await;
     stage.accepts("the first key again", |nonce| id_token(&stage.claims(nonce))).await;
     assert_eq!(stage.provider.key_calls(), 1);
     *stage.provider.inner.key_set.lock().unwrap() = json!({"keys": [jwk(1, Some("1"))]});
-    stage.clock.advance(Duration::seconds(10));
-    let header = json!({"typ": "JWT", "alg": "RS512", "kid": "1"});
-    stage.accepts("the new key", |nonce| sign(1, &header, &stage.claims(nonce))).await;
-    stage.accepts("the new key again", |nonce| sign(1, &header, &stage.claims(nonce))).await;
+    stage.accepts("the new key", |nonce| sign(1, &kid("1"), &stage.claims(nonce))).await;
+    stage.accepts("the new key again", |nonce| sign(1, &kid("1"), &stage.claims(nonce))).await;
     assert_eq!(stage.provider.key_calls(), 2);
     stage.refuses("the old key", |nonce| id_token(&stage.claims(nonce))).await;
+    assert_eq!(stage.provider.key_calls(), 2, "once an interval");
+
+    // A second rotation within the interval is seen when it is over.
+    *stage.provider.inner.key_set.lock().unwrap() = json!({"keys": [jwk(0, Some("2"))]});
+    stage.refuses("too soon", |nonce| sign(0, &kid("2"), &stage.claims(nonce))).await;
+    stage.clock.advance(MIN_INTERVAL);
+    stage.accepts("the newest key", |nonce| sign(0, &kid("2"), &stage.claims(nonce))).await;
+    assert_eq!(stage.provider.key_calls(), 3);
+}
+
+/// Row C10.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_logins_at_once_after_a_rotation_share_the_one_request() {
+    let stage = Arc::new(Stage::new().await);
+    stage.verify(&id_token(&stage.claims("n")), "n").await.unwrap();
+    *stage.provider.inner.key_set.lock().unwrap() = json!({"keys": [jwk(1, Some("1"))]});
+    let logins: Vec<_> = (0..100)
+        .map(|_| {
+            let stage = stage.clone();
+            tokio::spawn(async move { stage.verify(&sign(1, &kid("1"), &stage.claims("n")), "n").await.unwrap() })
+        })
+        .collect();
+    for login in logins {
+        login.await.unwrap();
+    }
+    assert_eq!(stage.provider.key_calls(), 2);
+}
+
+/// Row C10: what comes of a request that began before the rotation is no reason to refuse the new key.
+#[tokio::test]
+async fn a_request_for_the_keys_that_began_before_the_rotation_does_not_hide_the_new_key() {
+    let stage = Stage::new().await;
+    stage.verify(&id_token(&stage.claims("n")), "n").await.unwrap();
+    stage.clock.advance(REFRESH_AFTER);
+    let rotating = stage.provider.inner.clone();
+    // The key set is rotated while a refresh in the background is being answered with the old one.
+    *stage.provider.inner.on_keys.lock().unwrap() = Some(Arc::new(move || {
+        if rotating.key_calls.load(Ordering::SeqCst) == 3 {
+            *rotating.key_set.lock().unwrap() = json!({"keys": [jwk(1, Some("1"))]});
+        }
+    }));
+    stage.verify(&sign(1, &kid("1"), &stage.claims("n")), "n").await.unwrap();
+    assert_eq!(stage.provider.key_calls(), 3);
 }
 
 /// Row C10.
 #[tokio::test]
 async fn a_thousand_made_up_tokens_cost_one_request_an_interval_even_while_the_keys_cannot_be_had() {
     for (down, known) in [(false, true), (true, true), (true, false)] {
-        let stage = Stage::new().await;
-        let token = |kid: usize| {
-            let header = json!({"typ": "JWT", "alg": "RS512", "kid": format!("made-up-{kid}")});
-            format!("{}.{}.AAAA", part(&header), part(&json!({})))
-        };
-        if known {
-            stage.verify(&id_token(&stage.claims("n")), "n").await.unwrap();
-            stage.clock.advance(Duration::seconds(10));
-        }
-        let before = stage.provider.key_calls();
+        let provider = Provider::start().await;
+        provider.inner.keys_down.store(down && !known, Ordering::SeqCst);
+        let stage = Stage::on(provider).await;
+        let token = |number: usize| format!("{}.{}.AAAA", part(&kid(&format!("made-up-{number}"))), part(&json!({})));
+        let met = stage.portal.app.provider.keys().await.is_ok();
+        assert_eq!(met, known);
         stage.provider.inner.keys_down.store(down, Ordering::SeqCst);
+        // What made the first request failed a moment ago.
+        stage.clock.advance(MIN_INTERVAL * i32::from(!known));
+        let before = stage.provider.key_calls();
         for interval in 1..=3 {
-            for kid in 0..1000 {
-                assert!(stage.verify(&token(kid), "n").await.is_err());
+            for number in 0..1000 {
+                assert!(stage.verify(&token(number), "n").await.is_err());
             }
             assert_eq!(stage.provider.key_calls() - before, interval, "down: {down}, known: {known}");
-            stage.clock.advance(Duration::seconds(10));
+            stage.clock.advance(MIN_INTERVAL);
         }
         if known {
             stage.verify(&id_token(&stage.claims("n")), "n").await.unwrap_or_else(|error| panic!("{error}"));
@@ -536,11 +590,13 @@ async fn a_thousand_made_up_tokens_cost_one_request_an_interval_even_while_the_k
 /// Row C10.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_wait_for_a_slow_key_set_do_not_each_ask_for_it_again() {
-    let stage = Arc::new(Stage::new().await);
-    stage.provider.inner.keys_down.store(true, Ordering::SeqCst);
+    let provider = Provider::start().await;
+    provider.inner.keys_down.store(true, Ordering::SeqCst);
     // Each request for the key set takes as long as the interval, and then fails.
-    let clock = stage.clock.clone();
-    *stage.provider.inner.on_keys.lock().unwrap() = Some(Arc::new(move || clock.advance(Duration::seconds(10))));
+    let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
+    let moving = clock.clone();
+    *provider.inner.on_keys.lock().unwrap() = Some(Arc::new(move || moving.advance(MIN_INTERVAL)));
+    let stage = Arc::new(Stage::at(provider, clock).await);
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let stage = stage.clone();
@@ -603,6 +659,10 @@ async fn whatever_is_no_plain_signed_token_is_refused() {
     let headers = [
         with("crit", json!(["exp"])),
         with("crit", json!([])),
+        with("crit", Value::Null),
+        with("zip", Value::Null),
+        with("enc", Value::Null),
+        with("kid", Value::Null),
         with("zip", json!("DEF")),
         with("enc", json!("A256GCM")),
     ];
@@ -634,7 +694,7 @@ async fn whatever_is_no_plain_signed_token_is_refused() {
         })
         .await;
     let fits = json!("m".repeat(MAX_LENGTH / 2));
-    stage.accepts_changes_of("more", &[("of 32 KiB", Some(fits))]).await;
+    stage.accepts_changes_of("more", &[("of half the limit", Some(fits))]).await;
 }
 
 /// Row C13.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::globus::{
     clock_difference::ClockDifference,
-    document,
+    document::{self, Object},
     error::{ApiError, CallError, Service},
 };
 
@@ -32,6 +32,17 @@ pub(in crate::globus) struct Answer {
 impl Answer {
     /// The document of a successful answer.
     pub(in crate::globus) fn document<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        let Object(document) = self.read()?;
+        Ok(document)
+    }
+
+    /// The same where it is a list of documents.
+    pub(in crate::globus) fn list<T: DeserializeOwned>(&self) -> Result<Vec<T>, CallError> {
+        let objects: Vec<Object<T>> = self.read()?;
+        Ok(objects.into_iter().map(|Object(document)| document).collect())
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Result<T, CallError> {
         self.success()?;
         document::read(&self.body).map_err(|problem| self.malformed(&problem))
     }

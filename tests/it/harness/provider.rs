@@ -109,6 +109,16 @@ pub struct Inner {
     pub other_calls: Mutex<Vec<Call>>,
     /// Calls of the revocation endpoint.
     pub revoke_calls: Mutex<Vec<Call>>,
+    /// How often the discovery document was asked for.
+    pub discovery_calls: AtomicUsize,
+    /// Whether the discovery document is answered with status 500.
+    pub discovery_down: AtomicBool,
+    /// While there is one, calls of the discovery document wait here before they are answered.
+    pub discovery_gate: Mutex<Option<Arc<Gate>>>,
+    /// The same for the key set.
+    pub key_gate: Mutex<Option<Arc<Gate>>>,
+    /// The `Date` of answers with the discovery document; the real one where there is none.
+    pub date: Mutex<Option<String>>,
     /// How often the key set was asked for.
     pub key_calls: AtomicUsize,
     /// Whether the key set is answered with status 500.
@@ -155,6 +165,11 @@ impl Provider {
             token_calls: Mutex::default(),
             revoke_calls: Mutex::default(),
             other_calls: Mutex::default(),
+            discovery_calls: AtomicUsize::new(0),
+            discovery_down: AtomicBool::new(false),
+            discovery_gate: Mutex::default(),
+            key_gate: Mutex::default(),
+            date: Mutex::default(),
             key_calls: AtomicUsize::new(0),
             keys_down: AtomicBool::new(false),
             on_keys: Mutex::default(),
@@ -211,6 +226,20 @@ impl Provider {
         gate
     }
 
+    /// Holds back the discovery document from now on.
+    pub fn hold_discovery(&self) -> Arc<Gate> {
+        let gate = Gate::closed();
+        *self.inner.discovery_gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    /// Holds back the key set from now on.
+    pub fn hold_keys(&self) -> Arc<Gate> {
+        let gate = Gate::closed();
+        *self.inner.key_gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
     /// Lets later calls of the token endpoint pass a gate at which others go on waiting.
     pub fn let_others_pass(&self) {
         *self.inner.token_gate.lock().unwrap() = None;
@@ -231,6 +260,10 @@ impl Provider {
 
     pub fn other_calls(&self) -> Vec<Call> {
         self.inner.other_calls.lock().unwrap().clone()
+    }
+
+    pub fn discovery_calls(&self) -> usize {
+        self.inner.discovery_calls.load(Ordering::SeqCst)
     }
 
     pub fn key_calls(&self) -> usize {
@@ -304,8 +337,24 @@ pub fn at_hash(access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..32])
 }
 
-async fn discovery(State(inner): State<Arc<Inner>>) -> Json<Value> {
-    Json(inner.discovery.lock().unwrap().clone())
+async fn pass(gate: &Mutex<Option<Arc<Gate>>>) {
+    let gate = gate.lock().unwrap().clone();
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
+}
+
+async fn discovery(State(inner): State<Arc<Inner>>) -> Response {
+    inner.discovery_calls.fetch_add(1, Ordering::SeqCst);
+    pass(&inner.discovery_gate).await;
+    if inner.discovery_down.load(Ordering::SeqCst) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let mut response = Json(inner.discovery.lock().unwrap().clone()).into_response();
+    if let Some(date) = &*inner.date.lock().unwrap() {
+        response.headers_mut().insert("date", date.parse().unwrap());
+    }
+    response
 }
 
 async fn key_set(State(inner): State<Arc<Inner>>) -> Response {
@@ -314,6 +363,7 @@ async fn key_set(State(inner): State<Arc<Inner>>) -> Response {
     if let Some(hook) = hook {
         hook();
     }
+    pass(&inner.key_gate).await;
     if inner.keys_down.load(Ordering::SeqCst) {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }

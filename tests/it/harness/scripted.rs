@@ -29,6 +29,12 @@ pub enum Step {
     Cut,
     /// Never answers.
     Hold,
+    /// Sends `head`, and then `more` again and again, with a pause before each, until the other side has gone.
+    Endless {
+        head: Vec<u8>,
+        more: Vec<u8>,
+        pause: Duration,
+    },
     /// The same step, when the gate is opened.
     Behind(Arc<Notify>, Box<Step>),
 }
@@ -137,6 +143,13 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>) {
     match step {
         Step::Behind(..) | Step::Cut => {}
         Step::Hold => std::future::pending().await,
+        Step::Endless { head, more, pause } => {
+            let mut sent = stream.write_all(&head).await;
+            while sent.is_ok() {
+                tokio::time::sleep(pause).await;
+                sent = stream.write_all(&more).await;
+            }
+        }
         Step::Answer { status, headers, body } => {
             let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
             let head = format!(
