@@ -17,6 +17,7 @@ mod globus_fixtures;
 mod groups;
 mod harness;
 mod headers;
+mod hostile_answers;
 mod id_token;
 mod id_tokens;
 mod keys;

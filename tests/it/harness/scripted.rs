@@ -99,9 +99,24 @@ impl Scripted {
         Self::run(Script { judge: Some(Box::new(judge)), ..Script::default() }).await
     }
 
-    async fn run(script: Script) -> Self {
+    /// A port to be served, for a judge that has to know it.
+    pub async fn bind() -> (Url, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        (base, listener)
+    }
+
+    /// The same as [`judging`](Self::judging), at a port that is bound.
+    pub fn judging_at(base: Url, listener: TcpListener, judge: impl Fn(&Seen) -> Step + Send + Sync + 'static) -> Self {
+        Self::serve(base, listener, Script { judge: Some(Box::new(judge)), ..Script::default() })
+    }
+
+    async fn run(script: Script) -> Self {
+        let (base, listener) = Self::bind().await;
+        Self::serve(base, listener, script)
+    }
+
+    fn serve(base: Url, listener: TcpListener, script: Script) -> Self {
         let script = Arc::new(script);
         let server = tokio::spawn(serve(listener, script.clone()));
         Self { base, script, server }
