@@ -8,7 +8,7 @@
 //!     authorizer::RenewingAuthorizer,
 //!     environment::Environment,
 //!     groups::{GroupsClient, is_active_member},
-//!     http::{Answer, HttpClient},
+//!     http::HttpClient,
 //! };
 //!
 //! # use globus_portal::{clock::Clock, sandbox::{self, Sandbox}, secret::*};

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::harness::{
-    Answer, Browser, Portal, Provider, loopback_client, parameter,
+    Answer, Browser, Portal, Process, Provider, loopback_client, parameter, portal_at,
     provider::{CLIENT_ID, CLIENT_SECRET, id_token, sign, token_response},
     steps::key_of,
 };
@@ -352,5 +352,42 @@ async fn the_subject_is_the_account_whatever_else_has_changed() {
     assert_eq!(count("person-1").await, 2);
     for browser in [&before, &renamed] {
         assert_eq!(browser.get(&portal.url("/profile")).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_that_the_clock_is_behind_at_the_start_and_when_a_login_fails_for_it() {
+    let provider = Provider::start().await;
+    let later = Clock::system().now() + time::Duration::minutes(10);
+    let date = httpdate::fmt_http_date(later.into());
+    *provider.inner.date.lock().unwrap() = Some(date.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let (mut command, base) = portal_at(folder.path(), &provider.base);
+    command.env("GLOBUS_PORTAL_APP_CLIENT_ID", CLIENT_ID);
+    let mut process = Process::start(&mut command, &folder.path().join("printed"));
+    process.says("the clock of this machine is about 10 minutes behind, by the Date header of Globus Auth").await;
+
+    let browser = Browser::new();
+    process.says("Listening").await;
+    let authorize = browser.get(&format!("{base}/login")).await.location();
+    let claims = provider.good_claims(&parameter(&authorize, "nonce").unwrap(), later.unix_timestamp());
+    let response = token_response(&id_token(&claims));
+    provider.on_token(move |_| ([(header::DATE, date.clone())], Json(response.clone())).into_response());
+    let state = parameter(&authorize, "state").unwrap();
+    assert_eq!(browser.get(&format!("{base}/login?code=a-code&state={state}")).await.status, 502);
+    let line = process.says("claim iat is ").await;
+    assert!(line.contains("; the clock of this machine is about 10 minutes behind"), "{line}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_two_minutes_slow_logs_in() {
+    let (provider, portal) = start().await;
+    for slow in [120, 290] {
+        let later = |claims: &mut Value| {
+            for claim in ["iat", "nbf"] {
+                claims[claim] = (portal.app.clock.now().unix_timestamp() + slow).into();
+            }
+        };
+        assert_eq!(log_in(&portal, &provider, &Browser::new(), later).await.status, 303, "{slow}");
     }
 }

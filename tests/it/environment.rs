@@ -2,16 +2,22 @@
 
 use std::{fs, process::Command, time::Duration};
 
-use globus_portal::globus::{
-    auth::AuthClient,
-    authorizer::Authorizer,
-    environment::{Environment, VariableError},
-    error::CallError,
-    http::{Certificate, HttpClient, Limits},
+use globus_portal::{
+    clock::Clock,
+    globus::{
+        auth::AuthClient,
+        authorizer::Authorizer,
+        clock_difference::ClockDifference,
+        environment::{Environment, Trust, VariableError},
+        error::CallError,
+        http::{Certificate, HttpClient, Limits},
+    },
 };
 use url::Url;
 
-use crate::harness::{Running, free_port, skip_without};
+use crate::harness::{
+    Provider, Running, Scripted, Step, free_port, globus_portal, portal_at, skip_without, start_sandbox,
+};
 
 /// Variables by their names, without what they begin with.
 fn variables<'a>(given: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
@@ -106,12 +112,20 @@ fn client(verify_ssl: &str) -> Result<HttpClient, VariableError> {
     HttpClient::from_variables(variables(&[("VERIFY_SSL", verify_ssl)]))
 }
 
-/// Difference from the Python SDK, which takes these words and then believes everybody to be Globus.
+const OFF: [&str; 8] = ["n", "no", "f", "false", "off", "0", "FALSE", "Off"];
+
+/// Difference from the Python SDK, which takes these words and then trusts anyone to be Globus.
 #[test]
-fn verification_of_certificates_cannot_be_switched_off() {
-    for word in ["n", "no", "f", "false", "off", "0", "FALSE", "Off"] {
+fn verification_of_certificates_cannot_be_switched_off_but_on_loopback() {
+    for word in OFF {
         let error = client(word).unwrap_err();
         assert!(error.to_string().starts_with("GLOBUS_SDK_VERIFY_SSL: certificates are always verified"), "{error}");
+        // One service elsewhere is one too many.
+        let services = [("VERIFY_SSL", word), ("SERVICE_URL_AUTH", "https://localhost:1")];
+        HttpClient::from_variables(variables(&services)).unwrap_err();
+        let here = "https://localhost:1";
+        let all = [("SERVICE_URL_AUTH", here), ("SERVICE_URL_TRANSFER", here), ("SERVICE_URL_GROUPS", here)];
+        HttpClient::from_variables(variables(&[&all[..], &[("VERIFY_SSL", word)]].concat())).unwrap();
     }
     for word in ["y", "yes", "t", "true", "on", "1", "TRUE", "Yes", ""] {
         client(word).unwrap();
@@ -166,7 +180,7 @@ async fn connected(port: u16) {
 }
 
 #[tokio::test]
-async fn a_server_is_believed_by_the_word_of_the_given_authority_alone() {
+async fn a_server_is_trusted_for_the_given_authority_alone() {
     if skip_without("authorities", &[("openssl", "openssl")]) {
         return;
     }
@@ -180,4 +194,139 @@ async fn a_server_is_believed_by_the_word_of_the_given_authority_alone() {
     let friend = HttpClient::with_authorities(limits, true, Some(vec![own])).unwrap();
     // The page that it serves is no document of Globus: but it was read.
     assert!(matches!(asked(&base, friend).await, CallError::Malformed { .. }));
+    // On loopback verification can be switched off.
+    let trusting = HttpClient::trusting(limits, false, Trust::AnyoneOnLoopback).unwrap();
+    assert!(matches!(asked(&base, trusting).await, CallError::Malformed { .. }));
+}
+
+/// `check` with Globus Auth here and the other services elsewhere, where a proxy would be used.
+fn check(folder: &std::path::Path, auth: &str, more: &[(&str, &str)]) -> (Option<i32>, String) {
+    let (serve, _) = portal_at(folder, "https://globus.invalid");
+    let mut command = globus_portal(folder, ["check"]);
+    command.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("GLOBUS_SDK_SERVICE_URL_AUTH", auth).envs(more.iter().copied());
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_of_the_environment_is_never_between_this_machine_and_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let sandbox = start_sandbox().await;
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        for auth in [sandbox.clone(), sandbox.replace("127.0.0.1", "localhost")] {
+            let (status, said) = check(folder.path(), &auth, &[(name, &nobody)]);
+            assert!(!said.contains("discovery document: cannot get"), "{name}: {said}");
+            // The sandbox names its own address as the issuer.
+            assert!(status == Some(0) || auth.contains("localhost"), "{name}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_of_the_environment_is_used_for_every_other_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        let proxy = Scripted::judging(|_| Step::Cut).await;
+        check(folder.path(), "https://auth.globus.invalid", &[(name, proxy.base.as_str())]);
+        let seen = proxy.seen();
+        let asked = seen.iter().any(|seen| seen.method == "CONNECT" && seen.path == "auth.globus.invalid:443");
+        assert!(asked, "{name}: {seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portal_trusts_whom_the_python_sdk_is_told_to_trust() {
+    if skip_without("the portal's authorities", &[("openssl", "openssl")]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, base) = serve_https(folder.path());
+    connected(base.port().unwrap()).await;
+    let (_, said) = check(folder.path(), base.as_str(), &[]);
+    assert!(said.contains("FAIL  discovery document") && said.contains("certificate"), "{said}");
+    for trusted in ["certificate.pem", folder.path().join("certificate.pem").to_str().unwrap()] {
+        let (_, said) = check(folder.path(), base.as_str(), &[("GLOBUS_SDK_VERIFY_SSL", trusted)]);
+        assert!(said.contains("it is not JSON"), "the page it serves was read: {said}");
+    }
+    for (word, text) in [
+        (
+            "false",
+            "GLOBUS_SDK_VERIFY_SSL (from the environment variable GLOBUS_SDK_VERIFY_SSL): certificates are always",
+        ),
+        ("none.pem", "expected true, or the path of a PEM file with certificates, not \"none.pem\""),
+        ("key.pem", "expected true, or the path of a PEM file with certificates, not \"key.pem\""),
+    ] {
+        let (status, said) = check(folder.path(), base.as_str(), &[("GLOBUS_SDK_VERIFY_SSL", word)]);
+        assert!(status == Some(1) && said.contains(text), "{word}: {said}");
+    }
+    let here = base.as_str();
+    let all = [("GLOBUS_SDK_SERVICE_URL_TRANSFER", here), ("GLOBUS_SDK_SERVICE_URL_GROUPS", here)];
+    let (_, said) = check(folder.path(), here, &[&all[..], &[("GLOBUS_SDK_VERIFY_SSL", "0")]].concat());
+    assert!(said.contains("warn  settings: GLOBUS_SDK_VERIFY_SSL is off") && said.contains("it is not JSON"), "{said}");
+}
+
+#[test]
+fn the_timeout_of_the_portal_is_bounded_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    for (value, warning) in [("10", None), ("2.5", None), ("-1", Some(60)), ("0.1", Some(1)), ("600", Some(60))] {
+        let (_, said) = check(folder.path(), &nobody, &[("GLOBUS_SDK_HTTP_TIMEOUT", value)]);
+        let text = warning
+            .map(|used| format!("GLOBUS_SDK_HTTP_TIMEOUT is out of bounds for a portal: it waits for {used} seconds"));
+        assert_eq!(said.contains("GLOBUS_SDK_HTTP_TIMEOUT"), text.is_some(), "{value}: {said}");
+        assert!(text.is_none_or(|text| said.contains(&text)), "{value}: {said}");
+    }
+    for bad in ["soon", "0", "-2", "nan", "60s"] {
+        let (status, said) = check(folder.path(), &nobody, &[("GLOBUS_SDK_HTTP_TIMEOUT", bad)]);
+        assert!(status == Some(1) && said.contains("expected seconds, as in 10 or 2.5"), "{bad}: {said}");
+    }
+}
+
+/// When the sandbox would be asked, by a clock that is off by so many seconds.
+async fn checked_by_a_clock(ahead: i64) -> (Option<i32>, String) {
+    let provider = Provider::start().await;
+    provider
+        .on_other(|_| axum::response::IntoResponse::into_response(axum::Json(serde_json::json!({"active": false}))));
+    let date = std::time::SystemTime::from(Clock::system().now() - time::Duration::seconds(ahead));
+    *provider.inner.date.lock().unwrap() = Some(httpdate::fmt_http_date(date));
+    let folder = tempfile::tempdir().unwrap();
+    let base = provider.base.clone();
+    tokio::task::spawn_blocking(move || check(folder.path(), &base, &[])).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_how_far_the_clock_is_off() {
+    let cases = [
+        (-120, 0, "warn  clock: the clock of this machine is about 2 minutes behind"),
+        (150, 0, "warn  clock: the clock of this machine is about 3 minutes ahead"),
+        (-600, 1, "FAIL  clock: the clock of this machine is about 10 minutes behind"),
+        (7 * 3600, 1, "FAIL  clock: the clock of this machine is about 7 hours ahead"),
+        (-3 * 86_400, 1, "FAIL  clock: the clock of this machine is about 3 days behind"),
+    ];
+    for (ahead, expected, text) in cases {
+        let (status, said) = checked_by_a_clock(ahead).await;
+        assert!(status == Some(expected) && said.contains(text), "{ahead}: {status:?} {said}");
+    }
+    let (status, said) = checked_by_a_clock(0).await;
+    assert!(status == Some(0) && said.contains("ok    clock: the clock of this machine is about"), "{said}");
+}
+
+#[test]
+fn a_difference_of_clocks_is_said_in_the_unit_that_fits() {
+    let said = |seconds| ClockDifference::new(time::Duration::seconds(seconds)).to_string();
+    let cases = [
+        (0, "0 seconds ahead"),
+        (1, "1 second ahead"),
+        (-89, "89 seconds behind"),
+        (-90, "2 minutes behind"),
+        (330, "6 minutes ahead"),
+        (5_400, "2 hours ahead"),
+        (-86_400, "24 hours behind"),
+        (129_600, "2 days ahead"),
+    ];
+    for (seconds, text) in cases {
+        assert_eq!(said(seconds), format!("the clock of this machine is about {text}"));
+    }
 }

@@ -48,7 +48,7 @@ fn troubles() -> Vec<(&'static str, Step)> {
         ("headers without end", endless("HTTP/1.1 200 OK\r\n", "x-more: yes\r\n".repeat(1000), 0)),
         ("one header without end", endless("HTTP/1.1 200 OK\r\nx-more: ", "y".repeat(65_536), 0)),
         ("interim answers without end", endless("", "HTTP/1.1 103 Early Hints\r\n\r\n", 1)),
-        ("a body without end", endless(&format!("{OK}transfer-encoding: chunked\r\n\r\n"), chunk.clone(), 0)),
+        ("a body without end", endless(&format!("{OK}transfer-encoding: chunked\r\n\r\n"), chunk, 0)),
         ("a body without end and without length", endless(&format!("{OK}\r\n"), " ".repeat(65_536), 0)),
         (
             "an error without end",
@@ -81,7 +81,7 @@ async fn come_back(base: &str) -> (Browser, Answer) {
     let authorize = browser.get(&format!("{base}/login")).await.location();
     let state = parameter(&authorize, "state").unwrap();
     let back = format!("{base}/login?code=a-code&state={state}");
-    let answer = timeout(IN_TIME, browser.get(&back)).await.expect("the page comes within the deadline");
+    let answer = timeout(IN_TIME, browser.get(&back)).await.unwrap();
     (browser, answer)
 }
 
@@ -148,7 +148,7 @@ async fn whatever_any_other_call_meets_it_ends_within_its_deadline() {
                 async { groups.get_my_groups(&[]).await.map(drop) },
             )
         };
-        let (a, b, c, d) = timeout(IN_TIME, all).await.expect("within the deadline");
+        let (a, b, c, d) = timeout(IN_TIME, all).await.unwrap();
         for result in [a, b, c, d] {
             let error = result.expect_err(case).to_string();
             assert!(!error.contains("SENTINEL"), "{case}: {error}");

@@ -191,3 +191,107 @@ async fn a_token_response_prints_no_token() {
     let error = received(&broken).await.unwrap_err();
     assert!(!format!("{error:?} {error}").contains("SENTINEL"));
 }
+
+/// What the log says of a token response that cannot be read.
+async fn problem(document: &Value) -> String {
+    let TokenError::Call(error) = received(document).await.unwrap_err() else { panic!("another error") };
+    let said = error.to_string();
+    assert!(!said.contains("SENTINEL"), "{said}");
+    said
+}
+
+fn full() -> Value {
+    let token = |server: &str| {
+        json!({
+            "access_token": "SENTINEL-a", "refresh_token": "SENTINEL-r", "scope": "SENTINEL-s", "expires_in": 60,
+            "token_type": "Bearer", "resource_server": server, "state": "SENTINEL-t",
+        })
+    };
+    let mut document = token("auth.globus.org");
+    document["id_token"] = "SENTINEL-i".into();
+    document["other_tokens"] = json!([token("transfer.api.globus.org"), token("groups.api.globus.org")]);
+    document
+}
+
+#[tokio::test]
+async fn a_token_response_that_cannot_be_read_names_the_call_and_the_member_that_is_missing_or_odd() {
+    received(&full()).await.unwrap();
+    for member in ["access_token", "token_type", "scope", "resource_server"] {
+        let mut document = full();
+        document.as_object_mut().unwrap().remove(member);
+        let said = problem(&document).await;
+        assert!(said.contains(&format!("POST /v2/oauth2/token: {member} is missing (line 1")), "{said}");
+        let mut document = full();
+        document["other_tokens"][1].as_object_mut().unwrap().remove(member);
+        let said = problem(&document).await;
+        assert!(said.contains(&format!("POST /v2/oauth2/token: other_tokens[1].{member} is missing")), "{said}");
+        for odd in [json!(null), json!(7), json!({"SENTINEL": "SENTINEL"}), json!(["SENTINEL, expected SENTINEL"])] {
+            let mut document = full();
+            document["other_tokens"][0][member] = odd;
+            let said = problem(&document).await;
+            assert!(said.contains(&format!("other_tokens[0].{member} is not a string")), "{said}");
+        }
+    }
+    let odd = [
+        ("expires_in", json!("SENTINEL, expected SENTINEL"), "expires_in is not a number"),
+        ("expires_in", json!(null), "expires_in is not a number"),
+        ("refresh_token", json!(7), "refresh_token is not a string"),
+        ("id_token", json!({}), "id_token is not a string"),
+        ("other_tokens", json!("SENTINEL"), "other_tokens is not a list"),
+        ("other_tokens", json!(null), "other_tokens is not a list"),
+        ("other_tokens", json!([["SENTINEL", null, "Bearer", "s", "r", 60]]), "other_tokens[0] is not an object"),
+        ("token_type", json!("mac"), "token_type is not Bearer"),
+    ];
+    for (member, value, text) in odd {
+        let mut document = full();
+        document[member] = value;
+        let said = problem(&document).await;
+        assert!(said.contains(&format!("POST /v2/oauth2/token: {text}")), "{said}");
+    }
+    let mut document = full();
+    document.as_object_mut().unwrap().remove("other_tokens");
+    assert!(problem(&document).await.contains("other_tokens is missing"));
+    assert!(problem(&json!([full()])).await.contains("the document is not an object"));
+    assert!(problem(&json!("SENTINEL")).await.contains("the document is not an object"));
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_called_that() {
+    let provider = Provider::start().await;
+    let cases = [
+        ("<html>SENTINEL</html>".to_owned(), "it is not JSON"),
+        (full().to_string()[..200].to_owned(), "it ends too early"),
+        (format!("{} SENTINEL", full()), "it is not JSON"),
+        (full().to_string().replacen('{', "{\"resource_server\":\"SENTINEL\",", 1), "resource_server is there twice"),
+        (String::new(), "it ends too early"),
+    ];
+    for (body, text) in cases {
+        provider.on_token(move |_| body.clone().into_response());
+        let said = client(&provider).oauth2_token(&[("grant_type", "g")]).await.unwrap_err().to_string();
+        assert!(said.contains(text) && said.contains("(line ") && !said.contains("SENTINEL"), "{said}");
+    }
+}
+
+/// What nobody reads is passed over without a step down for each of its levels.
+#[tokio::test]
+async fn a_member_that_is_not_known_may_be_nested_as_deep_as_it_likes() {
+    let provider = Provider::start().await;
+    let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
+    let body = full().to_string().replacen('{', &format!("{{\"more\":{deep},"), 1);
+    provider.on_token(move |_| body.clone().into_response());
+    client(&provider).oauth2_token(&[("grant_type", "g")]).await.unwrap();
+}
+
+/// As the Python SDK reads it: any number, and none for no time at all.
+#[tokio::test]
+async fn a_lifetime_is_any_number_of_seconds() {
+    for (value, seconds) in
+        [(json!(60), 60), (json!(60.9), 60), (json!(0), 0), (json!(-5), 0), (json!(1e300), i64::MAX)]
+    {
+        let mut document = full();
+        document["expires_in"] = value.clone();
+        let response = received(&document).await.unwrap();
+        let left = response.tokens()[0].expires_at.unix_timestamp() - NOW;
+        assert!(left == seconds || seconds == i64::MAX && left > 1 << 30, "{value}: {left}");
+    }
+}

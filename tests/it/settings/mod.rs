@@ -47,6 +47,8 @@ const KEYS: [(&str, &str, &str); 31] = [
     ("GLOBUS_SDK_SERVICE_URL_AUTH", "'https://auth.example.org'", "https://auth.example.org"),
     ("GLOBUS_SDK_SERVICE_URL_TRANSFER", "'https://transfer.example.org/t'", "https://transfer.example.org/t"),
     ("GLOBUS_SDK_SERVICE_URL_GROUPS", "'http://localhost:1'", "http://localhost:1"),
+    ("GLOBUS_SDK_VERIFY_SSL", "'tests/it/harness/authority.pem'", "tests/it/harness/authority.pem"),
+    ("GLOBUS_SDK_HTTP_TIMEOUT", "2.5", "2.5"),
     ("TRUSTED_PROXIES", "['127.0.0.1', '10.0.0.0/8']", "127.0.0.1 10.0.0.0/8"),
     ("LOG_FORMAT", "'pretty'", "pretty"),
 ];
@@ -145,6 +147,8 @@ fn shown(settings: &Settings, key: &str) -> String {
         "GLOBUS_SDK_SERVICE_URL_AUTH" => settings.environment.auth.to_string(),
         "GLOBUS_SDK_SERVICE_URL_TRANSFER" => settings.environment.transfer.to_string(),
         "GLOBUS_SDK_SERVICE_URL_GROUPS" => settings.environment.groups.to_string(),
+        "GLOBUS_SDK_VERIFY_SSL" => format!("{:?}", settings.globus_trust),
+        "GLOBUS_SDK_HTTP_TIMEOUT" => format!("{:?}", settings.globus_timeout),
         "TRUSTED_PROXIES" => format!("{:?}", settings.trusted_proxies),
         "LOG_FORMAT" => format!("{:?}", settings.log_format),
         other => panic!("{other}"),
