@@ -123,8 +123,7 @@ impl GlobusError {
     fn timed_out(&self) -> bool {
         match self {
             Self::Call(error) | Self::Token(TokenError::Call(error)) => error.is_timeout(),
-            Self::Provider(ProviderError::Call { cause, .. })
-            | Self::IdToken(IdTokenError::Provider(ProviderError::Call { cause, .. })) => cause.is_timeout(),
+            Self::Provider(error) | Self::IdToken(IdTokenError::Provider(error)) => error.is_timeout(),
             _ => false,
         }
     }

@@ -111,14 +111,14 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// Builds a portal: opens the session store, and gets what logins need of Globus in the background.
+    /// Builds a portal: opens the session store. Globus is called when the portal is [served](crate::server::Server::serve), or
+    /// when a login needs it.
     ///
     /// # Errors
     /// [`BuildError`].
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, BuildError> {
         let store = open_store(&settings.session_store).await?;
         let app = Self::with_store(settings, clock, store)?;
-        app.provider.keep_fresh();
         let http = app.http.clone();
         tokio::spawn(async move {
             if let Err(error) = http.open().await {

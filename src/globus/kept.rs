@@ -176,7 +176,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
             Err(error) => {
                 state.failed = Some((error.clone(), now));
                 let cached = state.document.as_ref().map(|(document, _)| document.clone());
-                tracing::warn!(error = %error, cached = cached.is_some(), "cannot refresh a document of Globus Auth");
+                tracing::warn!(error = %error, cached = cached.is_some(), "cannot fetch a document of Globus Auth");
                 cached.ok_or(error)
             }
         }

@@ -87,6 +87,18 @@ pub enum ProviderError {
     },
 }
 
+impl ProviderError {
+    /// Whether a time limit passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Call { cause, .. } => cause.is_timeout(),
+            Self::TooSoon { failed } => failed.is_timeout(),
+            Self::BrokenOff { .. } | Self::Foreign { .. } => false,
+        }
+    }
+}
+
 /// Keeps the discovery document and the key set.
 #[derive(Debug)]
 pub struct Provider {

@@ -71,6 +71,7 @@ impl Server {
         let limiting = Aborts(keep_running("the limits of connections", move || limiting.clone().keep_limits()));
         let sweeping = app.clone();
         let sweeping = Aborts(keep_running("the sweep", move || sweep(sweeping.clone())));
+        let refreshing = Aborts(app.provider.keep_fresh());
         stop.await;
         app.begin_stopping();
         sleep(app.settings.shutdown_delay).await;
@@ -88,7 +89,7 @@ impl Server {
         if timeout_at(asked + STOP_WITHIN, app.vault.underway.finished()).await.is_err() {
             tracing::warn!("Globus takes too long; stopping without its answers");
         }
-        drop((limiting, sweeping));
+        drop((limiting, sweeping, refreshing));
         app.vault.store.close().await;
     }
 }

@@ -13,7 +13,7 @@ pub(super) const USER: &str = "user";
 
 /// The first byte of a record that is packed: JSON begins with none like it.
 const PACKED: u8 = 1;
-/// The largest record, in bytes: an id_token is no longer than this.
+/// The largest record, in bytes: [abridged](IdTokenClaims::abridged) claims are no longer than this.
 const MAX_RECORD: usize = 256 << 10;
 
 /// What a session says about its person. Written at login and not changed afterwards.
