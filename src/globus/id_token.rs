@@ -26,7 +26,7 @@ use crate::{
 /// How far the clocks of Globus and of this machine may differ, for `exp`, `iat` and `nbf`: as in the Python SDK.
 pub const LEEWAY: Duration = Duration::minutes(5);
 /// The longest id_token that is looked at, in bytes: with 2,000 linked identities it has about a million.
-pub const MAX_LENGTH: usize = 5 << 18;
+pub const MAX_LENGTH: usize = 1280 << 10;
 /// How often a newer key set is looked for, where each lacks the key.
 const NEWER_KEY_SETS: usize = 2;
 

@@ -103,10 +103,14 @@ impl<T: Send + Sync + 'static> Kept<T> {
                 },
             }
         };
-        self.outcome(next).await
+        match self.outcome(next).await {
+            Err(error) => self.cached().ok_or(error),
+            document => document,
+        }
     }
 
-    /// A document newer than `known`, which seems to lack something, fetched now if that may be; else `known` itself.
+    /// A document newer than `known`, which seems to lack something, fetched now if that may be. Otherwise `known` itself, or
+    /// why no newer one could be fetched a moment ago.
     pub(super) async fn newer_than<Fetch>(
         self: &Arc<Self>,
         known: &Arc<T>,
@@ -123,7 +127,8 @@ impl<T: Send + Sync + 'static> Kept<T> {
                 (Some((document, _)), _) => Next::Known(Ok(document.clone())),
                 (None, Some(running)) => Next::Wait(running),
                 (None, None) if state.may_fetch_more(now) => Next::Wait(self.start(&mut state, true, fetch())),
-                (None, None) => Next::Known(Ok(known.clone())),
+                (None, None) if state.may_fetch(now) => Next::Known(Ok(known.clone())),
+                (None, None) => Next::Known(Err(self.failed(&state))),
             }
         };
         self.outcome(next).await
@@ -131,6 +136,10 @@ impl<T: Send + Sync + 'static> Kept<T> {
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cached(&self) -> Option<Arc<T>> {
+        self.state().document.as_ref().map(|(document, _)| document.clone())
     }
 
     fn failed(&self, state: &State<T>) -> ProviderError {
@@ -157,7 +166,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
         waiting
     }
 
-    /// Keeps what a fetch gave. One that failed leaves the older document in use. Pauses count from here: those who waited
+    /// Keeps what a fetch gave. One that failed leaves the older document where it is. Pauses count from here: those who waited
     /// for a fetch that took long must not each make another.
     fn settle(&self, fetched: Result<T, ProviderError>, extra: bool) -> Result<Arc<T>, ProviderError> {
         let mut state = self.state();
@@ -175,9 +184,9 @@ impl<T: Send + Sync + 'static> Kept<T> {
             }
             Err(error) => {
                 state.failed = Some((error.clone(), now));
-                let cached = state.document.as_ref().map(|(document, _)| document.clone());
-                tracing::warn!(error = %error, cached = cached.is_some(), "cannot fetch a document of Globus Auth");
-                cached.ok_or(error)
+                let cached = state.document.is_some();
+                tracing::warn!(error = %error, cached, "cannot fetch a document of Globus Auth");
+                Err(error)
             }
         }
     }

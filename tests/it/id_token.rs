@@ -543,6 +543,25 @@ async fn a_hundred_logins_at_once_after_a_rotation_share_the_one_request() {
     assert_eq!(stage.provider.key_calls(), 2);
 }
 
+/// Row C10: the log says that the keys could not be had, not that the signature is wrong.
+#[tokio::test]
+async fn a_new_key_that_cannot_be_fetched_is_called_that() {
+    let stage = Stage::new().await;
+    stage.verify(&id_token(&stage.claims("n")), "n").await.unwrap();
+    stage.provider.inner.keys_down.store(true, Ordering::SeqCst);
+    *stage.provider.inner.key_set.lock().unwrap() = json!({"keys": [jwk(1, Some("1"))]});
+    for _ in 0..3 {
+        let error = stage.verify(&sign(1, &kid("1"), &stage.claims("n")), "n").await.unwrap_err();
+        assert!(matches!(&error, IdTokenError::Provider(_)) && error.to_string().contains("key set"), "{error}");
+        stage.verify(&id_token(&stage.claims("n")), "n").await.unwrap();
+    }
+    assert_eq!(stage.provider.key_calls(), 2);
+    stage.provider.inner.keys_down.store(false, Ordering::SeqCst);
+    stage.clock.advance(MIN_INTERVAL);
+    stage.verify(&sign(1, &kid("1"), &stage.claims("n")), "n").await.unwrap();
+    assert_eq!(stage.provider.key_calls(), 3);
+}
+
 /// Row C10: what comes of a request that began before the rotation is no reason to refuse the new key.
 #[tokio::test]
 async fn a_request_for_the_keys_that_began_before_the_rotation_does_not_hide_the_new_key() {
