@@ -152,7 +152,7 @@ impl TransferClient {
     pub async fn get_endpoint(&self, endpoint_id: &str) -> Result<Endpoint, CallError> {
         let endpoint: Endpoint =
             self.get(&format!("v0.10/endpoint/{}", segment(endpoint_id)?), &Parameters::default()).await?;
-        told(&endpoint.id)?;
+        require_id(&endpoint.id)?;
         Ok(endpoint)
     }
 
@@ -175,9 +175,9 @@ impl TransferClient {
     }
 }
 
-/// Without its id, a document is of no thing.
-fn told(id: &str) -> Result<(), CallError> {
-    if id.is_empty() { Err(CallError::Malformed { what: "it has no id".to_owned() }) } else { Ok(()) }
+/// A document without an id is malformed.
+fn require_id(id: &str) -> Result<(), CallError> {
+    if id.is_empty() { Err(CallError::Malformed { what: "the id is missing".to_owned() }) } else { Ok(()) }
 }
 
 /// The lists of a [`TransferClient`]. A `limit` says here how much a page holds, and an `offset` where to start.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{SubmitResult, TransferClient, told};
+use super::{SubmitResult, TransferClient, require_id};
 use crate::globus::{auth::UsageError, error::CallError, query::Parameters};
 
 /// When a file that is at the destination already is transferred again.
@@ -324,7 +324,7 @@ impl TransferClient {
 
     async fn submit(&self, path: &str, data: &impl Serialize) -> Result<SubmitResult, CallError> {
         let result: SubmitResult = self.service.post_json(path, data).await?.document()?;
-        told(&result.task_id)?;
+        require_id(&result.task_id)?;
         Ok(result)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Filter, OperationResult, Task, TaskEventPage, TaskPage, TransferClient, told};
+use super::{Filter, OperationResult, Task, TaskEventPage, TaskPage, TransferClient, require_id};
 use crate::globus::{
     auth::UsageError,
     error::CallError,
@@ -83,7 +83,7 @@ impl TransferClient {
     /// [`CallError`]; status 404 when there is none.
     pub async fn get_task(&self, task_id: &str) -> Result<Task, CallError> {
         let task: Task = self.get(&path(task_id, "")?, &Parameters::default()).await?;
-        told(&task.task_id)?;
+        require_id(&task.task_id)?;
         Ok(task)
     }
 
