@@ -263,7 +263,7 @@ impl AppError {
             Self::Unauthorized { next } => ErrorText { sign_in: Some(SignIn::first(next)), ..ErrorText::of(status) },
             Self::EndedElsewhere { next } => ErrorText {
                 title: "Your session was ended".into(),
-                message: "Somebody ended it from another browser, or the people who run this site did. If that was not you, and you do not know why, check where you are signed in after you have signed in again. Globus will ask you to prove who you are.".into(),
+                message: "It was ended from another browser, or by the people who run this site. You can sign in again; Globus will ask you to prove who you are.".into(),
                 sign_in: Some(SignIn::again(next)),
                 cause,
             },

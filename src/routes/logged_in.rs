@@ -71,6 +71,21 @@ impl Asked {
             AppError::Unauthorized { next: self.page.clone() }
         }
     }
+
+    /// The same for somebody whose session is over. Where somebody else has ended it, a page says so first: Globus might let
+    /// the browser in again before its person has seen anything.
+    async fn log_in_after(&self, app: &AppState, session: Option<SessionKey>) -> AppError {
+        if let Some(session) = session
+            && self.navigation
+        {
+            match app.vault.was_ended_elsewhere(session).await {
+                Ok(true) => return AppError::EndedElsewhere { next: self.page.clone() },
+                Ok(false) => {}
+                Err(error) => return error.into(),
+            }
+        }
+        self.log_in(&app.settings.root)
+    }
 }
 
 impl LoggedIn {
@@ -102,7 +117,7 @@ impl LoggedIn {
         match app.tokens.fresh(self.key(), resource_server).await {
             Err(TokenUnavailable::SignIn(_)) if app.records.look_up(self.key()).await?.is_none() => {
                 // It has ended since this request began, perhaps a moment ago.
-                Err(self.asked.log_in(&app.settings.root))
+                Err(self.asked.log_in_after(app, Some(self.key())).await)
             }
             Err(TokenUnavailable::SignIn(resource_server)) if self.is_new(app) => Err(AppError::Refused {
                 title: "A permission is missing".into(),
@@ -178,7 +193,7 @@ impl FromRequestParts<AppState> for LoggedIn {
         let only = SentSessions::of(&parts.headers, &app.settings).only()?;
         match live_session(parts, app, only).await? {
             Some(live) => Ok(Self::new(live, parts, app)),
-            None => Err(Asked::of(parts, &app.settings.root).log_in(&app.settings.root)),
+            None => Err(Asked::of(parts, &app.settings.root).log_in_after(app, only).await),
         }
     }
 }

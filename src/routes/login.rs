@@ -30,7 +30,7 @@ use crate::{
     },
     secret::{AuthorizationCode, CodeVerifier},
     session::{
-        login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets},
+        login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets, Past},
         return_path::ReturnPath,
         session_key,
         store::{SessionKey, Spent},
@@ -98,6 +98,10 @@ pub(super) async fn login(
         LoginStep::Start { next } => start(&app, &headers, &sent, next.as_deref()).await,
         LoginStep::Returned { code, state, iss } => match open(&app, &headers, &state) {
             Ok(attempt) => {
+                if !attempt.past.ended_elsewhere && past(&app, &headers, &sent).await?.ended_elsewhere {
+                    // Begun before that, so Globus has not asked who it is.
+                    return Err(AppError::EndedElsewhere { next: Some(attempt.next) });
+                }
                 let returned = Returned { code, visitor: Visitor::of(sent, &headers, &facts, &app.settings) };
                 complete_once(app, returned, attempt, iss.as_deref()).await
             }
@@ -129,14 +133,18 @@ async fn start(
     let next = next
         .and_then(|next| ReturnPath::parse(next, &settings.root))
         .unwrap_or_else(|| ReturnPath::front(&settings.root));
-    let rounds = if is_signed_in(app, sent).await? { 0 } else { rounds::before(app, headers) };
-    if rounds::are_too_many(rounds) {
+    let past = past(app, headers, sent).await?;
+    if rounds::are_too_many(past.rounds) {
         return Ok(rounds::page(app, headers, sent, next));
     }
     let known = cookies::browser_binding(headers, settings);
     let browser = known.clone().unwrap_or_else(BrowserBinding::random);
-    let secrets = app.login_attempts.begin_after(rounds, &app.vault.keys, &browser, &next, app.clock.now())?;
-    let url = app.authorize_urls.url(&secrets.state, &secrets.nonce, &secrets.verifier);
+    let secrets = app.login_attempts.begin_after(past, &app.vault.keys, &browser, &next, app.clock.now())?;
+    let mut url = app.authorize_urls.url(&secrets.state, &secrets.nonce, &secrets.verifier);
+    if past.ended_elsewhere {
+        // Globus's own session would let the browser in again at once.
+        url.push_str("&prompt=login");
+    }
     let location =
         HeaderValue::try_from(url).map_err(|_| AppError::Internal("the authorize URL is none".to_owned()))?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
@@ -154,6 +162,26 @@ async fn is_signed_in(app: &AppState, sent: &SentSessions) -> Result<bool, AppEr
         Ok(Some(key)) => Ok(app.records.find(key).await?.is_some()),
         _ => Ok(false),
     }
+}
+
+/// What a login that now begins comes after.
+async fn past(app: &AppState, headers: &HeaderMap, sent: &SentSessions) -> Result<Past, AppError> {
+    if is_signed_in(app, sent).await? {
+        return Ok(Past::default());
+    }
+    let ended_elsewhere = was_ended_elsewhere(app, sent).await?;
+    let rounds = if ended_elsewhere { 0 } else { rounds::before(app, headers) };
+    Ok(Past { rounds, ended_elsewhere })
+}
+
+/// Whether somebody else has ended the session of a browser that is not signed in.
+async fn was_ended_elsewhere(app: &AppState, sent: &SentSessions) -> Result<bool, AppError> {
+    for key in sent.keys() {
+        if app.vault.was_ended_elsewhere(key).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Who comes back from Globus.
@@ -210,7 +238,7 @@ async fn complete_once(
     let completed = app.vault.underway.spawn(completing.in_current_span()).await;
     let id = completed.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
     let cookies =
-        [cookies::set_session(id, &app.settings), rounds::count(attempt.rounds, &app.settings, app.clock.now())];
+        [cookies::set_session(id, &app.settings), rounds::count(attempt.past.rounds, &app.settings, app.clock.now())];
     response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
     IfUndelivered::put_on(&mut response, move || abandon(app, id));
     Ok(response)
@@ -318,8 +346,8 @@ async fn begin_session(
     response: &TokenResponse,
 ) -> Result<Id, AppError> {
     let Visitor { before, binding, browser, address } = visitor;
-    for before in before.keys() {
-        end_earlier(app, before).await?;
+    for key in before.keys() {
+        end_earlier(app, key).await?;
     }
     let transfer = Some(gives_transfer(response));
     let claims = claims.abridged();
@@ -327,13 +355,23 @@ async fn begin_session(
     let subject = user.claims.sub.clone();
     let id = app.records.begin(user, response).await?;
     tracing::info!(sub = subject, "logged in");
-    let parallel = binding.and_then(|browser| app.recent_logins.replace(&browser, session_key(id)));
+    leave_nothing_over(app, &before, binding.as_ref(), session_key(id)).await;
+    Ok(id)
+}
+
+/// Ends what a parallel login has left over, and forgets how the browser's earlier sessions ended.
+async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Option<&BrowserBinding>, new: SessionKey) {
+    let parallel = binding.and_then(|browser| app.recent_logins.replace(browser, new));
     if let Some(parallel) = parallel.filter(|session| !before.keys().any(|before| before == *session))
         && let Err(error) = end_earlier(app, parallel).await
     {
         tracing::warn!(error = %error, "could not end the session of a parallel login; it will expire");
     }
-    Ok(id)
+    for key in before.keys() {
+        if let Err(error) = app.vault.forget_ended(key).await {
+            tracing::warn!(error = %error, "could not forget that a session was ended from elsewhere; that expires");
+        }
+    }
 }
 
 /// Ends a session that the browser has had until now.

@@ -1,7 +1,7 @@
 //! Logins under way, without a store.
 //!
 //! One small cookie binds the browser: a random value, the same for every tab. `state` is itself sealed: the time, the
-//! path to return to, a hash of that cookie, a random salt, and the number of rounds before it (see `routes/rounds.rs`).
+//! path to return to, a hash of that cookie, a random salt, and what came before it ([`Past`]).
 //! The nonce and the code verifier are derived from the
 //! cookie and the salt with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
 //! nothing.
@@ -24,6 +24,8 @@ const HASH: usize = 32;
 const SALT: usize = 16;
 /// Rounds are counted so far.
 const MAX_ROUNDS: u8 = 9;
+/// Beside the rounds, in the same byte.
+const ENDED: u8 = 0x10;
 
 /// The value of the cookie that ties logins to one browser.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +62,26 @@ impl std::fmt::Debug for BrowserBinding {
     }
 }
 
+/// What a login comes after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// How many rounds the browser had been through: logins that were completed and came to nothing.
+    pub rounds: u8,
+    /// Whether the session before was ended by somebody else, so that Globus has to ask who it is.
+    pub ended_elsewhere: bool,
+}
+
+impl Past {
+    /// In one byte, below that of a slash.
+    fn byte(self) -> u8 {
+        self.rounds.min(MAX_ROUNDS) | if self.ended_elsewhere { ENDED } else { 0 }
+    }
+
+    fn of_byte(byte: u8) -> Self {
+        Self { rounds: byte & !ENDED, ended_elsewhere: byte & ENDED != 0 }
+    }
+}
+
 /// The random values of one login.
 pub struct FlowSecrets {
     /// Given back with the code: ties the answer to the browser that asked (RFC 6749 section 10.12).
@@ -81,8 +103,8 @@ impl std::fmt::Debug for FlowSecrets {
 pub struct Attempt {
     /// Where to go afterwards.
     pub next: ReturnPath,
-    /// How many rounds the browser had been through before: logins that were completed and came to nothing.
-    pub rounds: u8,
+    /// What it came after.
+    pub past: Past,
     /// The random values it began with.
     pub secrets: FlowSecrets,
     /// Names the state in the list of spent ones.
@@ -155,24 +177,24 @@ impl LoginAttempts {
         next: &ReturnPath,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
-        self.begin_after(0, keys, browser, next, now)
+        self.begin_after(Past::default(), keys, browser, next, now)
     }
 
-    /// Begins a login; `rounds` were completed before it and came to nothing.
+    /// Begins a login that comes after something.
     ///
     /// # Errors
     /// [`SealError`].
     pub fn begin_after(
         &self,
-        rounds: u8,
+        past: Past,
         keys: &KeyRing,
         browser: &BrowserBinding,
         next: &ReturnPath,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
         let (time, binding, salt) = (now.unix_timestamp().to_be_bytes(), browser.hash(), random_bytes::<SALT>());
-        let rounds: &[u8] = if rounds == 0 { &[] } else { &[rounds.min(MAX_ROUNDS)] };
-        let plain = [&time[..], &binding, &salt, rounds, next.as_str().as_bytes()].concat();
+        let past: &[u8] = if past == Past::default() { &[] } else { &[past.byte()] };
+        let plain = [&time[..], &binding, &salt, past, next.as_str().as_bytes()].concat();
         let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
         secrets(keys, browser, &salt, state, 0).ok_or(SealError)
     }
@@ -190,7 +212,7 @@ impl LoginAttempts {
     ) -> Result<Attempt, AttemptError> {
         let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Unknown)?;
         let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Unknown)?;
-        let Plain { began, binding, salt, rounds, next } = Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
+        let Plain { began, binding, salt, past, next } = Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
         // Judged again where it is used: the rules may have changed since, or the root.
         let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
         let Some(browser) = browser else { return Err(AttemptError::NoCookie { next }) };
@@ -203,7 +225,7 @@ impl LoginAttempts {
         }
         let state_hash = hash(&[b"state", state.as_bytes()]);
         let secrets = secrets(keys, browser, salt, state.to_owned(), opened.key).ok_or(AttemptError::Unknown)?;
-        Ok(Attempt { next, rounds, secrets, state_hash, expires })
+        Ok(Attempt { next, past, secrets, state_hash, expires })
     }
 }
 
@@ -212,7 +234,7 @@ struct Plain<'a> {
     began: OffsetDateTime,
     binding: &'a [u8],
     salt: &'a [u8],
-    rounds: u8,
+    past: Past,
     next: &'a str,
 }
 
@@ -221,13 +243,13 @@ impl<'a> Plain<'a> {
         let (time, rest) = plain.split_first_chunk::<TIME>()?;
         let (binding, rest) = rest.split_at_checked(HASH)?;
         let (salt, rest) = rest.split_at_checked(SALT)?;
-        let (rounds, next) = match rest.split_first()? {
-            // Left out where it is 0: the path begins with a slash.
-            (&rounds @ ..=MAX_ROUNDS, next) => (rounds, next),
-            _ => (0, rest),
+        let (past, next) = match rest.split_first()? {
+            // Left out where there is nothing to say: then the path begins here.
+            (b'/', _) => (Past::default(), rest),
+            (byte, next) => (Past::of_byte(*byte), next),
         };
         let began = OffsetDateTime::from_unix_timestamp(i64::from_be_bytes(*time)).ok()?;
-        Some(Self { began, binding, salt, rounds, next: std::str::from_utf8(next).ok()? })
+        Some(Self { began, binding, salt, past, next: std::str::from_utf8(next).ok()? })
     }
 }
 

@@ -217,17 +217,73 @@ async fn what_is_no_navigation_gets_401_without_location_or_cookie() {
         &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "*/*")],
     ];
     let browser = Browser::new();
-    for path in ["/", "/profile", "/endpoints"] {
+    for (path, login) in [
+        ("/", "/login"),
+        ("/profile", "/login?next=%2Fprofile"),
+        ("/endpoints?page=2", "/login?next=%2Fendpoints%3Fpage%3D2"),
+    ] {
         for condition in conditions {
             let answer = browser.get_with(&portal.url(path), condition).await;
             assert_eq!(answer.status, 401, "{path} {condition:?}");
             assert_eq!((answer.header("location"), answer.set_cookies().len()), (None, 0), "{path} {condition:?}");
+            assert!(answer.body.contains(&format!("href=\"{login}\">Sign in<")), "{path}: {}", answer.body);
         }
         for (method, status) in [(Method::HEAD, 401), (Method::POST, 405), (Method::PUT, 405), (Method::DELETE, 405)] {
             let answer = browser.send(method.clone(), &portal.url(path), &[], None).await;
             assert_eq!(answer.status, status, "{method} {path}");
             assert_eq!((answer.header("location"), answer.set_cookies().len()), (None, 0), "{method} {path}");
         }
+    }
+}
+
+/// Row A7: judged by the value, for apps send their names and clients offer protocols.
+#[tokio::test]
+async fn an_apps_web_view_and_an_offer_of_http_2_are_navigations_like_any_other() {
+    let portal = Portal::start().await;
+    let browser = Browser::new();
+    let conditions: [&[(&str, &str)]; 8] = [
+        &[("x-requested-with", "org.example.app")],
+        &[("x-requested-with", "com.google.android.gm")],
+        &[("x-requested-with", "org.example.XMLHttpRequest")],
+        &[("x-requested-with", "")],
+        &[
+            ("upgrade", "h2c"),
+            ("connection", "upgrade, http2-settings"),
+            ("http2-settings", "AAMAAABkAAQAoAAAAAIAAAAA"),
+        ],
+        &[("upgrade", "TLS/1.3, h2c"), ("connection", "upgrade")],
+        &[("upgrade", "")],
+        &[("x-requested-with", "org.example.app"), ("upgrade", "h2c")],
+    ];
+    for condition in conditions {
+        let answer = browser.get_with(&portal.url("/profile"), condition).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, Some("/login?next=%2Fprofile")));
+        assert_eq!(answer.set_cookies().len(), 0, "{condition:?}");
+        let start = browser.get_with(answer.location().as_str(), condition).await;
+        assert!(start.status == 303 && start.location().as_str().starts_with(&portal.globus), "{condition:?}");
+    }
+}
+
+/// Row A7: whoever answers 401, the page offers a way to sign in.
+#[tokio::test]
+async fn every_page_that_says_401_offers_to_sign_in() {
+    async fn plain() -> (axum::http::StatusCode, &'static str) {
+        (axum::http::StatusCode::UNAUTHORIZED, "no")
+    }
+    async fn mine(_: LoggedIn) -> &'static str {
+        "mine"
+    }
+    let more = Router::new().route("/plain", get(plain)).route("/mine", get(mine).post(mine));
+    let portal = Portal::with().set("APPLICATION_ROOT", "/portal").pages(more).start().await;
+    let browser = Browser::new();
+    let plain = browser.get(&portal.url("/plain")).await;
+    let post = browser.submit(&portal.url("/mine"), &[]).await;
+    let get = browser.get_with(&portal.url("/mine?a=b"), &[("accept", "application/json")]).await;
+    for (answer, login) in
+        [(plain, "/portal/login"), (post, "/portal/login"), (get, "/portal/login?next=%2Fportal%2Fmine%3Fa%3Db")]
+    {
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (401, None), "{}", answer.body);
+        assert!(answer.body.contains(&format!("href=\"{login}\">Sign in<")), "{}", answer.body);
     }
 }
 

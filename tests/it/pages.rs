@@ -84,6 +84,28 @@ fn endpoints<'a>(site: &'a Site, user: &'a UserView, endpoints: Vec<EndpointView
     EndpointsPage { site, user, endpoints, first: 1, previous: None, next: None }
 }
 
+fn sessions<'a>(site: &'a Site, user: &'a UserView, text: &str) -> SessionsPage<'a> {
+    let session = |current: bool| BrowserSessionView {
+        handle: "0123456789abcdef".into(),
+        current,
+        browser: text.into(),
+        address: (!current).then(|| text.into()),
+        began: NOON,
+        last_seen: NOON,
+        ends: NOON + time::Duration::days(31),
+    };
+    SessionsPage {
+        site,
+        user,
+        sessions: vec![session(true), session(false)],
+        first: 26,
+        total: 60,
+        previous: Some(format!("{}/sessions?page=1", site.root)),
+        next: Some(format!("{}/sessions?page=3", site.root)),
+        ended: Some(2),
+    }
+}
+
 fn error<'a>(site: &'a Site, status: u16, message: &'a str) -> ErrorPage<'a> {
     ErrorPage { site, status, title: "Globus did not answer", message, action: None, request_id: "5f0c-42" }
 }
@@ -118,6 +140,7 @@ fn every_page(root: &str, text: &str) -> Vec<(&'static str, String)> {
         ("endpoints", html(paged)),
         ("no endpoints", html(endpoints(site, user, vec![]))),
         ("endpoints beyond the end", html(beyond)),
+        ("sessions", html(sessions(site, user, text))),
         ("signed out", html(SignedOutPage { site })),
         ("confirm logout", html(ConfirmLogoutPage { site })),
         ("error", html(again)),
@@ -222,7 +245,7 @@ fn text_from_outside_stays_text_and_keeps_its_direction_to_itself() {
     }
     let pages = every_page("", HOSTILE);
     let seen = pages.iter().filter(|(_, page)| page.contains(ESCAPED));
-    assert_eq!(seen.count(), 8, "the pages that know their reader, and the errors");
+    assert_eq!(seen.count(), 9, "the pages that know their reader, and the errors");
 }
 
 #[test]
@@ -287,6 +310,44 @@ fn the_index_says_that_you_are_logged_in_and_as_whom() {
     ] {
         assert!(elements(&page, "main")[0].contains(text), "{text}");
     }
+}
+
+/// Nothing promises what the session cannot do.
+#[test]
+fn without_a_token_for_transfer_no_page_leads_to_the_endpoints() {
+    let site = &site("/portal");
+    for can_transfer in [true, false] {
+        let user = &UserView { can_transfer, ..ada() };
+        let signed_in =
+            [html(IndexPage { site, user }), html(profile(site, user, vec![])), html(sessions(site, user, "x"))];
+        for page in &signed_in {
+            assert_eq!(page.contains("/endpoints"), can_transfer, "{page}");
+            assert!(page.contains("href=\"/portal/profile\""), "{page}");
+        }
+    }
+    let site = &Site { sandbox: Some("http://127.0.0.1:5001/".into()), ..site.clone() };
+    let signed_out = [html(SignedOutPage { site }), html(error(site, 401, "x")), html(error(site, 502, "x"))];
+    for page in signed_out {
+        assert!(!page.contains("/endpoints") && !page.to_lowercase().contains("transfer"), "{page}");
+    }
+}
+
+#[test]
+fn the_sessions_page_says_what_was_ended_in_good_english() {
+    let (site, user) = (&site(""), &ada());
+    for (ended, words) in [
+        (Some(0), Some("Nothing was left to end: it had ended before.")),
+        (Some(1), Some("One session was ended. What it was allowed to do is taken back.")),
+        (Some(2), Some("2 sessions were ended. What they were allowed to do is taken back.")),
+        (None, None),
+    ] {
+        let page = html(SessionsPage { ended, ..sessions(site, user, "x") });
+        let said = page.split("role=\"status\">").nth(1).map(|rest| rest.split('<').next().unwrap().trim());
+        assert_eq!(said, words);
+    }
+    let page = html(sessions(site, user, "x"));
+    assert!(page.contains("Showing 26–27 of 60"));
+    assert!(page.contains("rel=\"prev\"") && page.contains("rel=\"next\""));
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
-use globus_portal::settings::StoreKind;
+use globus_portal::{clock::Clock, settings::StoreKind};
+use time::{Duration, OffsetDateTime};
 
 use crate::harness::{
-    Browser, Portal, Provider, globus_portal,
+    Browser, Portal, Provider, globus_portal, parameter,
     place::on_every_store,
     provider::{CLIENT_ID, CLIENT_SECRET},
-    steps::{assert_anonymous, assert_logged_in, log_in_at},
+    steps::{assert_ended_elsewhere, assert_logged_in, key_of, log_in_at},
 };
 
 const KEY: &str = "a secret key of the tests, long enough to be one";
@@ -54,8 +55,102 @@ async fn a_person_sees_their_own_sessions_and_ends_one_or_all_others() {
     assert_logged_in(&portal, &browsers[0]).await;
     assert_logged_in(&portal, &stranger).await;
     for browser in &browsers[1..] {
-        assert_anonymous(&portal, browser).await;
+        assert_ended_elsewhere(&portal, browser).await;
     }
+}
+
+/// A person with many sessions sees them page by page.
+#[tokio::test]
+async fn many_sessions_are_shown_page_by_page() {
+    let provider = Provider::start().await;
+    let portal = Portal::with().provider(&provider).start().await;
+    let browsers: Vec<Browser> = (0..30).map(|_| Browser::new()).collect();
+    for browser in &browsers {
+        log_in_at(&portal, &provider, browser, "person-1").await;
+    }
+    let me = &browsers[7];
+    let cards = |page: &str| page.matches("<article").count();
+    let first = me.get(&portal.url("/sessions")).await;
+    assert!(first.body.contains("Showing 1–25 of 30") && cards(&first.body) == 25, "{}", first.body);
+    let top = first.body.split("</article>").next().unwrap();
+    assert!(top.contains("This browser"), "one's own comes first: {top}");
+    assert!(first.body.contains("rel=\"next\" href=\"/sessions?page=2\"") && !first.body.contains("rel=\"prev\""));
+    let second = me.get(&portal.url("/sessions?page=2")).await;
+    assert!(second.body.contains("Showing 26–30 of 30") && cards(&second.body) == 5, "{}", second.body);
+    assert!(second.body.contains("rel=\"prev\" href=\"/sessions?page=1\"") && !second.body.contains("rel=\"next\""));
+    // A page behind the end, as when sessions have ended since, is the last one.
+    for page in ["3", "99999999999"] {
+        assert!(me.get(&portal.url(&format!("/sessions?page={page}"))).await.body.contains("Showing 26–30 of 30"));
+    }
+    for page in ["x", "-1", "", "1e3"] {
+        assert_eq!(me.get(&portal.url(&format!("/sessions?page={page}"))).await.status, 404, "{page}");
+    }
+    // All others can be ended from any of them.
+    assert!(second.body.contains("End all other sessions"));
+    let ended = me.submit(&portal.url("/sessions"), &[("end", "others")]).await;
+    let page = me.get(ended.location().as_str()).await;
+    assert!(page.body.contains("29 sessions were ended.") && cards(&page.body) == 1, "{}", page.body);
+    assert!(!page.body.contains("class=\"paging\"") && !page.body.contains("End all other sessions"));
+}
+
+/// What an address says about ended sessions is shown when it is our own word, to this session, and fresh.
+#[tokio::test]
+async fn nobody_makes_up_what_the_page_says_about_ended_sessions() {
+    let provider = Provider::start().await;
+    let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
+    let portal = Portal::with().provider(&provider).clock(&clock).start().await;
+    let (here, there) = (Browser::new(), Browser::new());
+    for browser in [&here, &there] {
+        log_in_at(&portal, &provider, browser, "person-1").await;
+    }
+    let told = here.submit(&portal.url("/sessions"), &[("end", "others")]).await.location();
+    assert!(here.get(told.as_str()).await.body.contains("One session was ended."));
+
+    let ours = parameter(&told, "ended").unwrap();
+    let (_, proof) = ours.rsplit_once('.').unwrap();
+    let forged = [
+        "4294967295".to_owned(),
+        "1".to_owned(),
+        "1&ended=2".to_owned(),
+        String::new(),
+        format!("1.1800000000.{}", "A".repeat(22)),
+        format!("2.1800000000.{proof}"),
+        format!("1.1800000001.{proof}"),
+        format!("1.1800000000.{}", &proof[1..]),
+        format!("1.99999999999999999999.{proof}"),
+        "%ff%fe".to_owned(),
+        "x".repeat(5000),
+    ];
+    log_in_at(&portal, &provider, &there, "person-1").await;
+    for note in forged {
+        let page = here.get(&portal.url(&format!("/sessions?ended={note}"))).await;
+        assert_eq!(page.status, 200, "{note}");
+        assert!(!page.body.contains("ended.") && !page.body.contains("role=\"status\""), "{note}: {}", page.body);
+    }
+    // Another session's word, and one that is old.
+    let foreign = there.get(&portal.url(&format!("/sessions?ended={ours}"))).await;
+    assert!(!foreign.body.contains("role=\"status\""), "{}", foreign.body);
+    clock.advance(Duration::minutes(2));
+    assert!(!here.get(told.as_str()).await.body.contains("role=\"status\""));
+}
+
+/// A session that another portal has noted with a clock that runs ahead was not used in the future.
+#[tokio::test]
+async fn a_last_use_is_never_in_the_future() {
+    let provider = Provider::start().await;
+    let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
+    let portal = Portal::with().provider(&provider).clock(&clock).start().await;
+    let (here, there) = (Browser::new(), Browser::new());
+    for browser in [&here, &there] {
+        log_in_at(&portal, &provider, browser, "person-1").await;
+    }
+    let year_9999 = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap();
+    portal.app.vault.store.touch_session(key_of(&portal, &there), year_9999).await.unwrap();
+    let page = here.get(&portal.url("/sessions")).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(
+        !page.body.contains("9999") && page.body.contains("Last used</dt><dd><time datetime=\"2027-01-15T08:00:00Z\"")
+    );
 }
 
 /// A command of the operator, on the store of a portal that runs.
@@ -101,7 +196,8 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     let (well, said) = sessions(&portal, folder.path(), &["end", "--user", "person-1@example.org"]);
     assert!(well && said.contains("ended 1 session"), "{said}");
     // In effect as soon as the command is done.
-    assert_anonymous(&portal, &one).await;
+    assert_ended_elsewhere(&portal, &one).await;
+    assert_eq!(parameter(&portal.begin_login(&one, "").await, "prompt").as_deref(), Some("login"));
     assert_logged_in(&portal, &two).await;
     assert_eq!(provider.revoke_calls().len(), 1);
     let (_, left) = sessions(&portal, folder.path(), &["list", "--all"]);

@@ -88,6 +88,13 @@ pub async fn assert_anonymous(portal: &Portal, browser: &Browser) {
     assert_eq!(page.location().path(), format!("{}/login", portal.app.settings.root));
 }
 
+/// Asserts that a browser's session was ended by somebody else, and that its person learns so.
+pub async fn assert_ended_elsewhere(portal: &Portal, browser: &Browser) {
+    let page = browser.get(&portal.url("/")).await;
+    assert_eq!((page.status.as_u16(), page.header("location")), (401, None), "{}", page.body);
+    assert!(page.body.contains("Your session was ended"), "{}", page.body);
+}
+
 /// Asserts that an answer is what was asked for, or a page that asks for a little patience: no cookie is touched, and
 /// nobody is sent to log in.
 pub fn assert_calm(path: &str, answer: &Answer) {
