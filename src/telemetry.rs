@@ -1,7 +1,8 @@
 //! The log: how it looks, where it goes, and the one line that each request leaves.
 //!
 //! A line has method, path without query, status, time, request id, the peer, and the person where known. A query, a
-//! header, a body or a cookie is never logged: that is where codes, states and tokens are.
+//! header, a body or a cookie is never logged: that is where codes, states and tokens are. The one exception is why Globus
+//! refused a login (`error` and `error_description`).
 //!
 //! The log cannot hurt the portal. A thread of its own writes the lines, so that a full disk, a closed pipe or a reader
 //! that has stopped costs lines and no request; lines that were lost are counted, and reported once writing works again.
@@ -23,8 +24,8 @@ use tracing::Dispatch;
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt as _};
 
 use self::output::Output;
-pub(crate) use self::request::Line;
 pub use self::request::{RequestFacts, RequestId};
+pub(crate) use self::{request::Line, text::shortened};
 use crate::settings::LogFormat;
 
 /// How long the last lines may take at a stop.

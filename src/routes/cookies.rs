@@ -105,6 +105,16 @@ impl SentSessions {
         })
     }
 
+    /// Whether no session cookie came at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether there is one, and it has the form of ours.
+    pub(super) fn is_one_of_ours(&self) -> bool {
+        self.count == 1 && self.ids.len() == 1
+    }
+
     /// All that may be sessions of ours: those that a login or a logout ends.
     pub(super) fn keys(&self) -> impl Iterator<Item = SessionKey> {
         self.ids.iter().map(|id| session_key(*id))

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::telemetry::shortened;
+
 /// An error that Globus sent the browser back with (RFC 6749 section 4.1.2.1). Only a browser with a good `state` is heard.
 pub(super) struct Refusal {
     pub(super) error: String,
@@ -25,30 +27,13 @@ impl Refusal {
     }
 }
 
-/// For the log.
+/// For the log: no longer than one can read, and nothing that could be taken for something else than text.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&for_the_log(&self.error, 64))?;
+        write!(f, "{}", shortened(&self.error, 64).escape_debug())?;
         match &self.description {
-            Some(description) => write!(f, ": {}", for_the_log(description, 300)),
+            Some(description) => write!(f, ": {}", shortened(description, 300).escape_debug()),
             None => Ok(()),
         }
     }
-}
-
-/// The first `most` characters of a text from elsewhere. Characters that a terminal or the reader of a line could take for
-/// something else than text are escaped.
-fn for_the_log(text: &str, most: usize) -> String {
-    let mut shown = String::new();
-    for character in text.chars().take(most) {
-        match character {
-            ' '..='~' if !matches!(character, '\\' | '"') => shown.push(character),
-            _ if character.is_alphanumeric() => shown.push(character),
-            _ => shown.extend(character.escape_default()),
-        }
-    }
-    if text.chars().nth(most).is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -35,20 +35,29 @@ pub(super) fn count(before: u8, settings: &Settings, now: OffsetDateTime) -> Opt
 
 /// The page that ends a loop. To try again starts the count anew.
 pub(super) fn page(app: &AppState, headers: &HeaderMap, sent: &SentSessions, next: ReturnPath) -> Response {
-    let (message, cause) = if sent.keys().next().is_some() {
-        (
+    let (message, cause) = likely_cause(sent);
+    let mut response = AppError::InCircles { message, cause, next: Some(next) }.into_response();
+    let forgotten = cookies::forget_rounds(headers, &app.settings);
+    response.headers_mut().extend(forgotten.map(|value| (header::SET_COOKIE, value)));
+    response
+}
+
+/// What is likely to be wrong, by the session cookie that came: for the visitor, and for the log.
+fn likely_cause(sent: &SentSessions) -> (&'static str, &'static str) {
+    if sent.is_one_of_ours() {
+        return (
             "You signed in several times in a row, and each time this site did not know your session afterwards. It probably runs on several servers that do not share their sessions; its operators need to fix that.",
-            "the browser sends its session cookie, and the session is not in the store: do all portals behind this address share SESSION_STORE and SECRET_KEY, and is nothing else on this host using SESSION_COOKIE_NAME?",
-        )
-    } else {
-        (
+            "the browser sends its session cookie, and the session is not in the store: do all portals behind this address share SESSION_STORE and SECRET_KEY, and does no other portal on this host use SESSION_COOKIE_NAME?",
+        );
+    }
+    if sent.is_empty() {
+        return (
             "You signed in several times in a row, and each time your browser came back without this site's session cookie. Allow cookies for this site in your browser. If they are allowed, something between your browser and this site drops or changes them; its operators need to fix that.",
             "the browser does not send the session cookie back: it blocks cookies, or a proxy drops or changes Set-Cookie (SameSite=Strict, another path, domain or name)",
-        )
-    };
-    let mut response = AppError::InCircles { message, cause, next: Some(next) }.into_response();
-    response
-        .headers_mut()
-        .extend(cookies::forget_rounds(headers, &app.settings).map(|value| (header::SET_COOKIE, value)));
-    response
+        );
+    }
+    (
+        "You signed in several times in a row, and each time your browser came back with a session cookie of another program on this host beside this site's own, or in its place. Remove the cookies of this host in your browser. If that does not help, the operators of this site need to give its cookie another name.",
+        "another program on this host uses a cookie of the same name: choose another SESSION_COOKIE_NAME",
+    )
 }

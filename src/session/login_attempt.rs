@@ -117,7 +117,7 @@ pub struct Attempt {
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
     /// It is not ours.
-    #[error("the state is not one of this site")]
+    #[error("the state is not one of this portal's, or was sealed with another SECRET_KEY")]
     Unknown,
     /// The browser has nothing that ties a login to it.
     #[error(

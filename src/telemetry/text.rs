@@ -13,7 +13,7 @@ const MAX_LINE: usize = 4 << 10;
 const MAX_TEXT: usize = 1000;
 
 /// A text with at most `most` characters; one that was longer ends in an ellipsis.
-pub(super) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),

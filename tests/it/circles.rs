@@ -85,6 +85,20 @@ async fn a_session_cookie_that_gets_lost_is_named_after_the_third_round() {
 }
 
 #[tokio::test]
+async fn a_program_that_overwrites_the_session_cookie_is_named_after_the_third_round() {
+    let provider = Provider::start().await;
+    let portal = Portal::with().provider(&provider).start().await;
+    let circle = Circle { provider: &provider, begins: &portal, ends: &portal };
+    let browser = Browser::new();
+    let of_flask = "eyJ1c2VyIjoibWlyYSJ9.aB3dEf.signature";
+    let (completed, end) =
+        circle.go(&browser, "/profile", || browser.set_cookie("localhost", "session", of_flask)).await;
+    assert_eq!(completed, 3);
+    assert_is_the_end(&end, "another program on this host");
+    assert_eq!(browser.cookie("localhost", "session").as_deref(), Some(of_flask), "it is not ours to take away");
+}
+
+#[tokio::test]
 async fn a_browser_that_keeps_no_cookie_learns_so_at_once() {
     let provider = Provider::start().await;
     let portal = Portal::with().provider(&provider).start().await;
