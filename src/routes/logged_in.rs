@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{HeaderMap, Method, request::Parts},
+    http::{HeaderMap, Method, Uri, request::Parts},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
@@ -48,27 +48,32 @@ pub struct LoggedIn {
 #[derive(Clone, Debug)]
 struct Asked {
     navigation: bool,
-    /// The page, if a login can lead back to it.
-    page: Option<ReturnPath>,
+    /// Whether asking again does the same.
+    reading: bool,
+    uri: Uri,
 }
 
 impl Asked {
-    fn of(parts: &Parts, root: &str) -> Self {
+    fn of(parts: &Parts) -> Self {
         // Below a nested router the URI of the parts has lost the root.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let page = || ReturnPath::parse(uri.path_and_query()?.as_str(), root);
-        Self {
-            navigation: is_navigation(&parts.method, &parts.headers),
-            page: if matches!(parts.method, Method::GET | Method::HEAD) { page() } else { None },
-        }
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0).clone();
+        let reading = matches!(parts.method, Method::GET | Method::HEAD);
+        Self { navigation: is_navigation(&parts.method, &parts.headers), reading, uri }
+    }
+
+    /// The page, if a login can lead back to it.
+    fn page(&self, root: &str) -> Option<ReturnPath> {
+        let here = self.uri.path_and_query().filter(|_| self.reading)?;
+        ReturnPath::parse(here.as_str(), root)
     }
 
     /// Sends the person through login and back to what was asked for.
     fn log_in(&self, root: &str) -> AppError {
+        let page = self.page(root);
         if self.navigation {
-            AppError::LogIn(login_path(root, self.page.as_ref()))
+            AppError::LogIn(login_path(root, page.as_ref()))
         } else {
-            AppError::Unauthorized { next: self.page.clone() }
+            AppError::Unauthorized { next: page }
         }
     }
 
@@ -79,7 +84,7 @@ impl Asked {
             && self.navigation
         {
             match app.vault.was_ended_elsewhere(session).await {
-                Ok(true) => return AppError::EndedElsewhere { next: self.page.clone() },
+                Ok(true) => return AppError::EndedElsewhere { next: self.page(&app.settings.root) },
                 Ok(false) => {}
                 Err(error) => return error.into(),
             }
@@ -93,7 +98,7 @@ impl LoggedIn {
         // Where the session does not say it, what every login asks for does.
         let asks = || app.settings.scopes.iter().any(|scope| scope.split('[').next() == Some(scopes::transfer::ALL));
         let can_transfer = live.user.transfer.unwrap_or_else(asks);
-        Self { live, asked: Asked::of(parts, &app.settings.root), can_transfer }
+        Self { live, asked: Asked::of(parts), can_transfer }
     }
 
     /// Who it is.
@@ -193,7 +198,7 @@ impl FromRequestParts<AppState> for LoggedIn {
         let only = SentSessions::of(&parts.headers, &app.settings).only()?;
         match live_session(parts, app, only).await? {
             Some(live) => Ok(Self::new(live, parts, app)),
-            None => Err(Asked::of(parts, &app.settings.root).log_in_after(app, only).await),
+            None => Err(Asked::of(parts).log_in_after(app, only).await),
         }
     }
 }
