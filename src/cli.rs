@@ -3,6 +3,7 @@
 //! Exit status: 0 after a clean stop, 1 for a failed check or a failure at run time, 2 for wrong usage or settings.
 
 mod check;
+mod sandbox;
 mod sessions;
 mod warnings;
 
@@ -18,11 +19,10 @@ use std::{
 
 use axum::Router;
 use clap::{Args, Parser, Subcommand};
-use url::Url;
 
 use crate::{
     clock::Clock,
-    sandbox::{self, Sandbox},
+    sandbox::{CLIENT_ID, CLIENT_SECRET},
     secret::random_text,
     server::Server,
     settings::{Problems, SandboxClient, Settings, Sources},
@@ -31,8 +31,6 @@ use crate::{
 };
 
 const DEFAULT_CONFIG: &str = "example_app.conf";
-/// Where the sandbox inside a portal listens when the port is free.
-const SANDBOX_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5001);
 
 /// A web portal that logs people in with Globus.
 #[derive(Debug, Parser)]
@@ -49,7 +47,7 @@ enum Command {
     /// Run the portal (the same as no command)
     Serve(Serve),
     /// Run the stand-in for Globus alone, for any app in any language
-    Sandbox(SandboxArgs),
+    Sandbox(sandbox::SandboxArgs),
     /// Read the settings, try Globus and the session store, and say what is wrong
     Check(Config),
     /// See who is logged in, and end sessions
@@ -73,16 +71,6 @@ struct Serve {
     /// Log in against a stand-in for Globus inside this process: no registration, no network
     #[arg(long)]
     sandbox: bool,
-}
-
-#[derive(Args, Debug)]
-struct SandboxArgs {
-    /// A loopback address
-    #[arg(long, value_name = "ADDRESS", default_value_t = SANDBOX_ADDRESS)]
-    listen: SocketAddr,
-    /// A redirect URI to register besides all loopback ones; may be given several times
-    #[arg(long, value_name = "URL")]
-    redirect_uri: Vec<String>,
 }
 
 impl Config {
@@ -199,7 +187,7 @@ fn announce(line: &str) {
 async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve_portal(serve, more).await,
-        Command::Sandbox(sandbox) => serve_sandbox(sandbox).await,
+        Command::Sandbox(args) => sandbox::serve(args).await,
         Command::Check(config) => {
             let well = check::check(config.sources(None)).await;
             if well { Ok(()) } else { Err(Failure::Check) }
@@ -212,8 +200,7 @@ async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure
     }
 }
 
-const SANDBOX_CLIENT: SandboxClient =
-    SandboxClient { client_id: sandbox::CLIENT_ID, client_secret: sandbox::CLIENT_SECRET };
+const SANDBOX_CLIENT: SandboxClient = SandboxClient { client_id: CLIENT_ID, client_secret: CLIENT_SECRET };
 
 async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failure> {
     let sources = serve.config.sources(serve.sandbox.then_some(SANDBOX_CLIENT));
@@ -221,9 +208,12 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     telemetry::start(settings.log_format);
     ignore_hangup()?;
     if serve.sandbox {
-        let base = start_sandbox(&settings).await?;
-        tracing::warn!(sandbox = %base, "this portal runs on the sandbox, a stand-in for Globus: nothing here is real");
-        settings = settings.on_sandbox(&base);
+        let started = sandbox::start(&settings).await?;
+        tracing::warn!(
+            sandbox = %started.public,
+            "this portal runs on the sandbox, a stand-in for Globus: nothing here is real"
+        );
+        settings = settings.on_sandbox(&started.local, &started.public);
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     for variable in &settings.ignored_variables {
@@ -245,47 +235,6 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     }
     server.serve(stop).await;
     tracing::info!("stopped");
-    Ok(())
-}
-
-/// Starts the sandbox beside the portal, on its usual port or, where that is taken, on any.
-async fn start_sandbox(settings: &Settings) -> Result<Url, Failure> {
-    let options = |listen| sandbox::Options {
-        listen,
-        redirect_uris: vec![settings.public_url("/login")],
-        client_name: settings.app_name.clone(),
-    };
-    let any = SocketAddr::new(SANDBOX_ADDRESS.ip(), 0);
-    let sandbox = match Sandbox::bind(options(SANDBOX_ADDRESS)).await {
-        Ok(sandbox) => sandbox,
-        Err(_) => Sandbox::bind(options(any)).await.map_err(|error| Failure::Bind(any, error))?,
-    };
-    let base = Url::parse(&format!("{}/", sandbox.base_url())).map_err(|error| io::Error::other(error.to_string()))?;
-    tokio::spawn(async move {
-        if let Err(error) = sandbox.serve(std::future::pending()).await {
-            tracing::error!(error = %error, "the sandbox stopped");
-        }
-    });
-    Ok(base)
-}
-
-async fn serve_sandbox(args: SandboxArgs) -> Result<(), Failure> {
-    telemetry::start(crate::settings::LogFormat::Pretty);
-    ignore_hangup()?;
-    let options = sandbox::Options {
-        listen: args.listen,
-        redirect_uris: args.redirect_uri,
-        client_name: "Sandbox App".to_owned(),
-    };
-    let sandbox = Sandbox::bind(options).await.map_err(|error| Failure::Bind(args.listen, error))?;
-    let base = sandbox.base_url();
-    announce(&format!("Sandbox of Globus on {base}/ (a stand-in: nothing here is real)"));
-    announce(&format!("  client id      {}", sandbox::CLIENT_ID));
-    announce(&format!("  client secret  {}", sandbox::CLIENT_SECRET));
-    for service in ["AUTH", "TRANSFER", "GROUPS"] {
-        announce(&format!("  export GLOBUS_SDK_SERVICE_URL_{service}={base}/"));
-    }
-    sandbox.serve(stop_signal()?).await?;
     Ok(())
 }
 

@@ -70,6 +70,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("MAX_EXCHANGES", Kind::Plain),
     ("LOG_FORMAT", Kind::Plain),
     ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
+    ("SANDBOX_PUBLIC_URL", Kind::Plain),
 ];
 
 /// How many sessions a person can have, whatever `SESSIONS_PER_PERSON` says.
@@ -132,6 +133,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How long the portal goes on serving after it was asked to stop (`SHUTDOWN_DELAY_SECONDS`).
     pub shutdown_delay: std::time::Duration,
+    /// Where browsers outside this machine reach the sandbox of `--sandbox` (`SANDBOX_PUBLIC_URL`).
+    pub sandbox_public_url: Option<Url>,
     /// The front page of the sandbox, when the portal runs on it.
     pub sandbox: Option<Url>,
     /// Variables of the environment that look like settings and belong to a service beside the portal, as Kubernetes and
@@ -222,11 +225,11 @@ impl Settings {
         check::check(values, problems, sources)
     }
 
-    /// Points the settings at a sandbox that has begun to listen.
+    /// Points the settings at a sandbox that has begun to listen: the portal reaches it at `local`, browsers at `public`.
     #[must_use]
-    pub fn on_sandbox(mut self, base: &Url) -> Self {
-        self.environment = Environment::at(base);
-        self.sandbox = Some(base.clone());
+    pub fn on_sandbox(mut self, local: &Url, public: &Url) -> Self {
+        self.environment = Environment::at(local);
+        self.sandbox = Some(public.clone());
         self
     }
 

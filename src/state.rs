@@ -143,6 +143,10 @@ impl AppState {
             settings.client_id.clone(),
             &settings.client_secret,
         );
+        let auth = match &settings.sandbox {
+            Some(public) => auth.with_browser_base(public.clone()),
+            None => auth,
+        };
         let provider = Arc::new(Provider::new(&auth, clock.clone()));
         let id_tokens = Arc::new(IdTokenVerifier::new(provider.clone(), settings.client_id.clone()));
         let login_flow = auth

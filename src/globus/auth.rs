@@ -121,6 +121,8 @@ pub struct Native(());
 #[derive(Clone, Debug)]
 pub struct AppAuthClient<K> {
     service: ServiceClient,
+    /// Where browsers reach Globus Auth: the same base, except for a stand-in that has another address inside a container.
+    browser_base: Url,
     clock: Clock,
     client_id: String,
     /// Added to each form; only for native apps.
@@ -140,8 +142,9 @@ impl ConfidentialAppAuthClient {
     pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String, client_secret: &ClientSecret) -> Self {
         let (name, password) = (basic_part(&client_id), basic_part(client_secret.expose_secret()));
         let authorizer = BasicAuthorizer::new(&name, &password).into();
+        let browser_base = base.clone();
         let service = ServiceClient { service: Service::Auth, base, http, authorizer };
-        Self { service, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
+        Self { service, browser_base, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
     }
 
     /// Begins a login: [`AuthorizationCodeFlowManager::new`]. The login is the value that comes back, not a part of this
@@ -215,7 +218,8 @@ impl NativeAppAuthClient {
             return Err(UsageError("a native app needs a client id".to_owned()));
         }
         let service = ServiceClient { service: Service::Auth, base, http, authorizer: Authorizer::Null };
-        Ok(Self { service, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
+        let browser_base = service.base.clone();
+        Ok(Self { service, browser_base, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
     }
 
     /// Begins a login: [`NativeAppFlowManager::new`]. The login is the value that comes back, not a part of this client.
@@ -249,6 +253,19 @@ impl<K> AppAuthClient<K> {
         self
     }
 
+    /// The same client, of a Globus Auth that browsers reach at another base URL, which is its issuer too.
+    #[must_use]
+    pub fn with_browser_base(mut self, base: Url) -> Self {
+        self.browser_base = base;
+        self
+    }
+
+    /// The base URL at which browsers reach Globus Auth, with a slash at its end.
+    #[must_use]
+    pub fn browser_base(&self) -> &Url {
+        &self.browser_base
+    }
+
     /// The base URL of Globus Auth, with a slash at its end.
     #[must_use]
     pub fn base_url(&self) -> &Url {
@@ -258,7 +275,7 @@ impl<K> AppAuthClient<K> {
     /// The authorize endpoint, where a person's browser starts a login.
     #[must_use]
     pub fn authorize_endpoint(&self) -> Url {
-        join(&self.service.base, "v2/oauth2/authorize")
+        join(&self.browser_base, "v2/oauth2/authorize")
     }
 
     /// Asks the token endpoint with any form (RFC 6749 section 4.5), for grants that have no method here. A form that
@@ -339,7 +356,7 @@ impl<K> AppAuthClient<K> {
     fn helper_page(&self, path: &str, redirect_uri: &str, redirect_name: &str) -> Url {
         let parameters =
             [("client_id", &*self.client_id), ("redirect_uri", redirect_uri), ("redirect_name", redirect_name)];
-        let mut url = join(&self.service.base, path);
+        let mut url = join(&self.browser_base, path);
         url.set_query(Some(&Parameters::from(&parameters[..]).encoded()));
         url
     }

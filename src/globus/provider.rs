@@ -111,6 +111,8 @@ pub struct Provider {
 #[derive(Debug)]
 struct Source {
     service: ServiceClient,
+    /// What the issuer must be.
+    issuer: String,
     clock: Clock,
     /// How far the clocks differed when a document came last.
     difference: Mutex<Option<ClockDifference>>,
@@ -122,10 +124,11 @@ impl Provider {
     pub fn new<K>(client: &AppAuthClient<K>, clock: Clock) -> Self {
         let mut service = client.public_service();
         service.http = service.http.with_body_limit(MAX_DOCUMENT);
+        let issuer = client.browser_base().as_str().trim_end_matches('/').to_owned();
         Self {
             discovery: Kept::new("discovery document", clock.clone()),
             keys: Kept::new("key set", clock.clone()),
-            source: Arc::new(Source { service, clock, difference: Mutex::default() }),
+            source: Arc::new(Source { service, issuer, clock, difference: Mutex::default() }),
         }
     }
 
@@ -212,10 +215,8 @@ impl Source {
 async fn discovery(source: Arc<Source>) -> Result<Discovery, ProviderError> {
     let answer = source.service.get(OPENID_CONFIGURATION, &Parameters::default()).await;
     let document: Discovery = source.read("discovery document", answer)?;
-    let base = &source.service.base;
-    let expected = base.as_str().trim_end_matches('/');
-    if document.issuer != expected || document.jwks_uri.origin() != base.origin() {
-        return Err(ProviderError::Foreign { expected: expected.to_owned() });
+    if document.issuer != source.issuer || document.jwks_uri.origin() != source.service.base.origin() {
+        return Err(ProviderError::Foreign { expected: source.issuer.clone() });
     }
     Ok(document)
 }

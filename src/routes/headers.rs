@@ -21,7 +21,7 @@ pub(super) struct Fixed {
 impl Fixed {
     /// Browsers hold `form-action` against redirects too, and the form that signs out leads to Globus's logout page.
     pub(super) fn of(app: &AppState) -> Self {
-        let globus = app.auth.base_url().origin().ascii_serialization();
+        let globus = app.auth.browser_base().origin().ascii_serialization();
         let policy = format!(
             "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {globus}; \
              frame-ancestors 'none'; base-uri 'none'"

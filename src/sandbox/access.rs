@@ -11,9 +11,10 @@ use super::collections::{Collection, Kind};
 use super::people::Person;
 use super::reply::TransferError;
 use super::scopes::{self, Scope, TRANSFER, TRANSFER_ALL};
+use super::sharing::Standing;
 use super::store::{Grant, now};
 use super::troubles::{Trouble, WANTED_DOMAIN};
-use super::{App, client, policies};
+use super::{App, client_auth, policies};
 
 /// An answer, or an error that still has to be told which resource it is about.
 pub(super) type Outcome<T> = Result<T, Problem>;
@@ -92,7 +93,7 @@ impl Caller {
         let missing =
             || Problem::new(StatusCode::BAD_REQUEST, "ClientError.AuthenticationFailed", "No credentials supplied");
         headers.get(AUTHORIZATION).ok_or_else(missing)?;
-        let text = client::bearer(headers).ok_or_else(missing)?;
+        let text = client_auth::bearer(headers).ok_or_else(missing)?;
         let store = app.store();
         let token = store
             .access_tokens
@@ -122,7 +123,7 @@ impl Caller {
         if collection.kind == Kind::Endpoint {
             return Err(Problem::bad_request(format!("'{id}' is an endpoint and not a collection")));
         }
-        if !collection.admits(self.person()) {
+        if !app.sharing().admits(collection, &self.standing(app)) {
             return Err(denied(format!("You do not have permission to use the collection '{id}'")));
         }
         if let Some(problem) = collection.trouble.and_then(|trouble| self.met(trouble, collection, wish)) {
@@ -134,6 +135,20 @@ impl Caller {
         Ok(collection)
     }
 
+    /// What the caller is to collections that others own.
+    pub(super) fn standing(&self, app: &App) -> Standing<'_> {
+        Standing { person: self.person(), groups: app.groups().active_groups_of(self.person()) }
+    }
+
+    /// Refuses a path that no access rule lets the caller read, or write.
+    pub(super) fn reach(&self, app: &App, collection: &Collection, path: &str, write: bool) -> Outcome<()> {
+        if app.sharing().allows(collection, &self.standing(app), path, write) {
+            return Ok(());
+        }
+        let wish = if write { "write" } else { "read" };
+        Err(denied(format!("You do not have permission to {wish} at '{path}' on '{}'", collection.id)))
+    }
+
     /// The consent may have come with this token or with an earlier one of the same app.
     fn has_data_access(&self, app: &App, id: &str) -> bool {
         let needed = [Scope {
@@ -141,7 +156,7 @@ impl Caller {
             optional: false,
             dependencies: vec![Scope { name: data_access(id), optional: true, dependencies: vec![] }],
         }];
-        let remembered = || app.store().has_consent(self.person(), self.grant.client, &needed);
+        let remembered = || app.store().has_consent(self.person(), &self.grant.client, &needed);
         scopes::cover(&self.scopes, &needed) || remembered()
     }
 
@@ -171,7 +186,7 @@ impl Caller {
     }
 
     fn meets_policy(&self) -> bool {
-        policies::is_met(self.grant.session.as_ref(), self.grant.client, policies::SENSITIVE)
+        policies::is_met(self.grant.session.as_ref(), &self.grant.client, policies::SENSITIVE)
     }
 
     fn has_wanted_domain(&self) -> bool {

@@ -7,21 +7,23 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::client::{self, Client};
+use super::client::Client;
+use super::client_auth;
 use super::keys::{self, ComingKey};
 use super::params::Params;
 use super::people::Identity;
 use super::reply::{self, AuthError};
 use super::scopes::AUTH;
 use super::store::{BrowserSession, Store, Token, now};
-use super::{App, AppState, claims, policies, random};
+use super::{App, AppState, claims, hosts, policies, random};
 
 /// `GET /.well-known/openid-configuration`: as short as the real one, without introspection, logout or PKCE members.
-pub(super) async fn discovery(State(app): State<AppState>) -> Response {
-    let base = &app.base_url;
+/// What the browser is sent to is at the public URL; what an app calls is where the app has asked.
+pub(super) async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    let base = hosts::base_for(&app, &headers);
     let document = json!({
-        "issuer": base,
-        "authorization_endpoint": format!("{base}/v2/oauth2/authorize"),
+        "issuer": app.base_url,
+        "authorization_endpoint": format!("{}/v2/oauth2/authorize", app.base_url),
         "userinfo_endpoint": format!("{base}/v2/oauth2/userinfo"),
         "token_endpoint": format!("{base}/v2/oauth2/token"),
         "revocation_endpoint": format!("{base}/v2/oauth2/token/revoke"),
@@ -59,21 +61,37 @@ pub(super) async fn revoke(
 ) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
     app.seen().note("revoke", form.pairs());
-    let client = client::authenticated(&headers, &form)?;
+    let client = client_auth::authenticated(&app, &headers, &form)?;
     let token = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
-    end_token(&mut app.store(), client, token);
+    end_token(&mut app.store(), &client, token);
     Ok(reply::json(StatusCode::OK, &json!({"active": false})))
 }
 
 /// Ends this one token, and only for the client it was given to (RFC 7009, section 2.1). Whether Globus would end the other
 /// tokens of the login as well is not known, so a client must not rely on it.
-fn end_token(store: &mut Store, client: Client, text: &str) {
+fn end_token(store: &mut Store, client: &Client, text: &str) {
     let now = now();
     for shelf in [&mut store.access_tokens, &mut store.refresh_tokens] {
-        if shelf.get(text, now).is_some_and(|token| token.grant.client == client) {
+        if shelf.get(text, now).is_some_and(|token| client.answers_for(&token.grant.client)) {
             shelf.take(text, now);
         }
     }
+}
+
+/// `POST /v2/oauth2/token/validate`: whether a token of the app's own is good. Old, but the Globus CLI asks it about its
+/// refresh tokens.
+pub(super) async fn validate(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, AuthError> {
+    let form = Params::read(&body)?;
+    let client = client_auth::authenticated(&app, &headers, &form)?;
+    let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
+    let (store, now) = (app.store(), now());
+    let mut found = [&store.access_tokens, &store.refresh_tokens].into_iter().filter_map(|shelf| shelf.get(text, now));
+    let active = found.any(|token| token.grant.client == client);
+    Ok(reply::json(StatusCode::OK, &json!({"active": active})))
 }
 
 /// `POST /v2/oauth2/token/introspect`
@@ -84,10 +102,10 @@ pub(super) async fn introspect(
 ) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
     app.seen().note("introspect", form.pairs());
-    let client = client::confidential(&headers, &form)?;
+    let client = client_auth::confidential(&app, &headers, &form)?;
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let store = app.store();
-    let token = store.access_tokens.get(text, now()).filter(|token| may_introspect(client, token));
+    let token = store.access_tokens.get(text, now()).filter(|token| may_introspect(&client, token));
     let document = match token {
         Some(token) => active_document(&app, &store, token, &form),
         None => json!({"active": false}),
@@ -96,8 +114,8 @@ pub(super) async fn introspect(
 }
 
 /// A client may look at tokens that were made for it, and at its own tokens of Globus Auth.
-fn may_introspect(client: Client, token: &Token) -> bool {
-    token.resource_server == client.id() || token.resource_server == AUTH && token.grant.client == client
+fn may_introspect(client: &Client, token: &Token) -> bool {
+    token.resource_server == client.id() || token.resource_server == AUTH && token.grant.client == *client
 }
 
 /// What a live token says, with what `include` asks for, and an evaluation for each of `authentication_policies`.
@@ -132,7 +150,7 @@ fn active_document(app: &App, store: &Store, token: &Token, form: &Params) -> Va
     }
     let asked = form.list("authentication_policies");
     if !asked.is_empty() {
-        let evaluations = policies::evaluations(token.grant.session.as_ref(), token.grant.client, &asked);
+        let evaluations = policies::evaluations(token.grant.session.as_ref(), &token.grant.client, &asked);
         document.insert("policy_evaluations".into(), evaluations.into());
     }
     document.into()
@@ -166,20 +184,21 @@ fn identity_detail(store: &Store, identity: &Identity) -> Value {
 
 /// The app's own session: authentications that happened for another app are not in it.
 fn session_info(token: &Token) -> Value {
+    // Who never signed in, such as an app in its own name, has a session without authentications.
     let Some(session) = &token.grant.session else {
-        return Value::Null;
+        return json!({"session_id": random::uuid_of(&token.grant.id), "authentications": {}});
     };
     json!({
         "session_id": session.id,
-        "authentications": authentications(session, token.grant.client),
+        "authentications": authentications(session, &token.grant.client),
     })
 }
 
-fn authentications(session: &BrowserSession, client: Client) -> Map<String, Value> {
+fn authentications(session: &BrowserSession, client: &Client) -> Map<String, Value> {
     session
         .authentications
         .iter()
-        .filter(|authentication| authentication.client == client)
+        .filter(|authentication| authentication.client == *client)
         .map(|authentication| {
             let mut facts = json!({"idp": authentication.provider, "auth_time": authentication.time});
             if authentication.mfa {
@@ -205,7 +224,7 @@ pub(super) async fn userinfo(State(app): State<AppState>, headers: HeaderMap) ->
 
 /// A live token of Globus Auth. One that was made for another service is not good enough.
 pub(super) fn bearer_token<'a>(store: &'a Store, headers: &HeaderMap) -> Result<&'a Token, AuthError> {
-    let text = client::bearer(headers).ok_or(AuthError::Unauthenticated)?;
+    let text = client_auth::bearer(headers).ok_or(AuthError::Unauthenticated)?;
     let token = store.access_tokens.get(text, now()).ok_or(AuthError::Unauthenticated)?;
     if token.resource_server == AUTH { Ok(token) } else { Err(AuthError::Forbidden) }
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use url::Url;
 
-use super::client::{self, Client};
+use super::client::Client;
 use super::pages::AuthorizeErrorPage;
 use super::params::Params;
 use super::store::{Pending, SessionNeeds};
@@ -59,9 +59,9 @@ pub(super) async fn authorize(State(app): State<AppState>, headers: HeaderMap, R
 fn read(app: &AppState, query: &str) -> Result<Pending, (Refusal, Option<ReturnAddress>)> {
     let fatal = |error| (Refusal::Page(error), None);
     let params = params(query).map_err(fatal)?;
-    let client = client_of(&params).map_err(fatal)?;
-    let redirect_uri = redirect_uri_of(app, &params).map_err(fatal)?;
-    let scopes = scopes_of(app, client, &params).map_err(fatal)?;
+    let client = client_of(app, &params).map_err(fatal)?;
+    let redirect_uri = redirect_uri_of(&client, &params).map_err(fatal)?;
+    let scopes = scopes_of(app, &client, &params).map_err(fatal)?;
     let pending = Pending {
         client,
         redirect_uri,
@@ -75,7 +75,7 @@ fn read(app: &AppState, query: &str) -> Result<Pending, (Refusal, Option<ReturnA
         message: params.owned("session_message"),
         needs: needs_of(&params),
     };
-    match wrong_parameter(client, &params, &pending) {
+    match wrong_parameter(&params, &pending) {
         None => Ok(pending),
         Some(error) => {
             let address = ReturnAddress { redirect_uri: pending.redirect_uri, state: pending.state };
@@ -95,36 +95,36 @@ fn params(query: &str) -> Result<Params, PageError> {
     Params::read(query.as_bytes()).map_err(|repeated| request_failure(format!("Duplicate {} parameter.", repeated.0)))
 }
 
-fn client_of(params: &Params) -> Result<Client, PageError> {
+fn client_of(app: &AppState, params: &Params) -> Result<Client, PageError> {
     let id = params.get("client_id").ok_or_else(|| request_failure("Missing client_id parameter."))?;
-    Client::with_id(id).ok_or_else(|| request_failure("Invalid client_id parameter value."))
+    app.client(id).ok_or_else(|| request_failure("Invalid client_id parameter value."))
 }
 
-fn redirect_uri_of(app: &AppState, params: &Params) -> Result<String, PageError> {
+fn redirect_uri_of(client: &Client, params: &Params) -> Result<String, PageError> {
     let text = params.get("redirect_uri").ok_or_else(|| request_failure("Missing redirect URI."))?;
     let url = Url::parse(text).map_err(|_| request_failure("Invalid redirect URI."))?;
     // RFC 6749, section 3.1.2: absolute, and without a fragment.
     if url.fragment().is_some() {
         return Err(request_failure("Invalid redirect URI."));
     }
-    if !client::is_registered(app, text, &url) {
+    if !client.may_return_to(text, &url) {
         return Err(request_failure("Mismatching redirect URI."));
     }
     Ok(text.to_owned())
 }
 
-fn scopes_of(app: &AppState, client: Client, params: &Params) -> Result<Vec<scopes::Scope>, PageError> {
+fn scopes_of(app: &AppState, client: &Client, params: &Params) -> Result<Vec<scopes::Scope>, PageError> {
     // A missing scope is told to the app, see `wrong_parameter`.
     let Some(text) = params.get("scope") else {
         return Ok(vec![]);
     };
     let scopes = scopes::parse(text).map_err(|_| unknown_scopes(client, text))?;
     let unknown: Vec<&str> =
-        scopes::names(&scopes).into_iter().filter(|name| scopes::look_up(name, &app.catalogue).is_none()).collect();
+        scopes::names(&scopes).into_iter().filter(|name| scopes::look_up(name, app).is_none()).collect();
     if unknown.is_empty() { Ok(scopes) } else { Err(unknown_scopes(client, &unknown.join(", "))) }
 }
 
-fn unknown_scopes(client: Client, list: &str) -> PageError {
+fn unknown_scopes(client: &Client, list: &str) -> PageError {
     PageError {
         title: "Unknown scope(s)",
         detail: format!("{} requested unknown scopes: [{list}]", client.id()),
@@ -146,7 +146,7 @@ fn needs_of(params: &Params) -> SessionNeeds {
 }
 
 /// The first thing that is wrong with a request whose client, redirect URI and scopes are good.
-fn wrong_parameter(client: Client, params: &Params, pending: &Pending) -> Option<AppError> {
+fn wrong_parameter(params: &Params, pending: &Pending) -> Option<AppError> {
     let invalid = |description| Some(AppError { error: "invalid_request", description });
     match params.get("response_type") {
         Some("code") => {}
@@ -169,7 +169,7 @@ fn wrong_parameter(client: Client, params: &Params, pending: &Pending) -> Option
         (Some(_), Some("S256")) => invalid("code_challenge is not the base64url of a SHA-256."),
         (Some(_), _) => invalid("code_challenge_method must be S256."),
         (None, Some(_)) => invalid("code_challenge_method without code_challenge."),
-        (None, None) if client == Client::Native => invalid("Code challenge required."),
+        (None, None) if pending.client.is_native() => invalid("Code challenge required."),
         (None, None) => None,
     }
 }

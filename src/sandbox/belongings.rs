@@ -16,6 +16,7 @@ pub(super) fn collection(owner: &Identity, kind: Kind, id: &str, name: &str) -> 
         keywords: vec![],
         public: !kind.is_personal(),
         shared_with: vec![],
+        served_by: None,
         last_used: None,
         open: false,
         trouble: None,

@@ -1,51 +1,103 @@
-//! The registered apps and how they prove who they are (RFC 6749, sections 2.3 and 3.2.1).
+//! The apps that are registered at the sandbox: two of its own, the Globus CLI, and those that somebody registers.
 
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use url::{Host, Url, form_urlencoded};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 
-use super::params::Params;
-use super::reply::AuthError;
-use super::{App, CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, random};
+use url::{Host, Url};
 
-/// The apps that are registered at the sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Client {
-    /// Runs on a server and has a secret.
-    Confidential,
-    /// Runs at the user's, has no secret, and must use PKCE.
-    Native,
+use super::people::{Person, of_client};
+use super::{CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, Options, random};
+
+/// Apps that were registered while the sandbox runs. The oldest make room.
+const MAX_REGISTERED: usize = 500;
+
+/// The native apps that the Globus CLI is in each environment of Globus. Each installation makes an app of its own from
+/// one of them.
+const GLOBUS_CLI: [&str; 6] = [
+    "95fdeba8-fac2-42bd-a357-e068d82ff78e",
+    "33b6a241-bce4-4359-9c6d-09f88b3c9eef",
+    "e0c31fd1-663b-44e1-840f-f4304bb9ee7a",
+    "0ebfd058-452f-40c3-babf-5a6b16a7b337",
+    "3029c3cb-c8d9-4f2b-979c-c53330aa7327",
+    "b2867dbb-0846-4579-8486-dc70763d700b",
+];
+
+/// A registered app. Two are equal when their ids are.
+#[derive(Clone)]
+pub(super) struct Client(Arc<Registration>);
+
+/// What is known of an app.
+pub(super) struct Registration {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// A native app has none, and must use PKCE (RFC 8252, RFC 7636).
+    pub(super) secret: Option<String>,
+    /// Redirect URIs besides all loopback ones. They have to match exactly.
+    pub(super) redirect_uris: Vec<String>,
+    /// The native app that it was made from.
+    pub(super) template: Option<String>,
+}
+
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.id())
+    }
 }
 
 impl Client {
-    pub(super) fn with_id(id: &str) -> Option<Self> {
-        match id {
-            CLIENT_ID => Some(Self::Confidential),
-            NATIVE_CLIENT_ID => Some(Self::Native),
-            _ => None,
-        }
+    pub(super) fn new(registration: Registration) -> Self {
+        Self(Arc::new(registration))
     }
 
-    pub(super) fn id(self) -> &'static str {
-        match self {
-            Self::Confidential => CLIENT_ID,
-            Self::Native => NATIVE_CLIENT_ID,
-        }
+    pub(super) fn id(&self) -> &str {
+        &self.0.id
     }
 
-    pub(super) fn name(self, app: &App) -> &str {
-        match self {
-            Self::Confidential => &app.client_name,
-            Self::Native => "Sandbox Native App",
-        }
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
     }
-}
 
-/// Any loopback URL counts as registered, so that a developer need not care about ports; others as `Options` has them.
-pub(super) fn is_registered(app: &App, text: &str, url: &Url) -> bool {
-    is_loopback(url) || app.redirect_uris.iter().any(|known| known == text)
+    pub(super) fn secret(&self) -> Option<&str> {
+        self.0.secret.as_deref()
+    }
+
+    pub(super) fn redirect_uris(&self) -> &[String] {
+        &self.0.redirect_uris
+    }
+
+    pub(super) fn template(&self) -> Option<&str> {
+        self.0.template.as_deref()
+    }
+
+    pub(super) fn is_native(&self) -> bool {
+        self.0.secret.is_none()
+    }
+
+    pub(super) fn has_secret(&self, secret: &str) -> bool {
+        self.secret().is_some_and(|known| random::same(secret, known))
+    }
+
+    /// The app's own identity, which client credentials speak for.
+    pub(super) fn person(&self) -> Person {
+        of_client(self.id(), self.name())
+    }
+
+    /// Whether a token of `other` is its own to end: an app may end those of the apps that were made from it.
+    pub(super) fn answers_for(&self, other: &Self) -> bool {
+        self == other || other.template() == Some(self.id())
+    }
+
+    /// Any loopback URL counts as registered, so that a developer need not care about ports; others must be.
+    pub(super) fn may_return_to(&self, text: &str, url: &Url) -> bool {
+        is_loopback(url) || self.redirect_uris().iter().any(|known| known == text)
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -60,102 +112,65 @@ fn is_loopback(url: &Url) -> bool {
     http && no_user && here
 }
 
-/// What a request offers as proof of who sends it.
-enum Offered {
-    Nothing,
-    Id(String),
-    Basic(String, String),
-    Form(String, String),
+/// Every app there is.
+pub(super) struct Clients {
+    /// Those that are there from the start; they stay.
+    fixed: Vec<Client>,
+    registered: VecDeque<Client>,
 }
 
-/// The client that sends this request to the token endpoint or to revoke.
-pub(super) fn authenticated(headers: &HeaderMap, form: &Params) -> Result<Client, AuthError> {
-    match offered(headers, form)? {
-        Offered::Nothing => Err(AuthError::Unauthenticated),
-        Offered::Id(id) => match Client::with_id(&id) {
-            Some(Client::Native) => Ok(Client::Native),
-            _ => Err(AuthError::Unauthenticated),
-        },
-        Offered::Basic(id, secret) => check_basic(&id, &secret).map_err(|_| AuthError::BasicAuthFailed),
-        Offered::Form(id, secret) => check_secret(&id, &secret).ok_or(AuthError::BasicAuthFailed),
-    }
-}
+/// Another app has the id.
+#[derive(Debug)]
+pub(super) struct Taken;
 
-/// The confidential client behind a request to introspect or to look up identities.
-pub(super) fn confidential(headers: &HeaderMap, form: &Params) -> Result<Client, AuthError> {
-    match offered(headers, form)? {
-        Offered::Nothing | Offered::Id(_) => Err(AuthError::Unauthenticated),
-        Offered::Basic(id, secret) => match check_basic(&id, &secret) {
-            Ok(client) => Ok(client),
-            Err(WrongBasic::Client) => Err(AuthError::InvalidClient),
-            Err(WrongBasic::Secret) => Err(AuthError::BasicAuthFailed),
-        },
-        Offered::Form(id, secret) => check_secret(&id, &secret).ok_or(AuthError::BasicAuthFailed),
-    }
-}
-
-fn offered(headers: &HeaderMap, form: &Params) -> Result<Offered, AuthError> {
-    let id = form.owned("client_id");
-    if let Some(header) = headers.get(AUTHORIZATION) {
-        let header = header.to_str().map_err(|_| AuthError::BasicAuthFailed)?;
-        let (user, password) = basic(header).ok_or(AuthError::BasicAuthFailed)?;
-        // RFC 6749, section 2.3: not more than one method in a request.
-        let contradicts = id.is_some_and(|id| id != user && id != decoded(&user));
-        if contradicts || form.get("client_secret").is_some() {
-            return Err(AuthError::oauth("invalid_request"));
+impl Clients {
+    pub(super) fn new(options: &Options, auth_code_page: &str) -> Self {
+        let mut redirect_uris = options.redirect_uris.clone();
+        redirect_uris.push(auth_code_page.to_owned());
+        let fixed = |id: &str, name: &str, secret: Option<&str>| {
+            Client::new(Registration {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                secret: secret.map(str::to_owned),
+                redirect_uris: redirect_uris.clone(),
+                template: None,
+            })
+        };
+        let mut all = vec![
+            fixed(CLIENT_ID, &options.client_name, Some(CLIENT_SECRET)),
+            fixed(NATIVE_CLIENT_ID, "Sandbox Native App", None),
+        ];
+        all.extend(GLOBUS_CLI.map(|id| fixed(id, "Globus CLI", None)));
+        for extra in &options.clients {
+            // The command line comes last, so that it can give one of the known apps another secret.
+            all.retain(|known| known.id() != extra.id);
+            all.push(fixed(&extra.id, &extra.name, extra.secret.as_deref()));
         }
-        return Ok(Offered::Basic(user, password));
+        Self { fixed: all, registered: VecDeque::new() }
     }
-    Ok(match (id, form.owned("client_secret")) {
-        (Some(id), Some(secret)) => Offered::Form(id, secret),
-        (Some(id), None) => Offered::Id(id),
-        (None, _) => Offered::Nothing,
-    })
-}
 
-/// User and password of a `Basic` header (RFC 7617).
-fn basic(header: &str) -> Option<(String, String)> {
-    let (scheme, value) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
+    pub(super) fn find(&self, id: &str) -> Option<Client> {
+        self.all().find(|client| client.id() == id).cloned()
     }
-    let bytes = STANDARD.decode(value.trim()).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some((user.into(), password.into()))
-}
 
-enum WrongBasic {
-    Client,
-    Secret,
-}
-
-/// The official SDKs send id and secret as they are; clients that follow RFC 6749 section 2.3.1 encode them first.
-fn check_basic(id: &str, secret: &str) -> Result<Client, WrongBasic> {
-    if let Some(client) = check_secret(id, secret) {
-        return Ok(client);
+    pub(super) fn all(&self) -> impl Iterator<Item = &Client> {
+        self.fixed.iter().chain(&self.registered)
     }
-    let id = decoded(id);
-    check_secret(&id, &decoded(secret)).ok_or(match Client::with_id(&id) {
-        Some(_) => WrongBasic::Secret,
-        None => WrongBasic::Client,
-    })
-}
 
-fn check_secret(id: &str, secret: &str) -> Option<Client> {
-    let known = id == CLIENT_ID && random::same(secret, CLIENT_SECRET);
-    known.then_some(Client::Confidential)
-}
+    /// Registers an app; gives the one that had to make room, if any.
+    pub(super) fn register(&mut self, client: Client) -> Result<Option<Client>, Taken> {
+        if self.find(client.id()).is_some() {
+            return Err(Taken);
+        }
+        let full = self.registered.len() >= MAX_REGISTERED;
+        let oldest = if full { self.registered.pop_front() } else { None };
+        self.registered.push_back(client);
+        Ok(oldest)
+    }
 
-/// Undoes form encoding. An encoded text has no `=` and no `&`, so it reads as the name of a pair without a value.
-fn decoded(text: &str) -> String {
-    form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
-}
-
-/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = header.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    /// Takes out an app that was registered; the sandbox's own ones stay.
+    pub(super) fn remove(&mut self, id: &str) -> Option<Client> {
+        let position = self.registered.iter().position(|client| client.id() == id)?;
+        self.registered.remove(position)
+    }
 }

@@ -1,9 +1,12 @@
 //! What people own in Transfer: endpoints and collections, and their documents.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::belongings::{of_jonas, of_mira, of_priya, of_quirk, of_the_scholar};
+use super::belongings::{self, of_jonas, of_mira, of_priya, of_quirk, of_the_scholar};
 use super::people::{Identity, JONAS, MIRA, PRIYA, People, Person, QUIRK, SCHOLAR};
+use super::random;
 use super::troubles::{self, Trouble};
 
 /// The entity types of the Transfer documentation that the sandbox has.
@@ -54,8 +57,10 @@ pub(super) struct Collection {
     pub(super) keywords: Vec<&'static str>,
     /// Whether a search of strangers finds it.
     pub(super) public: bool,
-    /// Ids of identities that may read it although it is not theirs.
+    /// Ids of identities that may use it from the start although it is not theirs.
     pub(super) shared_with: Vec<&'static str>,
+    /// The Globus Connect Server endpoint that it is on, which Transfer names as its owner; an endpoint is on itself.
+    pub(super) served_by: Option<String>,
     /// When its owner last used it, as Transfer prints dates.
     pub(super) last_used: Option<&'static str>,
     /// Everybody may read and write it.
@@ -77,13 +82,16 @@ impl Collection {
         person.identities().any(|identity| identity.id == self.owner.id)
     }
 
-    pub(super) fn is_shared_with(&self, person: &Person) -> bool {
-        person.identities().any(|identity| self.shared_with.contains(&identity.id.as_str()))
+    /// `owner_id` of its documents.
+    pub(super) fn owner_id(&self) -> &str {
+        self.served_by.as_deref().unwrap_or(&self.owner.id)
     }
 
-    /// Whether a person may look into it.
-    pub(super) fn admits(&self, person: &Person) -> bool {
-        self.open || self.is_owned_by(person) || self.is_shared_with(person)
+    /// Whether it is a guest collection on that one.
+    pub(super) fn is_hosted_by(&self, host: &Self) -> bool {
+        let kinds =
+            matches!((self.kind, host.kind), (Kind::Guest, Kind::Mapped) | (Kind::PersonalGuest, Kind::Personal));
+        kinds && self.owner.id == host.owner.id
     }
 
     /// Canonical names begin with a made-up account name, the same for everything that one identity owns.
@@ -126,7 +134,7 @@ impl Collection {
             ("canonical_name", json!(self.canonical_name())),
             ("display_name", json!(self.display_name)),
             ("entity_type", json!(self.kind.entity_type())),
-            ("owner_id", json!(self.owner.id)),
+            ("owner_id", json!(self.owner_id())),
             ("owner_string", json!(self.owner.username)),
             ("my_effective_roles", json!(roles)),
         ]
@@ -189,7 +197,7 @@ impl Collection {
         format!("{}.data.{}", self.owner.provider.short_name, self.owner.domain())
     }
 
-    fn server(&self) -> Value {
+    pub(super) fn server(&self) -> Value {
         let host = self.host();
         json!({
             "DATA_TYPE": "server",
@@ -260,6 +268,8 @@ const FALSE_MEMBERS: [&str; 14] = [
 /// Everything that Transfer knows.
 pub(super) struct Catalogue {
     pub(super) all: Vec<Collection>,
+    /// Endpoints that no search finds: of institutions whose collections are all that people see.
+    servers: Vec<Collection>,
 }
 
 impl Catalogue {
@@ -277,14 +287,46 @@ impl Catalogue {
             });
         }
         all.extend(troubles::collections());
-        Self { all }
+        let servers = servers(&mut all);
+        Self { all, servers }
+    }
+
+    /// Everything, with the endpoints that no search finds.
+    pub(super) fn every(&self) -> impl Iterator<Item = &Collection> {
+        self.all.iter().chain(&self.servers)
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Collection> {
-        self.all.iter().find(|collection| collection.id == id)
+        self.every().find(|collection| collection.id == id)
     }
 
     pub(super) fn owned_by<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Collection> {
         self.all.iter().filter(|collection| collection.is_owned_by(person))
     }
+}
+
+/// Puts each collection of Globus Connect Server on the endpoint of its owner's institution, and makes those that are
+/// missing.
+fn servers(all: &mut [Collection]) -> Vec<Collection> {
+    let mut endpoints: BTreeMap<String, String> = BTreeMap::new();
+    for endpoint in all.iter().filter(|collection| collection.kind == Kind::Endpoint) {
+        endpoints.insert(endpoint.owner.domain().to_owned(), endpoint.id.clone());
+    }
+    let mut servers = Vec::new();
+    for collection in all.iter_mut().filter(|collection| !collection.kind.is_personal()) {
+        let endpoint = endpoints.entry(collection.owner.domain().to_owned()).or_insert_with(|| {
+            let owner = &collection.owner;
+            let id = random::uuid_of(&format!("endpoint of {}", owner.domain()));
+            let name = format!("{} data transfer nodes", owner.provider.name);
+            let served_by = Some(id.clone());
+            servers.push(Collection {
+                served_by,
+                public: false,
+                ..belongings::collection(owner, Kind::Endpoint, &id, &name)
+            });
+            id
+        });
+        collection.served_by = Some(endpoint.clone());
+    }
+    servers
 }

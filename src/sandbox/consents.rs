@@ -7,7 +7,6 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::auth::bearer_token;
-use super::client::Client;
 use super::params::Params;
 use super::reply::{self, AuthError};
 use super::scopes::{self, Scope, TRANSFER, VIEW_CONSENTS};
@@ -48,7 +47,7 @@ fn add_entries(app: &App, consent: &Consent, holder: &str, scopes: &[Scope], abo
     for scope in scopes {
         let path = [above, &[node_id(consent, above, &scope.name)]].concat();
         entries.push(entry(consent, holder, scope, &path));
-        let service = scopes::look_up(&scope.name, &app.catalogue).map(|known| client_of(&known.resource_server));
+        let service = scopes::look_up(&scope.name, app).map(|known| client_of(app, &known.resource_server));
         add_entries(app, consent, service.as_deref().unwrap_or(holder), &scope.dependencies, &path, entries);
     }
 }
@@ -78,8 +77,8 @@ fn node_id(consent: &Consent, above: &[u32], scope: &str) -> u32 {
 }
 
 /// The client id of a service. Those of services other than Transfer and the apps are made up.
-fn client_of(resource_server: &str) -> String {
-    match Client::with_id(resource_server) {
+fn client_of(app: &App, resource_server: &str) -> String {
+    match app.client(resource_server) {
         Some(client) => client.id().to_owned(),
         None if resource_server == TRANSFER => TRANSFER_CLIENT.to_owned(),
         None => random::uuid_of(resource_server),

@@ -16,6 +16,7 @@ use url::form_urlencoded;
 use super::faults::Instead;
 use super::pages::NoticePage;
 use super::reply::{self, TransferError};
+use super::services::Service;
 use super::store::now_millis;
 use super::wire::Shears;
 use super::{App, AppState, ROUTES};
@@ -134,8 +135,7 @@ fn refusal(path: &str, status: u16, retry_after: Option<&str>, body: Option<Valu
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = match body {
         Some(body) => reply::json(status, &body),
-        None if path.starts_with("/v0.10/") => transfer_refusal(path, status),
-        None => reply::json(status, &reply::auth_document(status)),
+        None => worded(path, status),
     };
     if let Some(value) = retry_after.and_then(|value| HeaderValue::try_from(value).ok()) {
         response.headers_mut().insert(RETRY_AFTER, value);
@@ -143,14 +143,24 @@ fn refusal(path: &str, status: u16, retry_after: Option<&str>, body: Option<Valu
     response
 }
 
-fn transfer_refusal(path: &str, status: StatusCode) -> Response {
+fn worded(path: &str, status: StatusCode) -> Response {
     let words = status.canonical_reason().unwrap_or("Unknown");
-    let error = TransferError {
-        status,
-        code: words.replace(' ', ""),
-        message: format!("{words}, as asked for"),
-        resource: path.to_owned(),
-        more: Map::new(),
-    };
-    error.into_response()
+    let detail = format!("{words}, as asked for");
+    match Service::of(path) {
+        // Transfer has such errors without the general part that its own mistakes of the client have.
+        Service::Transfer => TransferError {
+            status,
+            code: words.replace(' ', ""),
+            message: detail,
+            resource: path.to_owned(),
+            more: Map::new(),
+        }
+        .into_response(),
+        Service::Groups => Service::Groups.error(status, &code(words), path, &detail),
+        _ => Service::Auth.error(status, &code(words), path, &detail),
+    }
+}
+
+fn code(words: &str) -> String {
+    words.to_uppercase().replace(' ', "_")
 }

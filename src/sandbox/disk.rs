@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::collections::{Collection, Kind};
+use super::listing::fits;
 
 /// One tree cannot hold more.
 const MAX_ENTRIES: usize = 2_000;
@@ -215,6 +216,25 @@ impl Tree {
     /// Everything whose path begins so.
     fn below<'a, 's>(&'a self, start: &'s str) -> impl Iterator<Item = (&'a String, &'a Entry)> + use<'a, 's> {
         self.0.range(start.to_owned()..).take_while(move |(path, _)| path.starts_with(start))
+    }
+
+    /// The paths that a path with `*` and `?` in its last part stands for: itself when it has none.
+    pub(super) fn matches(&self, path: &str) -> Result<Vec<String>, Refusal> {
+        let (pattern, Some(folder)) = (name(path), parent(path)) else {
+            return Ok(vec![path.to_owned()]);
+        };
+        if !pattern.contains(['*', '?']) {
+            return Ok(vec![path.to_owned()]);
+        }
+        match self.list(folder) {
+            Err(Refusal::NotFound) => Ok(vec![]),
+            // As in a shell, a star does not stand for hidden files.
+            found => {
+                let fit = |name: &str| fits(name, pattern) && (pattern.starts_with('.') || !name.starts_with('.'));
+                let names = found?.into_iter().map(|(name, _)| name).filter(|name| fit(name));
+                Ok(names.map(|name| format!("{}{name}", inside(folder))).collect())
+            }
+        }
     }
 
     pub(super) fn make_folder(&mut self, path: &str, now: i64) -> Result<(), Refusal> {

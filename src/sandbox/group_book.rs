@@ -1,4 +1,4 @@
-//! The groups that exist: invented, with every role and every status among the people.
+//! The groups. Those that are there from the start are invented, with every role and every status among the people.
 //!
 //! | group | who |
 //! |---|---|
@@ -9,40 +9,209 @@
 //! | a group named like markup (`…05`) | the hostile person admin |
 //! | Coastal board (`…06`), private | Priya admin |
 
-use super::people::{AMARA, JONAS, MIRA, PRIYA, QUIRK, SCHOLAR};
+use super::people::{AMARA, Identity, JONAS, MIRA, PRIYA, People, Person, QUIRK, SCHOLAR};
+use super::random;
+
+/// Groups that somebody can make besides.
+const MAX_GROUPS: usize = 500;
+/// Memberships of one group.
+const MAX_MEMBERSHIPS: usize = 1_000;
+
+/// All groups.
+pub(super) struct GroupBook(Vec<Group>);
 
 /// One group.
+#[derive(Clone)]
 pub(super) struct Group {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) description: &'static str,
-    pub(super) parent: Option<&'static str>,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) terms: Option<String>,
+    pub(super) parent: Option<String>,
+    pub(super) policies: Policies,
+    pub(super) memberships: Vec<Membership>,
+}
+
+/// Who may see a group, and join it.
+#[derive(Clone)]
+pub(super) struct Policies {
     /// Whether people who are not in it may look at it.
     pub(super) private: bool,
     /// `managers` or `members`: who may see the memberships.
     pub(super) members_visible_to: &'static str,
-    pub(super) memberships: &'static [Membership],
+    /// Whether strangers may join, or ask to.
+    pub(super) join_requests: bool,
+    pub(super) high_assurance: bool,
+    pub(super) assurance_timeout: u64,
+    pub(super) signup_fields: Vec<String>,
 }
 
 /// What an identity is in a group.
+#[derive(Clone)]
 pub(super) struct Membership {
-    /// The identity's id or username.
-    pub(super) identity: &'static str,
+    pub(super) identity: Identity,
     pub(super) role: &'static str,
     pub(super) status: &'static str,
 }
 
-const fn is(identity: &'static str, role: &'static str, status: &'static str) -> Membership {
-    Membership { identity, role, status }
+/// There are too many groups.
+#[derive(Debug)]
+pub(super) struct Full;
+
+impl Group {
+    /// A group that somebody makes, who is its admin.
+    pub(super) fn new(name: String, description: Option<String>, parent: Option<String>, admin: &Identity) -> Self {
+        let policies =
+            Policies { private: true, members_visible_to: "managers", join_requests: false, ..Policies::usual() };
+        let admin = Membership { identity: admin.clone(), role: "admin", status: "active" };
+        Self { id: random::uuid(), name, description, terms: None, parent, policies, memberships: vec![admin] }
+    }
+
+    /// A person's memberships, over all linked identities.
+    pub(super) fn held<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Membership> {
+        self.memberships
+            .iter()
+            .filter(|membership| person.identities().any(|identity| identity.id == membership.identity.id))
+    }
+
+    /// Whether a person has an active membership with one of these roles.
+    pub(super) fn has_role(&self, person: &Person, roles: &[&str]) -> bool {
+        self.held(person).any(|membership| membership.status == "active" && roles.contains(&membership.role))
+    }
+
+    /// Managers and admins always see who is in a group, members if its policy says so.
+    pub(super) fn shows_members_to(&self, person: &Person) -> bool {
+        let members_may = self.policies.members_visible_to == "members";
+        self.has_role(person, &["manager", "admin"]) || members_may && self.has_role(person, &["member"])
+    }
+
+    pub(super) fn member(&self, identity_id: &str) -> Option<&Membership> {
+        self.memberships.iter().find(|membership| membership.identity.id == identity_id)
+    }
+
+    /// Gives an identity this role and status; false when the group has no room.
+    pub(super) fn put(&mut self, identity: &Identity, role: Option<&'static str>, status: &'static str) -> bool {
+        if let Some(known) = self.memberships.iter_mut().find(|known| known.identity.id == identity.id) {
+            known.role = role.unwrap_or(known.role);
+            known.status = status;
+            return true;
+        }
+        if self.memberships.len() >= MAX_MEMBERSHIPS {
+            return false;
+        }
+        self.memberships.push(Membership { identity: identity.clone(), role: role.unwrap_or("member"), status });
+        true
+    }
+
+    /// Whether an identity is the only active admin.
+    pub(super) fn is_last_admin(&self, identity_id: &str) -> bool {
+        let mut admins = self.memberships.iter().filter(|m| m.role == "admin" && m.status == "active");
+        admins.next().is_some_and(|admin| admin.identity.id == identity_id) && admins.next().is_none()
+    }
+}
+
+impl Policies {
+    fn usual() -> Self {
+        Self {
+            private: false,
+            members_visible_to: "members",
+            join_requests: true,
+            high_assurance: false,
+            assurance_timeout: 28_800,
+            signup_fields: vec![],
+        }
+    }
+}
+
+impl GroupBook {
+    pub(super) fn new(people: &People) -> Self {
+        let membership = |seat: &Seat| {
+            let (_, identity) = people.with_identity(seat.identity)?;
+            Some(Membership { identity: identity.clone(), role: seat.role, status: seat.status })
+        };
+        let group = |seed: &Seed| Group {
+            id: seed.id.to_owned(),
+            name: seed.name.to_owned(),
+            description: Some(seed.description.to_owned()),
+            terms: None,
+            parent: seed.parent.map(str::to_owned),
+            policies: Policies {
+                private: seed.private,
+                members_visible_to: seed.members_visible_to,
+                join_requests: !seed.private,
+                ..Policies::usual()
+            },
+            memberships: seed.memberships.iter().filter_map(membership).collect(),
+        };
+        Self(GROUPS.iter().map(group).collect())
+    }
+
+    pub(super) fn all(&self) -> &[Group] {
+        &self.0
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<&Group> {
+        self.0.iter().find(|group| group.id == id)
+    }
+
+    pub(super) fn find_mut(&mut self, id: &str) -> Option<&mut Group> {
+        self.0.iter_mut().find(|group| group.id == id)
+    }
+
+    pub(super) fn add(&mut self, group: Group) -> Result<(), Full> {
+        if self.0.len() >= GROUPS.len() + MAX_GROUPS {
+            return Err(Full);
+        }
+        self.0.push(group);
+        Ok(())
+    }
+
+    /// Takes out a group and all that are inside it.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.0.retain(|group| group.id != id);
+        let orphans = self.0.iter().filter(|group| group.parent.as_deref() == Some(id)).map(|group| group.id.clone());
+        for orphan in orphans.collect::<Vec<_>>() {
+            self.remove(&orphan);
+        }
+    }
+
+    /// Ids of the groups where a person is an active member.
+    pub(super) fn active_groups_of(&self, person: &Person) -> Vec<String> {
+        let active = |group: &&Group| group.held(person).any(|membership| membership.status == "active");
+        self.0.iter().filter(active).map(|group| group.id.clone()).collect()
+    }
+}
+
+/// A group of the beginning.
+struct Seed {
+    id: &'static str,
+    name: &'static str,
+    description: &'static str,
+    parent: Option<&'static str>,
+    private: bool,
+    members_visible_to: &'static str,
+    memberships: &'static [Seat],
+}
+
+/// A membership of the beginning.
+struct Seat {
+    /// The identity's id or username.
+    identity: &'static str,
+    role: &'static str,
+    status: &'static str,
+}
+
+const fn is(identity: &'static str, role: &'static str, status: &'static str) -> Seat {
+    Seat { identity, role, status }
 }
 
 /// Priya's identity at Northfield.
 const PRIYA_AT_NORTHFIELD: &str = "praman@northfield.example";
 const RIDGELINE: &str = "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0003";
 
-/// Every group.
-pub(super) const GROUPS: &[Group] = &[
-    Group {
+/// The groups that are there from the start.
+const GROUPS: &[Seed] = &[
+    Seed {
         id: "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0001",
         name: "Cryo-EM users",
         description: "People with time on the microscope.",
@@ -57,7 +226,7 @@ pub(super) const GROUPS: &[Group] = &[
             is(SCHOLAR, "member", "rejected"),
         ],
     },
-    Group {
+    Seed {
         id: "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0002",
         name: "Portal users",
         description: "Who may use the portal.",
@@ -73,7 +242,7 @@ pub(super) const GROUPS: &[Group] = &[
             is(SCHOLAR, "member", "left"),
         ],
     },
-    Group {
+    Seed {
         id: RIDGELINE,
         name: "Ridgeline",
         description: "Staff of the laboratory.",
@@ -82,7 +251,7 @@ pub(super) const GROUPS: &[Group] = &[
         members_visible_to: "members",
         memberships: &[is(JONAS, "manager", "active")],
     },
-    Group {
+    Seed {
         id: "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0004",
         name: "Beamline 7",
         description: "The crew of beamline 7.",
@@ -91,7 +260,7 @@ pub(super) const GROUPS: &[Group] = &[
         members_visible_to: "members",
         memberships: &[is(JONAS, "admin", "active"), is(MIRA, "member", "declined")],
     },
-    Group {
+    Seed {
         id: "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0005",
         name: "<b>Escaping</b> & \"friends\" \u{202e}puorg",
         description: "<script>alert('group')</script>",
@@ -100,7 +269,7 @@ pub(super) const GROUPS: &[Group] = &[
         members_visible_to: "members",
         memberships: &[is(QUIRK, "admin", "active")],
     },
-    Group {
+    Seed {
         id: "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0006",
         name: "Coastal board",
         description: "Minutes and budgets.",

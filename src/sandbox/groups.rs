@@ -1,19 +1,20 @@
-//! Globus Groups: the groups of the person who asks, and single groups ("Globus Groups API", Get my groups and
-//! memberships, Get group).
+//! Globus Groups: the groups of the person who asks, single groups, making and changing them ("Globus Groups API", Groups,
+//! Policies). What changes memberships is in `group_actions`.
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::group_book::{GROUPS, Group, Membership};
+use super::group_book::{Full, Group, GroupBook, Membership, Policies};
 use super::params::Params;
-use super::people::{Identity, Person};
+use super::people::Person;
 use super::store::now;
-use super::{App, AppState, client, random, reply};
+use super::{App, AppState, client_auth, reply};
 
 const SERVER: &str = "groups.api.globus.org";
 const VIEW: &str = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
@@ -21,6 +22,8 @@ const ALL: &str = "urn:globus:auth:scope:groups.api.globus.org:all";
 
 /// The statuses that a membership can have.
 const STATUSES: [&str; 7] = ["active", "invited", "pending", "rejected", "removed", "left", "declined"];
+/// The longest name or description.
+const MAX_TEXT: usize = 4_000;
 /// What `include` knows.
 const INCLUDES: [&str; 5] = ["memberships", "my_memberships", "policies", "allowed_actions", "child_ids"];
 
@@ -33,15 +36,19 @@ pub(super) struct GroupsError {
 }
 
 impl GroupsError {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into() }
     }
 
-    fn bad_request(detail: String) -> Self {
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", detail)
     }
 
-    fn unknown(id: &str) -> Self {
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", detail)
+    }
+
+    pub(super) fn unknown(id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "GROUP_NOT_FOUND", format!("Group {id} not found"))
     }
 }
@@ -49,14 +56,7 @@ impl GroupsError {
 impl IntoResponse for GroupsError {
     fn into_response(self) -> Response {
         tracing::debug!(error = ?self, "sandbox: Globus Groups refuses");
-        let document = json!({"errors": [{
-            "id": random::uuid(),
-            "status": self.status.as_str(),
-            "code": self.code,
-            "title": self.status.canonical_reason(),
-            "detail": self.detail,
-        }]});
-        reply::json(self.status, &document)
+        reply::json(self.status, &json!({ "errors": reply::errors(self.status, self.code, &self.detail) }))
     }
 }
 
@@ -71,7 +71,9 @@ pub(super) async fn my_groups(
     let statuses = known(&params, "statuses", &STATUSES)?;
     let wanted =
         |status: &str| if statuses.is_empty() { status == "active" } else { statuses.iter().any(|s| s == status) };
-    let documents: Vec<Value> = GROUPS
+    let documents: Vec<Value> = app
+        .groups()
+        .all()
         .iter()
         .filter_map(|group| {
             let mine = memberships(group, &reader, wanted);
@@ -91,45 +93,68 @@ pub(super) async fn group(
     let reader = reader(&app, &headers)?;
     let params = params(query.as_deref())?;
     let include = known(&params, "include", &INCLUDES)?;
-    let group = GROUPS.iter().find(|group| group.id == id).ok_or_else(|| GroupsError::unknown(&id))?;
-    let mine = memberships(group, &reader, |_| true);
-    if group.private && mine.is_empty() {
-        return Err(GroupsError::unknown(&id));
-    }
+    let book = app.groups();
+    let group = visible(&book, &reader, &id)?;
+    Ok(reply::json(StatusCode::OK, &document(&book, group, &reader, &include)))
+}
+
+/// A group that the reader may see.
+pub(super) fn visible<'a>(book: &'a GroupBook, reader: &Person, id: &str) -> Result<&'a Group, GroupsError> {
+    let may_see = |group: &&Group| !group.policies.private || group.held(reader).next().is_some();
+    book.find(id).filter(may_see).ok_or_else(|| GroupsError::unknown(id))
+}
+
+fn document(book: &GroupBook, group: &Group, reader: &Person, include: &[String]) -> Value {
     let mut document = with(
         summary(group),
         [
             ("description", json!(group.description)),
-            ("my_memberships", mine.into()),
+            ("terms_and_conditions", json!(group.terms)),
+            ("my_memberships", memberships(group, reader, |_| true).into()),
             ("subscription_id", Value::Null),
             ("subscription_info", Value::Null),
+            ("subscription_admin_verified_id", Value::Null),
         ],
     );
     for name in include {
         let value = match name.as_str() {
-            "memberships" if sees_members(group, &reader) => everybody(&app, group),
-            "allowed_actions" => allowed_actions(group, &reader),
-            "child_ids" => children(group),
+            "memberships" if group.shows_members_to(reader) => {
+                group.memberships.iter().map(|membership| entry(group, membership)).collect()
+            }
+            // Who may not see the others still sees themselves.
+            "memberships" => memberships(group, reader, |_| true).into(),
+            "policies" => policies_document(&group.policies),
+            "allowed_actions" => allowed_actions(group, reader),
+            "child_ids" => children(book, group),
             _ => continue,
         };
         document[name] = value;
     }
-    Ok(reply::json(StatusCode::OK, &document))
+    document
+}
+
+/// A person whose token may change groups.
+pub(super) fn writer(app: &App, headers: &HeaderMap) -> Result<Arc<Person>, GroupsError> {
+    with_scope(app, headers, &[ALL])
 }
 
 /// Whom the token speaks for. Either scope of Groups is good enough for reading.
 fn reader(app: &App, headers: &HeaderMap) -> Result<Arc<Person>, GroupsError> {
+    with_scope(app, headers, &[VIEW, ALL])
+}
+
+fn with_scope(app: &App, headers: &HeaderMap, scopes: &[&str]) -> Result<Arc<Person>, GroupsError> {
     let unauthorized = |code, detail: &str| GroupsError::new(StatusCode::UNAUTHORIZED, code, detail);
     let malformed = || unauthorized("AUTHENTICATION_ERROR", "Missing or malformed Authorization header");
     headers.get(AUTHORIZATION).ok_or_else(malformed)?;
-    let text = client::bearer(headers).ok_or_else(malformed)?;
+    let text = client_auth::bearer(headers).ok_or_else(malformed)?;
     let store = app.store();
     let invalid = || unauthorized("INVALID_TOKEN", "The token is not active");
     let token = store.access_tokens.get(text, now()).ok_or_else(invalid)?;
-    if token.resource_server == SERVER && (token.has_scope(VIEW) || token.has_scope(ALL)) {
+    if token.resource_server == SERVER && scopes.iter().any(|scope| token.has_scope(scope)) {
         return Ok(token.grant.person.clone());
     }
-    Err(GroupsError::new(StatusCode::FORBIDDEN, "FORBIDDEN", format!("The token does not have the scope {VIEW}")))
+    Err(GroupsError::forbidden(format!("The token does not have the scope {}", scopes.join(" or "))))
 }
 
 fn params(query: Option<&str>) -> Result<Params, GroupsError> {
@@ -153,12 +178,12 @@ fn summary(group: &Group) -> Value {
         "parent_id": group.parent,
         "id": group.id,
         "group_type": "regular",
-        "enforce_session": false,
-        "session_limit": 28800,
+        "enforce_session": group.policies.high_assurance,
+        "session_limit": group.policies.assurance_timeout,
         "session_timeouts": {},
         "policies": {
-            "group_visibility": if group.private { "private" } else { "authenticated" },
-            "group_members_visibility": group.members_visible_to,
+            "group_visibility": visibility(&group.policies),
+            "group_members_visibility": group.policies.members_visible_to,
         },
     })
 }
@@ -172,65 +197,187 @@ fn with<const N: usize>(mut document: Value, members: [(&str, Value); N]) -> Val
 
 /// The reader's memberships in a group, over all linked identities.
 fn memberships(group: &Group, reader: &Person, wanted: impl Fn(&str) -> bool) -> Vec<Value> {
-    held(group, reader)
-        .filter(|(membership, _)| wanted(membership.status))
-        .map(|(membership, identity)| entry(group, membership, identity))
-        .collect()
+    let mine = group.held(reader).filter(|membership| wanted(membership.status));
+    mine.map(|membership| entry(group, membership)).collect()
 }
 
-fn held<'a>(group: &'a Group, reader: &'a Person) -> impl Iterator<Item = (&'a Membership, &'a Identity)> {
-    group.memberships.iter().filter_map(|membership| {
-        let mut identities = reader.identities();
-        identities.find(|identity| is_named(identity, membership.identity)).map(|identity| (membership, identity))
-    })
-}
-
-fn is_named(identity: &Identity, name: &str) -> bool {
-    identity.id == name || identity.username == name
-}
-
-fn entry(group: &Group, membership: &Membership, identity: &Identity) -> Value {
+pub(super) fn entry(group: &Group, membership: &Membership) -> Value {
     json!({
         "group_id": group.id,
-        "identity_id": identity.id,
-        "username": identity.username,
+        "identity_id": membership.identity.id,
+        "username": membership.identity.username,
         "role": membership.role,
         "status": membership.status,
     })
 }
 
-/// Managers and admins always see who is in a group, members if its policy says so.
-fn sees_members(group: &Group, reader: &Person) -> bool {
-    held(group, reader).any(|(membership, _)| {
-        membership.status == "active" && (membership.role != "member" || group.members_visible_to == "members")
-    })
-}
-
-fn everybody(app: &App, group: &Group) -> Value {
-    group
-        .memberships
-        .iter()
-        .filter_map(|membership| {
-            let mut identities = app.people.identities();
-            let identity = identities.find(|identity| is_named(identity, membership.identity))?;
-            Some(entry(group, membership, identity))
-        })
-        .collect()
-}
-
 /// The form of this member is not documented; a list of words is a guess.
 fn allowed_actions(group: &Group, reader: &Person) -> Value {
-    let active = |role: &str| held(group, reader).any(|(m, _)| m.status == "active" && m.role == role);
     let mut actions = vec!["view"];
-    if active("manager") || active("admin") {
+    if group.has_role(reader, &["manager", "admin"]) {
         actions.extend(["invite", "approve", "reject", "remove"]);
     }
-    if active("admin") {
+    if group.has_role(reader, &["admin"]) {
         actions.extend(["update", "delete"]);
     }
     json!(actions)
 }
 
-fn children(group: &Group) -> Value {
-    GROUPS.iter().filter(|other| other.parent == Some(group.id)).map(|other| json!(other.id)).collect()
+fn children(book: &GroupBook, group: &Group) -> Value {
+    let inside = book.all().iter().filter(|other| other.parent.as_deref() == Some(group.id.as_str()));
+    inside.map(|other| json!(other.id)).collect()
+}
+
+fn visibility(policies: &Policies) -> &'static str {
+    if policies.private { "private" } else { "authenticated" }
+}
+
+fn policies_document(policies: &Policies) -> Value {
+    json!({
+        "is_high_assurance": policies.high_assurance,
+        "authentication_assurance_timeout": policies.assurance_timeout,
+        "group_visibility": visibility(policies),
+        "group_members_visibility": policies.members_visible_to,
+        "join_requests": policies.join_requests,
+        "signup_fields": policies.signup_fields,
+    })
+}
+
+/// A JSON object.
+pub(super) fn body(bytes: &[u8]) -> Result<Value, GroupsError> {
+    let document: Option<Value> = serde_json::from_slice(bytes).ok().filter(Value::is_object);
+    document.ok_or_else(|| GroupsError::bad_request("The body must be a JSON object"))
+}
+
+/// A member that may be null, and else is a text.
+fn text(document: &Value, name: &str) -> Result<Option<String>, GroupsError> {
+    match &document[name] {
+        Value::Null => Ok(None),
+        Value::String(text) if text.chars().count() <= MAX_TEXT => Ok(Some(text.clone())),
+        _ => Err(GroupsError::bad_request(format!("{name} must be a string of at most {MAX_TEXT} characters"))),
+    }
+}
+
+fn name(document: &Value) -> Result<String, GroupsError> {
+    let name = text(document, "name")?.filter(|name| !name.trim().is_empty());
+    name.ok_or_else(|| GroupsError::bad_request("name is missing"))
+}
+
+/// A group that the person is an admin of.
+fn administered<'a>(book: &'a mut GroupBook, person: &Person, id: &str) -> Result<&'a mut Group, GroupsError> {
+    if !visible(book, person, id)?.has_role(person, &["admin"]) {
+        return Err(GroupsError::forbidden("You must be an admin of the group"));
+    }
+    book.find_mut(id).ok_or_else(|| GroupsError::unknown(id))
+}
+
+/// `POST /v2/groups` with `name`, `description` and `parent_id`: whoever makes a group is its admin.
+pub(super) async fn create(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, GroupsError> {
+    let person = writer(&app, &headers)?;
+    let asked = body(&bytes)?;
+    let parent = text(&asked, "parent_id")?;
+    let mut book = app.groups();
+    if let Some(parent) = &parent {
+        administered(&mut book, &person, parent)?;
+    }
+    let group = Group::new(name(&asked)?, text(&asked, "description")?, parent, &person.primary);
+    let id = group.id.clone();
+    book.add(group).map_err(|Full| GroupsError::bad_request("The sandbox has too many groups"))?;
+    let made = visible(&book, &person, &id)?;
+    Ok(reply::json(StatusCode::CREATED, &document(&book, made, &person, &[])))
+}
+
+/// `PUT /v2/groups/{id}` with any of `name`, `description` and `terms_and_conditions`.
+pub(super) async fn update(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    bytes: Bytes,
+) -> Result<Response, GroupsError> {
+    let person = writer(&app, &headers)?;
+    let asked = body(&bytes)?;
+    let mut book = app.groups();
+    let group = administered(&mut book, &person, &id)?;
+    let (name, description) = (name(&asked), text(&asked, "description")?);
+    let terms = text(&asked, "terms_and_conditions")?;
+    if asked.get("name").is_some() {
+        group.name = name?;
+    }
+    if asked.get("description").is_some() {
+        group.description = description;
+    }
+    if asked.get("terms_and_conditions").is_some() {
+        group.terms = terms;
+    }
+    let changed = visible(&book, &person, &id)?;
+    Ok(reply::json(StatusCode::OK, &document(&book, changed, &person, &[])))
+}
+
+/// `DELETE /v2/groups/{id}`, with all groups inside it.
+pub(super) async fn delete(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, GroupsError> {
+    let person = writer(&app, &headers)?;
+    let mut book = app.groups();
+    administered(&mut book, &person, &id)?;
+    let gone = document(&book, visible(&book, &person, &id)?, &person, &[]);
+    book.remove(&id);
+    Ok(reply::json(StatusCode::OK, &gone))
+}
+
+/// `GET /v2/groups/{id}/policies`
+pub(super) async fn policies(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, GroupsError> {
+    let reader = reader(&app, &headers)?;
+    let book = app.groups();
+    let group = visible(&book, &reader, &id)?;
+    Ok(reply::json(StatusCode::OK, &policies_document(&group.policies)))
+}
+
+/// `PUT /v2/groups/{id}/policies` with the whole document.
+pub(super) async fn set_policies(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    bytes: Bytes,
+) -> Result<Response, GroupsError> {
+    let person = writer(&app, &headers)?;
+    let asked = body(&bytes)?;
+    let mut book = app.groups();
+    let group = administered(&mut book, &person, &id)?;
+    group.policies = policies_of(&asked, &group.policies)?;
+    Ok(reply::json(StatusCode::OK, &policies_document(&group.policies)))
+}
+
+fn policies_of(document: &Value, current: &Policies) -> Result<Policies, GroupsError> {
+    let wrong = |name: &str| GroupsError::bad_request(format!("Invalid value in '{name}'"));
+    let flag = |name: &str, current: bool| match &document[name] {
+        Value::Null => Ok(current),
+        value => value.as_bool().ok_or_else(|| wrong(name)),
+    };
+    let word = |name: &str, words: [&'static str; 2]| {
+        let word = words.into_iter().find(|word| document[name] == *word);
+        word.ok_or_else(|| wrong(name))
+    };
+    let fields = match &document["signup_fields"] {
+        Value::Null => vec![],
+        value => serde_json::from_value(value.clone()).map_err(|_| wrong("signup_fields"))?,
+    };
+    Ok(Policies {
+        private: word("group_visibility", ["authenticated", "private"])? == "private",
+        members_visible_to: word("group_members_visibility", ["members", "managers"])?,
+        join_requests: flag("join_requests", current.join_requests)?,
+        high_assurance: flag("is_high_assurance", current.high_assurance)?,
+        assurance_timeout: document["authentication_assurance_timeout"].as_u64().unwrap_or(current.assurance_timeout),
+        signup_fields: fields,
+    })
 }

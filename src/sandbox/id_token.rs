@@ -5,7 +5,7 @@ use super::keys::{ComingKey, Seal};
 use super::reply::AuthError;
 use super::store::{Grant, TOKEN_LIFE, now};
 use super::token::asks_openid;
-use super::{App, CLIENT_SECRET, NATIVE_CLIENT_ID, random};
+use super::{App, NATIVE_CLIENT_ID, random};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -30,7 +30,7 @@ pub(super) async fn made(
     let key = key.ready().await?;
     let seal = match fault {
         "id-token-alg-none" => Seal::None,
-        "id-token-alg-hs256" => Seal::Hmac(CLIENT_SECRET),
+        "id-token-alg-hs256" => Seal::Hmac(grant.client.secret().unwrap_or_default().to_owned()),
         "id-token-kid" => Seal::UnknownKid,
         _ if key_faults.without_kid => Seal::WithoutKid,
         _ if wrong_key => Seal::WithKidOf(if key_faults.rotated { second() } else { first }.ready().await?),

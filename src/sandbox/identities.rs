@@ -11,9 +11,9 @@ use super::auth::bearer_token;
 use super::params::Params;
 use super::people::{self, Identity, Provider};
 use super::reply::{self, AuthError};
-use super::scopes::VIEW_IDENTITIES;
+use super::scopes::{VIEW_IDENTITIES, VIEW_IDENTITY_SET};
 use super::store::Store;
-use super::{App, AppState, client};
+use super::{App, AppState, client_auth};
 
 /// `GET /v2/api/identities` by `usernames` or by `ids`. Unknown ones are left out, unless `provision` makes them: that works
 /// for usernames of known providers.
@@ -24,7 +24,7 @@ pub(super) async fn identities(
 ) -> Result<Response, AuthError> {
     let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
     let mut store = app.store();
-    authorize(&store, &headers)?;
+    authorize(&app, &store, &headers)?;
     if params.is_true("provision") {
         provision(&app, &mut store, &params);
     }
@@ -37,13 +37,15 @@ pub(super) async fn identities(
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
-/// A person's token with the right scope, or a confidential app in its own name.
-fn authorize(store: &Store, headers: &HeaderMap) -> Result<(), AuthError> {
-    if client::bearer(headers).is_none() {
+/// A person's token with a scope that lets its app see identities, or a confidential app in its own name.
+fn authorize(app: &App, store: &Store, headers: &HeaderMap) -> Result<(), AuthError> {
+    if client_auth::bearer(headers).is_none() {
         let no_form = Params::read(b"")?;
-        return client::confidential(headers, &no_form).map(|_| ());
+        return client_auth::confidential(app, headers, &no_form).map(|_| ());
     }
-    if bearer_token(store, headers)?.has_scope(VIEW_IDENTITIES) { Ok(()) } else { Err(AuthError::Forbidden) }
+    let token = bearer_token(store, headers)?;
+    let may_look = [VIEW_IDENTITIES, VIEW_IDENTITY_SET].into_iter().any(|scope| token.has_scope(scope));
+    if may_look { Ok(()) } else { Err(AuthError::Forbidden) }
 }
 
 /// `GET /v2/api/identity_providers` by `domains` or by `ids` ("Globus Auth documentation", Get Identity Providers).
@@ -53,7 +55,7 @@ pub(super) async fn identity_providers(
     RawQuery(query): RawQuery,
 ) -> Result<Response, AuthError> {
     let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
-    authorize(&app.store(), &headers)?;
+    authorize(&app, &app.store(), &headers)?;
     let (domains, ids) = (params.list("domains"), params.list("ids"));
     if domains.is_empty() == ids.is_empty() {
         return Err(AuthError::BadRequest("Exactly one of domains and ids is required"));
@@ -69,25 +71,28 @@ pub(super) async fn identity_providers(
 /// Makes an identity for each username that nobody has.
 fn provision(app: &App, store: &mut Store, params: &Params) {
     for username in params.list("usernames").into_iter().filter(|username| username.len() <= 200) {
-        let taken = all(app, store).any(|identity| identity.username.eq_ignore_ascii_case(&username));
+        let taken = all(app, store).iter().any(|identity| identity.username.eq_ignore_ascii_case(&username));
         if let Some(identity) = people::unknown_identity(&username).filter(|_| !taken) {
             store.provision(identity);
         }
     }
 }
 
-fn all<'a>(app: &'a App, store: &'a Store) -> impl Iterator<Item = &'a Identity> {
-    app.people.identities().chain(store.provisioned())
+/// Every identity: of people, of apps, and those that were provisioned.
+pub(super) fn all(app: &App, store: &Store) -> Vec<Identity> {
+    let apps: Vec<Identity> = app.clients().all().map(|client| client.person().primary).collect();
+    app.people.identities().chain(store.provisioned()).cloned().chain(apps).collect()
 }
 
-fn find<'a>(app: &'a App, store: &'a Store, params: &Params) -> Result<Vec<&'a Identity>, AuthError> {
+fn find(app: &App, store: &Store, params: &Params) -> Result<Vec<Identity>, AuthError> {
     let (usernames, ids) = (params.list("usernames"), params.list("ids"));
     match (usernames.is_empty(), ids.is_empty()) {
         (false, true) if usernames.iter().all(|name| name.contains('@')) => Ok(all(app, store)
+            .into_iter()
             .filter(|identity| usernames.iter().any(|name| name.eq_ignore_ascii_case(&identity.username)))
             .collect()),
         (false, true) => Err(AuthError::BadRequest("Malformed username")),
-        (true, false) => Ok(all(app, store).filter(|identity| ids.contains(&identity.id)).collect()),
+        (true, false) => Ok(all(app, store).into_iter().filter(|identity| ids.contains(&identity.id)).collect()),
         _ => Err(AuthError::BadRequest("Exactly one of usernames and ids is required")),
     }
 }
@@ -106,7 +111,7 @@ fn document(store: &Store, identity: &Identity) -> Value {
     })
 }
 
-fn providers(identities: &[&Identity]) -> Vec<Value> {
+fn providers(identities: &[Identity]) -> Vec<Value> {
     let each: BTreeMap<_, _> = identities.iter().map(|identity| (identity.provider.id, identity.provider)).collect();
     each.values().map(|provider| provider_document(provider)).collect()
 }

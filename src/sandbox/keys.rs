@@ -152,7 +152,7 @@ pub(super) enum Seal {
     UnknownKid,
     /// RFC 8725, section 3.1.
     None,
-    Hmac(&'static str),
+    Hmac(String),
 }
 
 fn part(value: &impl Serialize) -> Result<String, NoKey> {

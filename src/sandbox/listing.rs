@@ -129,7 +129,7 @@ impl Match {
 }
 
 /// Whether a pattern fits a text, in time of no more than one length times the other.
-fn fits(text: &str, pattern: &str) -> bool {
+pub(super) fn fits(text: &str, pattern: &str) -> bool {
     let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
     let (mut at, mut wanted) = (0, 0);
     // Where the last star was, and how much of the text it has swallowed.

@@ -64,15 +64,21 @@ mod access;
 mod auth;
 mod authorize;
 mod belongings;
+mod bookmarks;
+mod call;
 mod claims;
 mod client;
+mod client_auth;
+mod client_routes;
 mod collections;
 mod consents;
 mod control;
 mod disk;
 mod faults;
+mod group_actions;
 mod group_book;
 mod groups;
+mod hosts;
 mod id_token;
 mod identities;
 mod keys;
@@ -87,10 +93,14 @@ mod random;
 mod reply;
 mod scopes;
 mod seen;
+mod services;
+mod sharing;
+mod sharing_routes;
 mod shelf;
 mod sign_in;
 mod store;
 mod submit;
+mod task_log;
 mod task_routes;
 mod tasks;
 mod token;
@@ -100,19 +110,26 @@ mod web;
 mod wire;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get, post};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
+use url::Url;
 
+use bookmarks::Bookmarks;
+use client::{Client, Clients};
 use collections::Catalogue;
 use faults::Faults;
+use group_book::GroupBook;
+use hosts::Hosts;
 use keys::ComingKey;
 use people::People;
 use seen::Seen;
+use sharing::Sharing;
 use store::{Store, now_millis};
 use tasks::TransferState;
 use wire::{CuttableListener, Shears};
@@ -135,23 +152,47 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// How to run a sandbox.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A loopback address. Port 0 takes a free one.
+    /// A loopback address, unless there is a public URL. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where browsers reach it, if that is not the address it listens on: from outside a container, say. It makes the sandbox
+    /// answer to that host as well. `http` or `https`, a host and perhaps a port, and nothing else.
+    pub public_url: Option<Url>,
     /// Redirect URIs that are registered besides all loopback URLs. They have to match exactly.
     pub redirect_uris: Vec<String>,
     /// The name of the confidential app on the sandbox's pages.
     pub client_name: String,
+    /// Apps that are registered besides the sandbox's own.
+    pub clients: Vec<NewClient>,
+}
+
+/// An app to register.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// Its client id.
+    pub id: String,
+    /// Its name on the sandbox's pages.
+    pub name: String,
+    /// Its secret; none makes it a native app.
+    pub secret: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), redirect_uris: vec![], client_name: "Sandbox App".into() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            redirect_uris: vec![],
+            client_name: "Sandbox App".into(),
+            clients: vec![],
+        }
     }
 }
 
-/// A stand-in for Globus that has its port and waits to be served.
+/// A stand-in for Globus that has its port and waits to be served. All clones are the same sandbox: who serves one again
+/// goes on with its port and its memory.
+#[derive(Clone)]
 pub struct Sandbox {
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     app: AppState,
 }
 
@@ -160,28 +201,33 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an address that is not loopback: anybody can sign in here as anybody, so other machines must not
-    /// reach it. Else what the operating system says to the port.
+    /// `InvalidInput` for an address that is not loopback when no public URL was given: anybody can sign in here as anybody,
+    /// so other machines must reach it on purpose only. Else what the operating system says to the port.
     pub async fn bind(options: Options) -> io::Result<Self> {
-        if !options.listen.ip().is_loopback() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!(
-                    "the sandbox listens on loopback only, and {} is not: use 127.0.0.1 or [::1]",
-                    options.listen.ip()
-                ),
-            ));
+        if !options.listen.ip().is_loopback() && options.public_url.is_none() {
+            return Err(invalid(format!(
+                "the sandbox listens on loopback only, and {} is not: use 127.0.0.1 or [::1], or give it a public URL",
+                options.listen.ip()
+            )));
         }
+        let public = options.public_url.as_ref().map(public_base).transpose()?;
         let listener = TcpListener::bind(options.listen).await?;
-        let base_url = format!("http://{}", listener.local_addr()?);
-        let app = Arc::new(App::new(options, base_url));
-        Ok(Self { listener, app })
+        let local = local_address(listener.local_addr()?);
+        let app = Arc::new(App::new(options, public, local));
+        Ok(Self { listener: Arc::new(listener), app })
     }
 
-    /// The one base URL of all services, without a final slash. It is the issuer of the `id_token`s, too.
+    /// The one base URL of all services, without a final slash: the public URL if there is one. It is the issuer of the
+    /// `id_token`s, too.
     #[must_use]
     pub fn base_url(&self) -> String {
         self.app.base_url.clone()
+    }
+
+    /// The base URL for programs on this machine, which need not be able to reach the public one.
+    #[must_use]
+    pub fn local_url(&self) -> String {
+        self.app.local_url.clone()
     }
 
     /// Serves until `shutdown` completes.
@@ -196,30 +242,70 @@ impl Sandbox {
     }
 }
 
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// A public URL as the beginning of all URLs that the sandbox hands out.
+fn public_base(url: &Url) -> io::Result<String> {
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let anonymous = url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "http" | "https") && bare && anonymous && url.has_host() {
+        return Ok(url.origin().ascii_serialization());
+    }
+    Err(invalid(format!("the public URL of the sandbox must be like http://host:5001, and {} is not", url.scheme())))
+}
+
+/// The address by which programs on this machine reach a socket.
+fn local_address(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
 type AppState = Arc<App>;
 
 /// Everything the handlers share.
 struct App {
     base_url: String,
+    local_url: String,
+    hosts: Hosts,
     client_name: String,
     redirect_uris: Vec<String>,
+    clients: Mutex<Clients>,
     people: People,
     catalogue: Catalogue,
     key: ComingKey,
     store: Mutex<Store>,
     transfer: Mutex<TransferState>,
+    bookmarks: Mutex<Bookmarks>,
+    sharing: Mutex<Sharing>,
+    groups: Mutex<GroupBook>,
     faults: Mutex<Faults>,
     seen: Mutex<Seen>,
 }
 
 impl App {
-    fn new(options: Options, base_url: String) -> Self {
-        let people = People::new(&options.client_name);
+    fn new(options: Options, public: Option<String>, local: SocketAddr) -> Self {
+        let people = People::new();
+        let local_url = format!("http://{local}");
+        let base_url = public.unwrap_or_else(|| local_url.clone());
+        let clients = Clients::new(&options, &format!("{base_url}/v2/web/auth-code"));
+        let catalogue = Catalogue::new(&people);
         Self {
+            sharing: Mutex::new(Sharing::new(&catalogue)),
+            groups: Mutex::new(GroupBook::new(&people)),
+            catalogue,
+            bookmarks: Mutex::default(),
+            hosts: Hosts::new(options.public_url.as_ref(), local.ip()),
             base_url,
+            local_url,
+            clients: Mutex::new(clients),
             client_name: options.client_name,
             redirect_uris: options.redirect_uris,
-            catalogue: Catalogue::new(&people),
             people,
             key: ComingKey::begin(),
             store: Mutex::new(Store::new()),
@@ -230,11 +316,32 @@ impl App {
     }
 
     /// Files and tasks, brought up to this moment. Nobody who holds this may take the store: locks are taken in the order
-    /// store, transfer, faults, seen.
+    /// store, transfer, faults, seen, bookmarks, sharing, groups, clients.
     fn transfer(&self) -> MutexGuard<'_, TransferState> {
         let mut state = self.transfer.lock().unwrap_or_else(PoisonError::into_inner);
         state.advance(&self.catalogue, now_millis());
         state
+    }
+
+    fn bookmarks(&self) -> MutexGuard<'_, Bookmarks> {
+        self.bookmarks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sharing(&self) -> MutexGuard<'_, Sharing> {
+        self.sharing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn groups(&self) -> MutexGuard<'_, GroupBook> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The apps. This is the last lock that anybody takes.
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn client(&self, id: &str) -> Option<Client> {
+        self.clients().find(id)
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -259,7 +366,10 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v2/oauth2/token", "authorization code, refresh token, client credentials, dependent token"),
     ("POST", "/v2/oauth2/token/revoke", "end a token"),
     ("POST", "/v2/oauth2/token/introspect", "look at a token"),
+    ("POST", "/v2/oauth2/token/validate", "whether a token of the app's own is good"),
     ("GET, POST", "/v2/oauth2/userinfo", "who a token speaks for"),
+    ("POST", "/v2/api/clients", "a native app, such as the Globus CLI, makes an app of its own"),
+    ("GET, DELETE", "/v2/api/clients/{id}", "an app looks at itself, takes itself out"),
     ("GET", "/v2/api/identities", "identities by username or id"),
     ("GET", "/v2/api/identity_providers", "identity providers by domain or id"),
     ("GET", "/v2/api/identities/{id}/consents", "what a person lets apps do, as a document"),
@@ -270,9 +380,20 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET, POST", "/v2/web/consents", "see and rescind consents"),
     ("GET", "/v2/web/auth-code", "the code of apps without a web server"),
     ("GET", "/v2/groups/my_groups", "Groups: where the person is a member"),
-    ("GET", "/v2/groups/{id}", "Groups: one group"),
+    ("POST", "/v2/groups", "Groups: make a group"),
+    ("GET, POST, PUT, DELETE", "/v2/groups/{id}", "Groups: one group; POST changes memberships"),
+    ("GET, PUT", "/v2/groups/{id}/policies", "Groups: who may see and join a group"),
     ("GET", "/v0.10/endpoint_search", "Transfer: find endpoints"),
     ("GET", "/v0.10/endpoint/{id}", "Transfer: one endpoint"),
+    ("GET", "/v0.10/endpoint/{id}/access_list", "Transfer: who may use a guest collection"),
+    ("POST", "/v0.10/endpoint/{id}/access", "Transfer: let somebody use it"),
+    ("GET, PUT, DELETE", "/v0.10/endpoint/{id}/access/{rule}", "Transfer: one access rule"),
+    ("GET", "/v0.10/endpoint/{id}/role_list", "Transfer: who manages a collection"),
+    ("POST", "/v0.10/endpoint/{id}/role", "Transfer: let somebody manage it"),
+    ("GET, DELETE", "/v0.10/endpoint/{id}/role/{role}", "Transfer: one role"),
+    ("GET", "/v0.10/endpoint/{id}/server_list", "Transfer: the servers of an endpoint"),
+    ("GET", "/v0.10/endpoint/{id}/my_shared_endpoint_list", "Transfer: guest collections on a collection"),
+    ("GET", "/v0.10/endpoint/{id}/my_effective_pause_rule_list", "Transfer: pause rules, of which there are none"),
     ("GET", "/v0.10/operation/endpoint/{id}/ls", "Transfer: what is in a folder"),
     ("GET", "/v0.10/operation/endpoint/{id}/stat", "Transfer: one file or folder"),
     ("POST", "/v0.10/operation/endpoint/{id}/mkdir", "Transfer: make a folder"),
@@ -281,13 +402,20 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v0.10/transfer", "Transfer: hand in a transfer; it takes 2 s"),
     ("POST", "/v0.10/delete", "Transfer: hand in a deletion; it takes 1 s"),
     ("GET", "/v0.10/task_list", "Transfer: the person's tasks"),
-    ("GET", "/v0.10/task/{id}", "Transfer: one task"),
+    ("GET, PUT", "/v0.10/task/{id}", "Transfer: one task; another label or deadline"),
     ("POST", "/v0.10/task/{id}/cancel", "Transfer: end a task"),
     ("GET", "/v0.10/task/{id}/event_list", "Transfer: what happened to a task"),
+    ("GET", "/v0.10/task/{id}/pause_info", "Transfer: whether a task is paused"),
+    ("GET", "/v0.10/task/{id}/successful_transfers", "Transfer: the files that a task has moved"),
+    ("GET", "/v0.10/task/{id}/skipped_errors", "Transfer: the files that a task has skipped"),
     ("GET", "/v0.10/bookmark_list", "Transfer: the person's bookmarks"),
+    ("POST", "/v0.10/bookmark", "Transfer: make a bookmark"),
+    ("GET, PUT, DELETE", "/v0.10/bookmark/{id}", "Transfer: one bookmark"),
     ("GET, POST, DELETE", "/sandbox/faults", "see, switch on and clear faults"),
     ("GET, DELETE", "/sandbox/seen", "calls by route, and parameters of the latest authorize, logout, token, revoke and introspect requests"),
     ("POST", "/sandbox/tasks/finish", "let tasks end at once"),
+    ("GET, POST", "/sandbox/clients", "see and register apps"),
+    ("DELETE", "/sandbox/clients/{id}", "take out an app"),
 ];
 
 fn router(app: AppState) -> Router {
@@ -301,8 +429,11 @@ fn router(app: AppState) -> Router {
         .route("/v2/oauth2/token", post(token::token))
         .route("/v2/oauth2/token/revoke", post(auth::revoke))
         .route("/v2/oauth2/token/introspect", post(auth::introspect))
+        .route("/v2/oauth2/token/validate", post(auth::validate))
         .route("/v2/oauth2/userinfo", get(auth::userinfo).post(auth::userinfo))
         .route("/v2/api/identities", get(identities::identities))
+        .route("/v2/api/clients", post(client_routes::from_template))
+        .route("/v2/api/clients/{id}", get(client_routes::show).delete(client_routes::delete))
         .route("/v2/api/identity_providers", get(identities::identity_providers))
         .route("/v2/api/identities/{id}/consents", get(consents::of_identity))
         .route("/v2/web/identities", get(web::linked_identities))
@@ -312,9 +443,26 @@ fn router(app: AppState) -> Router {
         .route("/v2/web/logout", get(web::logout))
         .route("/v2/web/auth-code", get(web::auth_code))
         .route("/v2/groups/my_groups", get(groups::my_groups))
-        .route("/v2/groups/{id}", get(groups::group))
+        .route("/v2/groups", post(groups::create))
+        .route(
+            "/v2/groups/{id}",
+            get(groups::group).put(groups::update).post(group_actions::act).delete(groups::delete),
+        )
+        .route("/v2/groups/{id}/policies", get(groups::policies).put(groups::set_policies))
         .route("/v0.10/endpoint_search", get(transfer::endpoint_search))
         .route("/v0.10/endpoint/{id}", get(transfer::endpoint))
+        .route("/v0.10/endpoint/{id}/access_list", get(sharing_routes::rules))
+        .route("/v0.10/endpoint/{id}/access", post(sharing_routes::add_rule))
+        .route(
+            "/v0.10/endpoint/{id}/access/{rule}",
+            get(sharing_routes::rule_of).put(sharing_routes::change_rule).delete(sharing_routes::delete_rule),
+        )
+        .route("/v0.10/endpoint/{id}/role_list", get(sharing_routes::roles))
+        .route("/v0.10/endpoint/{id}/role", post(sharing_routes::add_role))
+        .route("/v0.10/endpoint/{id}/role/{role}", get(sharing_routes::role_of).delete(sharing_routes::delete_role))
+        .route("/v0.10/endpoint/{id}/server_list", get(sharing_routes::servers))
+        .route("/v0.10/endpoint/{id}/my_shared_endpoint_list", get(sharing_routes::shared_endpoints))
+        .route("/v0.10/endpoint/{id}/my_effective_pause_rule_list", get(sharing_routes::pause_rules))
         .route("/v0.10/operation/endpoint/{id}/ls", get(operations::ls))
         .route("/v0.10/operation/endpoint/{id}/stat", get(operations::stat))
         .route("/v0.10/operation/endpoint/{id}/mkdir", post(operations::mkdir))
@@ -323,16 +471,25 @@ fn router(app: AppState) -> Router {
         .route("/v0.10/transfer", post(submit::transfer))
         .route("/v0.10/delete", post(submit::delete))
         .route("/v0.10/task_list", get(task_routes::task_list))
-        .route("/v0.10/task/{id}", get(task_routes::task))
+        .route("/v0.10/task/{id}", get(task_routes::task).put(task_routes::change))
         .route("/v0.10/task/{id}/cancel", post(task_routes::cancel))
         .route("/v0.10/task/{id}/event_list", get(task_routes::event_list))
-        .route("/v0.10/bookmark_list", get(task_routes::bookmark_list))
+        .route("/v0.10/task/{id}/pause_info", get(task_routes::pause_info))
+        .route("/v0.10/task/{id}/successful_transfers", get(task_routes::successful_transfers))
+        .route("/v0.10/task/{id}/skipped_errors", get(task_routes::skipped_errors))
+        .route("/v0.10/bookmark_list", get(bookmarks::list))
+        .route("/v0.10/bookmark", post(bookmarks::create))
+        .route("/v0.10/bookmark/{id}", get(bookmarks::show).put(bookmarks::rename).delete(bookmarks::delete))
         .route("/sandbox/faults", get(control::faults).post(control::switch_on).delete(control::clear_faults))
         .route("/sandbox/seen", get(control::seen).delete(control::clear_seen))
         .route("/sandbox/tasks/finish", post(control::finish_tasks))
-        .route("/v0.10/{*rest}", any(transfer::unknown))
-        .fallback(web::unknown)
+        .route("/sandbox/clients", get(client_routes::list).post(client_routes::add))
+        .route("/sandbox/clients/{id}", delete(client_routes::take_out))
+        .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(services::in_their_words))
         .layer(middleware::from_fn_with_state(app.clone(), control::on_the_way))
+        .layer(middleware::from_fn(hosts::cors))
+        .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
         .with_state(app)
 }

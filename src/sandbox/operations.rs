@@ -105,6 +105,7 @@ fn list(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value>
     let hidden = params.get("show_hidden").is_none_or(|_| params.is_true("show_hidden"));
     let collection = caller.open(app, id, Wish::List)?;
     let path = path(collection, params.get("path").unwrap_or("~"))?;
+    caller.reach(app, collection, &path, false)?;
     let mut state = app.transfer();
     let entries = state.disks.of(collection).list(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
     let mut documents: Vec<Map<String, Value>> = entries
@@ -139,6 +140,7 @@ fn one(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Map<Str
     let params = super::listing::params(query)?;
     let collection = caller.open(app, id, Wish::List)?;
     let path = path(collection, params.get("path").unwrap_or("~"))?;
+    caller.reach(app, collection, &path, false)?;
     let mut state = app.transfer();
     let entry = state.disks.of(collection).get(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
     Ok(document(disk::name(&path), entry))
@@ -174,6 +176,7 @@ fn make_folder(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome
     let body = body_of(body, "mkdir")?;
     let collection = caller.open(app, id, Wish::MakeFolder)?;
     let path = path(collection, text(&body, "path")?)?;
+    caller.reach(app, collection, &path, true)?;
     let mut state = app.transfer();
     let made = state.disks.of(collection).make_folder(&path, now());
     made.map_err(|why| refused(why, collection, &path, Wish::MakeFolder))
@@ -184,6 +187,8 @@ fn give_new_name(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outco
     let body = body_of(body, "rename")?;
     let collection = caller.open(app, id, Wish::Rename)?;
     let (old, new) = (path(collection, text(&body, "old_path")?)?, path(collection, text(&body, "new_path")?)?);
+    caller.reach(app, collection, &old, true)?;
+    caller.reach(app, collection, &new, true)?;
     let mut state = app.transfer();
     let moved = state.disks.of(collection).rename(&old, &new);
     moved.map_err(|why| refused(why, collection, &old, Wish::Rename))

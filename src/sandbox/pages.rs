@@ -5,8 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use super::client::Client;
-use super::group_book::{GROUPS, Group, Membership};
+use super::group_book::{Group, Membership};
 use super::people::{Identity, Person};
 use super::policies::POLICIES;
 use super::scopes::{self, Scope};
@@ -43,7 +42,7 @@ impl<'a> FrontPage<'a> {
             redirect_uris: &app.redirect_uris,
             people: people(app),
             troubles: troubles::described(),
-            groups: GROUPS.iter().map(|group| group_line(app, group)).collect(),
+            groups: app.groups().all().iter().map(group_line).collect(),
             policies: POLICIES,
             faults: faults::names(),
             routes: ROUTES,
@@ -53,22 +52,21 @@ impl<'a> FrontPage<'a> {
 
 /// A group on the front page.
 struct GroupLine {
-    name: &'static str,
-    id: &'static str,
+    name: String,
+    id: String,
     members: Vec<String>,
 }
 
-fn group_line(app: &App, group: &Group) -> GroupLine {
+fn group_line(group: &Group) -> GroupLine {
     let words = |membership: &Membership| {
-        let mut identities = app.people.identities();
-        let found = identities.find(|i| i.id == membership.identity || i.username == membership.identity);
-        let username = found.map_or(membership.identity, |identity| identity.username.as_str());
+        let username = &membership.identity.username;
         match membership.status {
             "active" => format!("{username}: {}", membership.role),
             status => format!("{username}: {status}"),
         }
     };
-    GroupLine { name: group.name, id: group.id, members: group.memberships.iter().map(words).collect() }
+    let members = group.memberships.iter().map(words).collect();
+    GroupLine { name: group.name.clone(), id: group.id.clone(), members }
 }
 
 /// A person as the front page and the choice show one.
@@ -128,7 +126,7 @@ impl ChoosePage {
     pub(super) fn for_app(app: &App, request: &str, pending: &Pending) -> Self {
         Self {
             request: Some(request.to_owned()),
-            client_name: pending.client.name(app).to_owned(),
+            client_name: pending.client.name().to_owned(),
             message: pending.message.clone(),
             needs: needs(pending),
             people: people(app),
@@ -177,7 +175,7 @@ impl ConsentPage {
     pub(super) fn new(app: &App, request: &str, pending: &Pending, person: &Person) -> Self {
         Self {
             request: request.to_owned(),
-            client_name: pending.client.name(app).to_owned(),
+            client_name: pending.client.name().to_owned(),
             person_name: person.shown_name().to_owned(),
             username: person.primary.username.clone(),
             provider: person.primary.provider.name,
@@ -212,7 +210,7 @@ fn scope_lines(app: &App, scopes: &[Scope]) -> Vec<ScopeLine> {
 
 fn add_scope_lines(app: &App, scopes: &[Scope], level: usize, lines: &mut Vec<ScopeLine>) {
     for scope in scopes {
-        let known = scopes::look_up(&scope.name, &app.catalogue);
+        let known = scopes::look_up(&scope.name, app);
         lines.push(ScopeLine {
             words: known.map_or_else(|| scope.name.clone(), |known| known.words),
             name: scope.name.clone(),
@@ -284,7 +282,7 @@ impl ConsentsPage {
     pub(super) fn new(app: &App, person: &Person, consents: &[Consent], link: Option<BackLink>) -> Self {
         let card = |consent: &Consent| ConsentCard {
             id: consent.id.clone(),
-            client_name: Client::name(consent.client, app).to_owned(),
+            client_name: consent.client.name().to_owned(),
             scopes: scope_lines(app, &consent.scopes),
         };
         Self {

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{CLIENT_ID, random};
+use super::random;
 
 /// Where an identity comes from ("Globus Auth documentation", identity providers).
 pub(super) struct Provider {
@@ -140,16 +140,15 @@ pub(super) const SCHOLAR: &str = "40a7864c-ee4d-4dca-82af-bf40a28526d7";
 pub(super) const PRIYA: &str = "34260d82-3a64-48fe-bfc8-977e434730df";
 pub(super) const QUIRK: &str = "66a67362-1bd1-4f8b-aad1-eb0dbb644918";
 
-/// Everybody, and the app's own identity, which client credentials speak for.
+/// Everybody who can sign in.
 pub(super) struct People {
     pub(super) all: Vec<Arc<Person>>,
-    pub(super) app: Arc<Person>,
 }
 
 impl People {
-    pub(super) fn new(client_name: &str) -> Self {
+    pub(super) fn new() -> Self {
         let all = [mira(), jonas(), amara(), scholar(), priya(), quirk()];
-        Self { all: all.into_iter().map(Arc::new).collect(), app: Arc::new(app(client_name)) }
+        Self { all: all.into_iter().map(Arc::new).collect() }
     }
 
     /// The person who has this identity, named by its username or its id.
@@ -162,9 +161,9 @@ impl People {
         })
     }
 
-    /// Every identity there is, the app's own included.
+    /// The identities of all of them.
     pub(super) fn identities(&self) -> impl Iterator<Item = &Identity> {
-        self.all.iter().chain(std::iter::once(&self.app)).flat_map(|person| person.identities())
+        self.all.iter().flat_map(|person| person.identities())
     }
 }
 
@@ -253,9 +252,10 @@ fn quirk() -> Person {
     }
 }
 
-fn app(client_name: &str) -> Person {
+/// An app as somebody of its own.
+pub(super) fn of_client(id: &str, name: &str) -> Person {
     Person {
-        primary: Identity { email: None, organization: None, ..identity(CLIENT_ID, CLIENT_ID, client_name, &CLIENTS) },
+        primary: Identity { email: None, organization: None, ..identity(id, id, name, &CLIENTS) },
         linked: vec![],
         good_for: "",
     }

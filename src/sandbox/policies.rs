@@ -21,12 +21,12 @@ pub(super) fn existing(asked: &[String]) -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether a session has met a policy for an app.
-pub(super) fn is_met(session: Option<&BrowserSession>, client: Client, id: &str) -> bool {
-    session.is_some_and(|session| session.policies.iter().any(|(app, policy)| *app == client && *policy == id))
+pub(super) fn is_met(session: Option<&BrowserSession>, client: &Client, id: &str) -> bool {
+    session.is_some_and(|session| session.policies.iter().any(|(app, policy)| app == client && *policy == id))
 }
 
 /// `policy_evaluations` of an introspection: what does not exist is not met.
-pub(super) fn evaluations(session: Option<&BrowserSession>, client: Client, asked: &[String]) -> Map<String, Value> {
+pub(super) fn evaluations(session: Option<&BrowserSession>, client: &Client, asked: &[String]) -> Map<String, Value> {
     let evaluation = |id: &String| (id.clone(), json!({"evaluation": is_met(session, client, id)}));
     asked.iter().map(evaluation).collect()
 }

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::{constant_time, digest};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 const LETTERS_AND_DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -14,6 +14,12 @@ pub(super) fn token() -> String {
 /// Authorization codes of Globus are 30 letters and digits.
 pub(super) fn code() -> String {
     letters_and_digits(30)
+}
+
+/// Client secrets of Globus are 32 bytes in base64.
+pub(super) fn client_secret() -> String {
+    let bytes = digest::digest(&digest::SHA256, letters_and_digits(64).as_bytes());
+    STANDARD.encode(bytes)
 }
 
 /// The value of the session cookie, and the name of a sign-in under way.

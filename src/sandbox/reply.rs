@@ -24,6 +24,11 @@ pub(super) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     }
 }
 
+/// An answer in plain text.
+pub(super) fn plain(status: StatusCode, text: &str) -> Response {
+    typed(status, "text/plain; charset=utf-8", format!("{text}\n").into_bytes())
+}
+
 fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -44,7 +49,8 @@ pub(super) fn page(status: StatusCode, page: &impl Template, leads_to: Option<&s
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, security_policy(leads_to));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // With "no-referrer" browsers would hide the origin of our own forms, too.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
@@ -113,6 +119,8 @@ pub(super) enum AuthError {
     DependentConsentRequired(Vec<String>),
     /// A request that makes no sense to an API.
     BadRequest(&'static str),
+    /// Globus can do it and the sandbox cannot.
+    NotInSandbox(String),
     /// The sandbox failed itself.
     Internal,
 }
@@ -129,6 +137,7 @@ impl AuthError {
             }
             Self::Forbidden | Self::DependentConsentRequired(_) => StatusCode::FORBIDDEN,
             Self::OAuth(_) | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::NotInSandbox(_) => StatusCode::NOT_FOUND,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -142,7 +151,11 @@ impl AuthError {
             Self::InvalidCode => json!({"error": "invalid_grant"}),
             Self::OAuth(error) => json!({"error": error}),
             Self::DependentConsentRequired(scopes) => consent_required(scopes),
-            Self::BadRequest(detail) => bad_request(detail),
+            Self::BadRequest(detail) => auth_document(StatusCode::BAD_REQUEST, "BAD_REQUEST", detail),
+            Self::NotInSandbox(detail) => {
+                let detail = format!("{detail} (not in the sandbox)");
+                auth_document(StatusCode::NOT_FOUND, "NOT_IN_SANDBOX", &detail)
+            }
             Self::Internal => json!({"error": "server_error"}),
         }
     }
@@ -163,21 +176,25 @@ fn unauthorized(status: u16, code: &str, detail: &str) -> Value {
     })
 }
 
-/// An error document of Globus Auth for a status that it gives of itself.
-pub(super) fn auth_document(status: StatusCode) -> Value {
+/// An error document of Globus Auth.
+pub(super) fn auth_document(status: StatusCode, code: &str, detail: &str) -> Value {
     let words = status.canonical_reason().unwrap_or("Unknown");
-    let code = words.to_uppercase().replace(' ', "_");
     json!({
-        "errors": [{
-            "status": status.as_str(),
-            "id": random::uuid(),
-            "code": code,
-            "detail": format!("{words}, as asked for"),
-            "title": words,
-        }],
+        "errors": errors(status, code, detail),
         "error_description": words,
-        "error": code.to_lowercase(),
+        "error": words.to_lowercase().replace(' ', "_"),
     })
+}
+
+/// The errors of a document of Globus Auth or Groups.
+pub(super) fn errors(status: StatusCode, code: &str, detail: &str) -> Value {
+    json!([{
+        "status": status.as_str(),
+        "id": random::uuid(),
+        "code": code,
+        "detail": detail,
+        "title": status.canonical_reason().unwrap_or("Unknown"),
+    }])
 }
 
 fn consent_required(scopes: &[String]) -> Value {
@@ -193,20 +210,6 @@ fn consent_required(scopes: &[String]) -> Value {
             "status": "403",
             "detail": format!("User hasn't approved the following scopes: {}", scopes.join(" ")),
         }],
-    })
-}
-
-fn bad_request(detail: &str) -> Value {
-    json!({
-        "errors": [{
-            "status": "400",
-            "id": random::uuid(),
-            "code": "BAD_REQUEST",
-            "detail": detail,
-            "title": "Bad Request",
-        }],
-        "error_description": "Bad Request",
-        "error": "bad_request",
     })
 }
 

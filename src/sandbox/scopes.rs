@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::CLIENT_ID;
+use super::App;
 use super::collections::{Catalogue, Kind};
 
 /// One requested scope with its dependencies.
@@ -146,6 +146,7 @@ pub(super) const AUTH: &str = "auth.globus.org";
 pub(super) const TRANSFER: &str = "transfer.api.globus.org";
 pub(super) const TRANSFER_ALL: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 pub(super) const VIEW_CONSENTS: &str = "urn:globus:auth:scope:auth.globus.org:view_consents";
+pub(super) const VIEW_IDENTITY_SET: &str = "urn:globus:auth:scope:auth.globus.org:view_identity_set";
 pub(super) const VIEW_IDENTITIES: &str = "urn:globus:auth:scope:auth.globus.org:view_identities";
 
 const URN: &str = "urn:globus:auth:scope:";
@@ -198,14 +199,20 @@ const SERVICES: &[Service] = &[
     ("funcx_service", "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/", &[
         ("all", "Run functions with Globus Compute"),
     ]),
-    (CLIENT_ID, "https://auth.globus.org/scopes/4d8f1a52-7c3e-4b09-9f61-2ac05e7d8b34/", &[
-        ("use", "Use the sandbox app's own service"),
-    ]),
 ];
 
-/// Finds a scope among the well-known ones and those that collections bring with them.
-pub(super) fn look_up(name: &str, catalogue: &Catalogue) -> Option<Known> {
-    well_known(name).or_else(|| of_collection(name, catalogue))
+/// Finds a scope among the well-known ones and those that collections and apps bring with them.
+pub(super) fn look_up(name: &str, app: &App) -> Option<Known> {
+    well_known(name).or_else(|| of_collection(name, &app.catalogue)).or_else(|| of_app(name, app))
+}
+
+/// Every confidential app is a service too, with one scope. A token for it can be traded in the dependent token grant.
+fn of_app(name: &str, app: &App) -> Option<Known> {
+    let (id, "use") = name.strip_prefix(URL)?.split_once('/')? else {
+        return None;
+    };
+    let client = app.client(id).filter(|client| !client.is_native())?;
+    Some(Known { resource_server: id.into(), words: format!("Use the service of {}", client.name()), rank: usize::MAX })
 }
 
 fn well_known(name: &str) -> Option<Known> {
@@ -219,7 +226,8 @@ fn well_known(name: &str) -> Option<Known> {
 }
 
 /// `data_access` exists for mapped collections alone, `https` for every Globus Connect Server collection, and
-/// `manage_collections` for an endpoint (Globus Auth and Transfer documentation). Asking for any other is an error.
+/// `manage_collections` for what is on such a server (Globus Auth and Transfer documentation). Asking for any other is an
+/// error.
 fn of_collection(name: &str, catalogue: &Catalogue) -> Option<Known> {
     let (id, right) = name
         .strip_prefix(URL)
@@ -230,6 +238,7 @@ fn of_collection(name: &str, catalogue: &Catalogue) -> Option<Known> {
         ("data_access", Kind::Mapped, false) => "Read and write your data on",
         ("https", Kind::Mapped | Kind::Guest, false) => "Download and upload over HTTPS on",
         ("manage_collections", Kind::Endpoint, true) => "Manage the collections of",
+        ("manage_collections", Kind::Mapped | Kind::Guest, true) => "Manage the collection",
         _ => return None,
     };
     Some(Known {

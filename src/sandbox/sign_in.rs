@@ -51,7 +51,7 @@ pub(super) fn begin(app: &App, headers: &HeaderMap, pending: &Pending) -> Respon
 fn next_step(store: &Store, headers: &HeaderMap, pending: &Pending) -> Step {
     match session(store, headers) {
         Some(session) if !pending.sign_in_again && meets_needs(&session, pending) => {
-            if store.has_consent(&session.person, pending.client, &pending.scopes) {
+            if store.has_consent(&session.person, &pending.client, &pending.scopes) {
                 Step::Answer(session)
             } else {
                 Step::Consent(session)
@@ -76,7 +76,7 @@ fn meets_needs(session: &BrowserSession, pending: &Pending) -> bool {
     let identities = needs.identities.iter().all(|id| proven().any(|authentication| authentication.identity == *id));
     let domain =
         needs.domains.is_empty() || proven().filter_map(identity_of).any(|domain| needs.domains.contains(&domain));
-    let policies = policies::existing(&needs.policies).all(|id| policies::is_met(Some(session), pending.client, id));
+    let policies = policies::existing(&needs.policies).all(|id| policies::is_met(Some(session), &pending.client, id));
     let mfa = !needs.mfa || proven().any(|authentication| authentication.mfa);
     identities && domain && policies && mfa
 }
@@ -97,7 +97,7 @@ fn answer(app: &App, session: &BrowserSession, pending: &Pending) -> Response {
     let code = random::code();
     let grant = Grant {
         id: random::uuid(),
-        client: pending.client,
+        client: pending.client.clone(),
         person: session.person.clone(),
         scopes: pending.scopes.clone(),
         offline: pending.offline,
@@ -114,7 +114,7 @@ fn answer(app: &App, session: &BrowserSession, pending: &Pending) -> Response {
     app.store().codes.put(code.clone(), value, now() + CODE_LIFE);
     tracing::info!(
         person = session.person.primary.username,
-        app = pending.client.name(app),
+        app = pending.client.name(),
         "sandbox: somebody signs in to an app"
     );
     let answer = [("code", Some(code.as_str())), ("state", pending.state.as_deref())];
@@ -201,15 +201,15 @@ fn sign_in(
 fn prove(session: &mut BrowserSession, identity: &Identity, pending: &Pending, now: i64) {
     session.authentications.retain(|known| known.identity != identity.id || known.client != pending.client);
     session.authentications.push(Authentication {
-        client: pending.client,
+        client: pending.client.clone(),
         identity: identity.id.clone(),
         provider: identity.provider.id,
         time: now,
         mfa: pending.needs.mfa,
     });
     for id in policies::existing(&pending.needs.policies) {
-        if !policies::is_met(Some(session), pending.client, id) {
-            session.policies.push((pending.client, id));
+        if !policies::is_met(Some(session), &pending.client, id) {
+            session.policies.push((pending.client.clone(), id));
         }
     }
 }
@@ -258,7 +258,7 @@ fn allow(app: &App, headers: &HeaderMap, name: &str, pending: &Pending) -> Respo
             drop(store);
             return gone();
         }
-        store.add_consent(&session.person, pending.client, &pending.scopes, pending.offline);
+        store.add_consent(&session.person, &pending.client, &pending.scopes, pending.offline);
     }
     see_other_with(answer(app, &session, pending))
 }

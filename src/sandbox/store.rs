@@ -206,15 +206,15 @@ impl Store {
     }
 
     /// Whether the person has allowed the app all of these scopes before.
-    pub(super) fn has_consent(&self, person: &Person, client: Client, asked: &[Scope]) -> bool {
+    pub(super) fn has_consent(&self, person: &Person, client: &Client, asked: &[Scope]) -> bool {
         self.consent(person, client).is_some_and(|consent| scopes::cover(&consent.scopes, asked))
     }
 
-    pub(super) fn consent(&self, person: &Person, client: Client) -> Option<&Consent> {
-        self.consents.iter().find(|consent| consent.client == client && consent.person.primary.id == person.primary.id)
+    pub(super) fn consent(&self, person: &Person, client: &Client) -> Option<&Consent> {
+        self.consents.iter().find(|consent| consent.client == *client && consent.person.primary.id == person.primary.id)
     }
 
-    pub(super) fn add_consent(&mut self, person: &Arc<Person>, client: Client, more: &[Scope], offline: bool) {
+    pub(super) fn add_consent(&mut self, person: &Arc<Person>, client: &Client, more: &[Scope], offline: bool) {
         let now = now();
         if let Some(consent) = self.consent_mut(person, client) {
             scopes::merge(&mut consent.scopes, more.iter().cloned());
@@ -225,7 +225,7 @@ impl Store {
         self.consents.push(Consent {
             id: random::uuid(),
             person: person.clone(),
-            client,
+            client: client.clone(),
             scopes: more.to_vec(),
             allows_refresh: offline,
             created: now,
@@ -235,14 +235,14 @@ impl Store {
     }
 
     /// The app gets tokens on the strength of its consent.
-    pub(super) fn note_use_of_consent(&mut self, person: &Person, client: Client) {
+    pub(super) fn note_use_of_consent(&mut self, person: &Person, client: &Client) {
         if let Some(consent) = self.consent_mut(person, client) {
             consent.last_used = now();
         }
     }
 
-    fn consent_mut(&mut self, person: &Person, client: Client) -> Option<&mut Consent> {
-        self.consents.iter_mut().find(|known| known.client == client && known.person.primary.id == person.primary.id)
+    fn consent_mut(&mut self, person: &Person, client: &Client) -> Option<&mut Consent> {
+        self.consents.iter_mut().find(|known| known.client == *client && known.person.primary.id == person.primary.id)
     }
 
     /// Takes a consent back. All codes and tokens of that app for that person die at once.
@@ -261,9 +261,18 @@ impl Store {
         true
     }
 
+    /// Ends everything that an app has.
+    pub(super) fn forget_client(&mut self, client: &Client) {
+        self.consents.retain(|consent| consent.client != *client);
+        self.pending.keep_only(|pending| pending.client != *client);
+        self.codes.keep_only(|code| code.grant.client != *client);
+        self.access_tokens.keep_only(|token| token.grant.client != *client);
+        self.refresh_tokens.keep_only(|token| token.grant.client != *client);
+    }
+
     /// Ends a login whose refresh token was rotated and came again (RFC 9700, section 4.14.2).
-    pub(super) fn punish_reuse(&mut self, refresh_token: &str, client: Client) {
-        let spent = self.spent_refresh_tokens.get(refresh_token, now()).filter(|grant| grant.client == client);
+    pub(super) fn punish_reuse(&mut self, refresh_token: &str, client: &Client) {
+        let spent = self.spent_refresh_tokens.get(refresh_token, now()).filter(|grant| grant.client == *client);
         if let Some(id) = spent.map(|grant| grant.id.clone()) {
             tracing::warn!("sandbox: a rotated refresh token came again, its login is ended");
             self.end_grant(&id);

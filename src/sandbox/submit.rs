@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::access::{Caller, Outcome, Problem, Wish};
+use super::disk::absolute;
 use super::operations::{body_of, text};
 use super::reply::{self, TransferError};
 use super::store::now_millis;
@@ -75,6 +76,7 @@ fn submit(
     for id in work.collections() {
         caller.open(app, id, Wish::Submit)?;
     }
+    check_paths(app, &caller, &work)?;
     let mut task = Task::new(random::uuid(), submission_id.to_owned(), owner.clone(), work);
     task.label = label(&body)?;
     task.settings = settings(&body);
@@ -138,7 +140,25 @@ fn delete_of(body: &Value) -> Outcome<Work> {
         collection: text(body, "endpoint")?.to_owned(),
         paths: paths.collect::<Outcome<_>>()?,
         recursive: body["recursive"] == true,
+        ignore_missing: body["ignore_missing"] == true,
+        globs: body["interpret_globs"] == true,
     })
+}
+
+/// Refuses a task that an access rule does not allow.
+fn check_paths(app: &App, caller: &Caller, work: &Work) -> Outcome<()> {
+    let check = |id: &str, text: &str, write: bool| {
+        let collection = caller.look_at(app, id)?;
+        let path = absolute(collection, text).ok_or_else(|| Problem::bad_request("Invalid path"))?;
+        caller.reach(app, collection, &path, write)
+    };
+    match work {
+        Work::Transfer { source, destination, items } => items.iter().try_for_each(|item| {
+            check(source, &item.from, false)?;
+            check(destination, &item.to, true)
+        }),
+        Work::Delete { collection, paths, .. } => paths.iter().try_for_each(|path| check(collection, path, true)),
+    }
 }
 
 /// The items of a task: at least one, and all of the right type.
@@ -154,7 +174,7 @@ fn items<'a>(body: &'a Value, kind: &str, name: &str) -> Outcome<&'a Vec<Value>>
     Err(Problem::bad_request(format!("Every DATA_TYPE in DATA must be '{data_type}'")))
 }
 
-fn label(body: &Value) -> Outcome<Option<String>> {
+pub(super) fn label(body: &Value) -> Outcome<Option<String>> {
     match &body["label"] {
         Value::Null => Ok(None),
         Value::String(label) if label.chars().count() <= MAX_LABEL => Ok(Some(label.clone())),

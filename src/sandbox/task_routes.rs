@@ -1,5 +1,5 @@
-//! Looking after tasks: lists, single tasks, cancelling, events; and bookmarks ("Globus Transfer documentation", Task
-//! Management, Endpoint Bookmarks).
+//! Looking after tasks: lists, single tasks, changes, cancelling, events, and what was moved ("Globus Transfer
+//! documentation", Task Management).
 
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -7,14 +7,17 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::access::{Caller, Outcome, Problem};
-use super::collections::Kind;
+use super::call::Call;
 use super::listing::{self, Fields, Filter, Order, Page};
 use super::reply::{self, TransferError};
 use super::store::now_millis;
-use super::{App, AppState, random};
+use super::tasks::{Task, Work};
+use super::{App, AppState, random, submit};
 
 const DEFAULT_PAGE: usize = 10;
 const MAX_PAGE: usize = 1000;
+/// Of lists with markers.
+const MARKED_PAGE: usize = 100;
 
 const TASK_FIELDS: Fields = Fields {
     names: &["task_id", "type", "status", "label", "request_time", "completion_time", "deadline", "is_paused"],
@@ -59,15 +62,6 @@ pub(super) async fn event_list(
     headers: HeaderMap,
 ) -> Result<Response, TransferError> {
     answer(&uri, events(&app, &headers, &id, uri.query().unwrap_or_default()))
-}
-
-/// `GET /v0.10/bookmark_list`
-pub(super) async fn bookmark_list(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    answer(&uri, bookmarks(&app, &headers))
 }
 
 fn answer(uri: &Uri, outcome: Outcome<Value>) -> Result<Response, TransferError> {
@@ -149,23 +143,71 @@ fn events(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Valu
     Ok(listed("event_list", events, &page))
 }
 
-/// Everybody has a bookmark for each of their first three collections.
-fn bookmarks(app: &App, headers: &HeaderMap) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
-    let collections = app.catalogue.owned_by(caller.person()).filter(|collection| collection.kind != Kind::Endpoint);
-    let bookmarks: Vec<Value> = collections
-        .take(3)
-        .zip(["/~/", "/~/data/", "/"])
-        .map(|(collection, path)| {
-            json!({
-                "DATA_TYPE": "bookmark",
-                "endpoint_id": collection.id,
-                "id": random::uuid_of(&format!("bookmark of {}", collection.id)),
-                "name": format!("{}: {path}", collection.shown_name()),
-                "path": path,
-                "pinned": false,
-            })
-        })
-        .collect();
-    Ok(json!({"DATA": bookmarks, "DATA_TYPE": "bookmark_list"}))
+/// Works on a task of the caller's.
+fn with_task(call: &Call, id: &str, work: impl FnOnce(&mut Task) -> Outcome<Value>) -> Result<Response, TransferError> {
+    call.answer(StatusCode::OK, |caller| {
+        let mut state = call.app.transfer();
+        let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
+        work(task)
+    })
+}
+
+/// `PUT /v0.10/task/{id}` with another `label` or `deadline`, while the task runs.
+pub(super) async fn change(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |task| {
+        let document = call.document("task")?;
+        if !task.is_under_way() {
+            let message = format!("Task '{id}' is complete and cannot be updated");
+            return Err(Problem::new(StatusCode::CONFLICT, "Conflict", message));
+        }
+        let (label, deadline) = (submit::label(&document)?, &document["deadline"]);
+        if !(deadline.is_null() || deadline.is_string()) {
+            return Err(Problem::bad_request("'deadline' must be a string"));
+        }
+        if document.get("label").is_some() {
+            task.label = label;
+        }
+        if deadline.is_string() {
+            task.settings.insert("deadline".into(), deadline.clone());
+        }
+        Ok(call.result("result", "Updated", format!("Updated task '{id}' successfully")))
+    })
+}
+
+/// `GET /v0.10/task/{id}/pause_info`: nobody pauses anything here.
+pub(super) async fn pause_info(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |_| {
+        Ok(json!({
+            "DATA_TYPE": "pause_info_limited",
+            "destination_pause_message": null,
+            "destination_pause_message_share": null,
+            "pause_rules": [],
+            "source_pause_message": null,
+            "source_pause_message_share": null,
+        }))
+    })
+}
+
+/// `GET /v0.10/task/{id}/successful_transfers`
+pub(super) async fn successful_transfers(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |task| {
+        if matches!(task.work, Work::Delete { .. }) {
+            return Err(Problem::bad_request(format!("Task '{id}' is not a transfer")));
+        }
+        marked(&call, "successful_transfers", task.log().moved_documents())
+    })
+}
+
+/// `GET /v0.10/task/{id}/skipped_errors`
+pub(super) async fn skipped_errors(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |task| marked(&call, "skipped_errors", task.log().skipped_documents()))
+}
+
+/// A list in pages, of which each names the marker of the next.
+fn marked(call: &Call, data_type: &str, all: Vec<Value>) -> Outcome<Value> {
+    let marker = listing::number(&call.params()?, "marker", 0)?;
+    let end = marker.saturating_add(MARKED_PAGE);
+    let next = (end < all.len()).then_some(end);
+    let page: Vec<Value> = all.into_iter().skip(marker).take(MARKED_PAGE).collect();
+    Ok(json!({"DATA_TYPE": data_type, "DATA": page, "marker": marker, "next_marker": next}))
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::collections::{Catalogue, Collection};
 use super::disk::{Amount, Disks, Refusal, absolute};
 use super::moment;
+use super::task_log::Log;
 use super::troubles::Trouble;
 
 /// How long tasks take, in milliseconds.
@@ -48,12 +49,13 @@ pub(super) struct Task {
     moved: Amount,
     end: Option<End>,
     events: Vec<Event>,
+    log: Log,
 }
 
 /// What a task does, by ids of collections.
 pub(super) enum Work {
     Transfer { source: String, destination: String, items: Vec<Item> },
-    Delete { collection: String, paths: Vec<String>, recursive: bool },
+    Delete { collection: String, paths: Vec<String>, recursive: bool, ignore_missing: bool, globs: bool },
 }
 
 /// One file or folder to move.
@@ -189,7 +191,13 @@ impl Task {
             moved: Amount::default(),
             end: None,
             events: vec![],
+            log: Log::default(),
         }
+    }
+
+    /// What it has moved and skipped.
+    pub(super) fn log(&self) -> &Log {
+        &self.log
     }
 
     pub(super) fn is_under_way(&self) -> bool {
@@ -236,16 +244,36 @@ impl Task {
                 let (source, destination) = (find(source)?, find(destination)?);
                 for item in items {
                     let what = match disks.of(source).read(&path(source, &item.from)?, item.recursive) {
-                        Err(Refusal::NotFound | Refusal::Denied) if self.skip_source_errors => continue,
+                        Err(why @ (Refusal::NotFound | Refusal::Denied)) if self.skip_source_errors => {
+                            self.log.skip(item, told(why).0, now);
+                            continue;
+                        }
                         read => read?,
                     };
+                    let moved: Vec<(String, u64)> = what
+                        .iter()
+                        .filter(|(_, entry)| !entry.folder)
+                        .map(|(path, e)| (path.clone(), e.size))
+                        .collect();
                     self.moved.add(disks.of(destination).write(&path(destination, &item.to)?, what, now)?);
+                    self.log.moved(item, &moved);
                 }
             }
-            Work::Delete { collection, paths, recursive } => {
+            Work::Delete { collection, paths, recursive, ignore_missing, globs } => {
                 let collection = find(collection)?;
                 for text in paths {
-                    self.moved.add(disks.of(collection).delete(&path(collection, text)?, *recursive)?);
+                    let disk = disks.of(collection);
+                    let path = path(collection, text)?;
+                    let matches = if *globs { disk.matches(&path)? } else { vec![path] };
+                    if matches.is_empty() && !ignore_missing {
+                        return Err(Refusal::NotFound);
+                    }
+                    for path in matches {
+                        match disk.delete(&path, *recursive) {
+                            Err(Refusal::NotFound) if *ignore_missing => {}
+                            deleted => self.moved.add(deleted?),
+                        }
+                    }
                 }
             }
         }
@@ -342,14 +370,14 @@ impl Task {
             ("directories", json!(self.expected.folders.max(moved.folders))),
             ("faults", json!(faults)),
             ("files", json!(self.expected.files.max(moved.files))),
-            ("files_skipped", json!(0)),
+            ("files_skipped", json!(self.log.skipped.len())),
             ("files_transferred", json!(transfer.then_some(moved.files))),
             ("subtasks_canceled", json!(0)),
             ("subtasks_expired", json!(0)),
             ("subtasks_failed", json!(failed)),
             ("subtasks_pending", json!(pending)),
             ("subtasks_retrying", json!(0)),
-            ("subtasks_skipped_errors", json!(0)),
+            ("subtasks_skipped_errors", json!(self.log.skipped.len())),
             ("subtasks_succeeded", json!(succeeded)),
             ("subtasks_total", json!(total)),
             ("symlinks", json!(0)),

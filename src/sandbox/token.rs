@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::client::{self, Client};
+use super::client::Client;
+use super::client_auth;
 use super::params::Params;
 use super::reply::{self, AuthError};
 use super::scopes::{self, Scope};
@@ -45,18 +46,18 @@ struct TokenAnswer {
 pub(super) async fn token(State(app): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, AuthError> {
     let form = Params::read(&body)?;
     app.seen().note("token", form.pairs());
-    let client = client::authenticated(&headers, &form)?;
+    let client = client_auth::authenticated(&app, &headers, &form)?;
     match form.get("grant_type") {
-        Some("authorization_code") => authorization_code(&app, client, &form).await,
-        Some("refresh_token") => refresh_token(&app, client, &form),
-        Some("client_credentials") => client_credentials(&app, client, &form).await,
-        Some("urn:globus:auth:grant_type:dependent_token") => dependent_token(&app, client, &form),
+        Some("authorization_code") => authorization_code(&app, &client, &form).await,
+        Some("refresh_token") => refresh_token(&app, &client, &form),
+        Some("client_credentials") => client_credentials(&app, &client, &form).await,
+        Some("urn:globus:auth:grant_type:dependent_token") => dependent_token(&app, &client, &form),
         Some(_) => Err(AuthError::oauth("unsupported_grant_type")),
         None => Err(AuthError::oauth("invalid_request")),
     }
 }
 
-async fn authorization_code(app: &App, client: Client, form: &Params) -> Result<Response, AuthError> {
+async fn authorization_code(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
     let code = form.get("code").ok_or(AuthError::oauth("invalid_request"))?;
     let (redeemed, tokens) = {
         let mut store = app.store();
@@ -78,9 +79,9 @@ struct Redeemed {
 
 /// Spends a code. It must be unused, come from the client that it was given to, and with the redirect URI and the
 /// code verifier of the authorization request (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
-fn redeem(store: &mut Store, client: Client, text: &str, form: &Params) -> Result<Redeemed, AuthError> {
+fn redeem(store: &mut Store, client: &Client, text: &str, form: &Params) -> Result<Redeemed, AuthError> {
     let code =
-        store.codes.get_mut(text, now()).filter(|code| code.grant.client == client).ok_or(AuthError::InvalidCode)?;
+        store.codes.get_mut(text, now()).filter(|code| code.grant.client == *client).ok_or(AuthError::InvalidCode)?;
     if code.used {
         // RFC 6749, section 4.1.2: somebody may have stolen it, so what it gave is revoked.
         let grant_id = code.grant.id.clone();
@@ -130,7 +131,7 @@ fn life(app: &App) -> i64 {
 fn by_resource_server(app: &App, scopes: &[Scope]) -> Vec<(String, Vec<Scope>)> {
     let mut ranked: Vec<(String, Vec<(usize, Scope)>)> = Vec::new();
     for scope in scopes {
-        let Some(known) = scopes::look_up(&scope.name, &app.catalogue) else {
+        let Some(known) = scopes::look_up(&scope.name, app) else {
             continue;
         };
         let entry = (known.rank, scope.clone());
@@ -205,13 +206,13 @@ async fn answer(
     Ok(reply::json(StatusCode::OK, &TokenAnswer { first, other_tokens, id_token }))
 }
 
-fn refresh_token(app: &App, client: Client, form: &Params) -> Result<Response, AuthError> {
+fn refresh_token(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
     let text = form.get("refresh_token").ok_or(AuthError::oauth("invalid_request"))?;
     let mut store = app.store();
     let found = store
         .refresh_tokens
         .get(text, now())
-        .filter(|token| token.grant.client == client)
+        .filter(|token| token.grant.client == *client)
         .map(|token| (token.grant.clone(), token.resource_server.clone(), token.scopes.clone()));
     let Some((grant, server, scopes)) = found else {
         store.punish_reuse(text, client);
@@ -240,20 +241,26 @@ fn rotated(app: &App, store: &mut Store, text: &str, grant: &Arc<Grant>, server:
 }
 
 /// Tokens for the app itself, which has an identity of its own.
-async fn client_credentials(app: &App, client: Client, form: &Params) -> Result<Response, AuthError> {
-    if client != Client::Confidential {
+async fn client_credentials(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
+    if client.is_native() {
         return Err(AuthError::oauth("unauthorized_client"));
     }
     let scopes = known_scopes(app, form.get("scope").unwrap_or_default())?;
     let grant = Arc::new(Grant {
         id: random::uuid(),
-        client,
-        person: app.people.app.clone(),
+        client: client.clone(),
+        person: Arc::new(client.person()),
         scopes,
         offline: false,
         session: None,
     });
-    let tokens = issue(app, &mut app.store(), &grant, None);
+    let tokens = {
+        let mut store = app.store();
+        // An app that asks for a scope in its own name consents to it.
+        store.add_consent(&grant.person, client, &grant.scopes, false);
+        store.note_use_of_consent(&grant.person, client);
+        issue(app, &mut store, &grant, None)
+    };
     answer(app, &grant, tokens, None).await
 }
 
@@ -262,13 +269,13 @@ fn known_scopes(app: &App, text: &str) -> Result<Vec<Scope>, AuthError> {
     let Ok(scopes) = scopes::parse(text) else {
         return Err(invalid);
     };
-    let all_known = scopes::names(&scopes).into_iter().all(|name| scopes::look_up(name, &app.catalogue).is_some());
+    let all_known = scopes::names(&scopes).into_iter().all(|name| scopes::look_up(name, app).is_some());
     if all_known { Ok(scopes) } else { Err(invalid) }
 }
 
 /// A service trades a token that was made for it for tokens of the services it depends on. The person must have
 /// consented to those as dependencies of the scope that the token has.
-fn dependent_token(app: &App, client: Client, form: &Params) -> Result<Response, AuthError> {
+fn dependent_token(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let asked = match form.get("scope") {
         Some(scopes) => Some(known_scopes(app, scopes)?),
@@ -287,7 +294,7 @@ fn dependent_token(app: &App, client: Client, form: &Params) -> Result<Response,
     };
     let dependent = Arc::new(Grant {
         id: grant.id.clone(),
-        client,
+        client: client.clone(),
         person: grant.person.clone(),
         offline: form.get("access_type") == Some("offline"),
         session: grant.session.clone(),

@@ -11,6 +11,7 @@ use super::collections::{Collection, Kind};
 use super::listing::{self, number};
 use super::people::Person;
 use super::reply::{self, TransferError};
+use super::sharing::{Sharing, Standing};
 use super::troubles::Trouble;
 use super::{App, AppState};
 
@@ -41,12 +42,6 @@ pub(super) async fn endpoint(
     found.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
 }
 
-/// Every path of Transfer that the sandbox does not have.
-pub(super) async fn unknown(OriginalUri(uri): OriginalUri) -> TransferError {
-    let message = format!("No such resource '{}'", uri.path());
-    Problem::new(StatusCode::NOT_FOUND, "ClientError.NotFound", message).about(&uri)
-}
-
 fn one_endpoint(app: &App, headers: &HeaderMap, id: &str) -> Outcome<Map<String, Value>> {
     let caller = Caller::of(app, headers)?;
     caller.look_at(app, id).map(|collection| collection.full_document(caller.person()))
@@ -69,13 +64,12 @@ fn search(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
     let reader = caller.person();
     let search = Search::read(query)?;
     let busy = busy(app, reader);
-    let mut hits: Vec<&Collection> = app
-        .catalogue
-        .all
-        .iter()
-        .filter(|collection| search.finds(collection, reader, &busy))
-        .take(MAX_RESULTS + 1)
-        .collect();
+    let standing = caller.standing(app);
+    let mut hits: Vec<&Collection> = {
+        let sharing = app.sharing();
+        let found = |collection: &&Collection| search.finds(collection, &sharing, &standing, &busy);
+        app.catalogue.all.iter().filter(found).take(MAX_RESULTS + 1).collect()
+    };
     hits.truncate(MAX_RESULTS);
     let end = search.offset.saturating_add(search.limit);
     let page: Vec<Value> =
@@ -134,27 +128,28 @@ impl Search {
         }
     }
 
-    fn finds(&self, collection: &Collection, reader: &Person, busy: &[String]) -> bool {
+    fn finds(&self, collection: &Collection, sharing: &Sharing, standing: &Standing<'_>, busy: &[String]) -> bool {
         let entity_type = collection.kind.entity_type();
         let non_functional = collection.kind == Kind::Endpoint;
         collection.trouble != Some(Trouble::Deleted)
-            && self.in_scope(collection, reader, busy)
+            && self.in_scope(collection, sharing, standing, busy)
             && (self.entity_types.is_empty() || self.entity_types.iter().any(|t| t == entity_type))
-            && self.owner_id.as_ref().is_none_or(|id| *id == collection.owner.id)
+            && self.owner_id.as_ref().is_none_or(|id| *id == collection.owner.id || id == collection.owner_id())
             && self.non_functional.is_none_or(|wanted| wanted == non_functional)
             && self.matches_words(collection)
     }
 
-    fn in_scope(&self, collection: &Collection, reader: &Person, busy: &[String]) -> bool {
-        let mine = collection.is_owned_by(reader);
+    fn in_scope(&self, collection: &Collection, sharing: &Sharing, standing: &Standing<'_>, busy: &[String]) -> bool {
+        let mine = collection.is_owned_by(standing.person);
         match self.scope.as_str() {
-            "my-endpoints" | "administered-by-me" => mine,
+            "my-endpoints" => mine,
+            "administered-by-me" => mine || !sharing.roles_of(collection, standing).is_empty(),
             "my-gcp-endpoints" => mine && collection.kind.is_personal(),
             "recently-used" => mine && collection.last_used.is_some(),
             "shared-by-me" => mine && collection.kind.is_guest(),
-            "shared-with-me" => collection.is_shared_with(reader),
+            "shared-with-me" => !mine && sharing.is_shared(collection, standing),
             "in-use" => busy.contains(&collection.id),
-            _ => collection.public || collection.admits(reader),
+            _ => collection.public || sharing.admits(collection, standing),
         }
     }
 

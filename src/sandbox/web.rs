@@ -7,10 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use url::Url;
 
-use super::client::Client;
-use super::pages::{
-    AuthCodePage, BackLink, ChoosePage, ConsentsPage, FrontPage, IdentitiesPage, LogoutPage, NoticePage,
-};
+use super::pages::{AuthCodePage, BackLink, ChoosePage, ConsentsPage, FrontPage, IdentitiesPage, LogoutPage};
 use super::params::Params;
 use super::sign_in::{see_other, session, sign_out};
 use super::{App, AppState, reply};
@@ -30,15 +27,6 @@ pub(super) async fn stylesheet() -> Response {
 pub(super) async fn icon() -> Response {
     let svg = include_str!("../../templates/sandbox/sandbox.svg");
     reply::file("image/svg+xml", svg)
-}
-
-/// Every other path.
-pub(super) async fn unknown() -> Response {
-    let page = NoticePage {
-        title: "The sandbox has no such page",
-        text: "It has a part of Globus only. The front page lists what there is.",
-    };
-    reply::page(StatusCode::NOT_FOUND, &page, None)
 }
 
 /// `GET /v2/web/logout`: forgets the browser's sign-in. It revokes no token and redirects nowhere: the person has to click.
@@ -99,8 +87,8 @@ fn helper_params(app: &App, query: Option<&str>) -> (Option<String>, Option<Back
     let Ok(params) = Params::read(query.unwrap_or_default().as_bytes()) else {
         return (None, None);
     };
-    let client = params.get("client_id").and_then(Client::with_id);
-    let name = client.map(|client| client.name(app).to_owned());
+    let client = params.get("client_id").and_then(|id| app.client(id));
+    let name = client.map(|client| client.name().to_owned());
     (name, back_link(&params))
 }
 

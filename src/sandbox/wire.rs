@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
@@ -16,7 +17,20 @@ use tokio::net::{TcpListener, TcpStream};
 const UNCUT: u64 = u64::MAX;
 
 /// A listener whose connections can be cut.
-pub(super) struct CuttableListener(pub(super) TcpListener);
+pub(super) struct CuttableListener(pub(super) Arc<TcpListener>);
+
+/// The next connection. An error is of one connection, or of too many open files: the next try comes a moment later.
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(error = %error, "sandbox: cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
 
 /// One such connection, and how many bytes it will still send.
 pub(super) struct Wire {
@@ -40,7 +54,7 @@ impl Listener for CuttableListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = accepted(&self.0).await;
         (Wire { stream, left: Arc::new(AtomicU64::new(UNCUT)) }, address)
     }
 

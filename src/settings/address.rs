@@ -16,18 +16,21 @@ pub(super) struct PublicAddress {
 }
 
 impl PublicAddress {
-    pub(super) fn read(reader: &mut Reader, sandbox: bool) -> Self {
+    pub(super) fn read(reader: &mut Reader, sandbox: bool, sandbox_public_url: Option<&Url>) -> Self {
         let origin = reader.values.get("SERVER_NAME").map(|found| found.origin.clone());
         let server_name = reader.parsed("SERVER_NAME", server_name).unwrap_or_else(|| "localhost:5000".to_owned());
         let loopback = is_loopback(&server_name);
-        if sandbox && !loopback {
-            let text = "the sandbox is for one machine only: with --sandbox this must be a loopback name such as localhost:5000";
+        if sandbox && !loopback && sandbox_public_url.is_none() {
+            let text = "the sandbox is for one machine only: with --sandbox this must be a loopback name such as localhost:5000, \
+                        unless SANDBOX_PUBLIC_URL opens the sandbox to others on purpose";
             reader.problem("SERVER_NAME", origin, text);
         }
-        let default = if loopback { "http" } else { "https" };
+        // Sessions of invented people may go without https.
+        let open_sandbox = sandbox && sandbox_public_url.is_some_and(|url| url.scheme() == "http");
+        let default = if loopback || open_sandbox { "http" } else { "https" };
         let scheme = reader.parsed("PREFERRED_URL_SCHEME", |text| match text {
             "https" => Ok(text.to_owned()),
-            "http" if loopback => Ok(text.to_owned()),
+            "http" if loopback || open_sandbox => Ok(text.to_owned()),
             "http" => {
                 Err("http would show everybody's session on the way: use https (http is allowed on loopback only)"
                     .to_owned())
@@ -40,11 +43,11 @@ impl PublicAddress {
     }
 
     /// What is odd about the address to bind, given where browsers are sent. `behind_proxy` says that a proxy stands
-    /// between, which listens elsewhere.
-    pub(super) fn warnings(&self, listen: SocketAddr, behind_proxy: bool) -> Vec<String> {
+    /// between, which listens elsewhere; `published` that the ports of a container are known to be published.
+    pub(super) fn warnings(&self, listen: SocketAddr, behind_proxy: bool, published: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         let name = &self.server_name;
-        if !self.loopback {
+        if !self.loopback || published {
             return warnings;
         }
         if !listen.ip().to_canonical().is_loopback() {
@@ -77,6 +80,22 @@ impl PublicAddress {
         let is_ours = is_ours || !ip.is_loopback();
         is_ours && url.port_or_known_default() == Some(listen.port())
     }
+}
+
+/// Where browsers reach the sandbox of `--sandbox`. It has one base URL for all, so a path has no place in it.
+pub(super) fn sandbox_public_url(reader: &mut Reader, sandbox: bool) -> Option<Url> {
+    let url = reader.parsed("SANDBOX_PUBLIC_URL", |text| {
+        let bare = |url: &Url| {
+            let host_only = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+            host_only && url.username().is_empty() && url.password().is_none()
+        };
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && bare(url));
+        url.ok_or_else(|| "expected a scheme and a host, as in http://localhost:5001".to_owned())
+    })?;
+    if !sandbox {
+        reader.warnings.push("SANDBOX_PUBLIC_URL has no effect without --sandbox".to_owned());
+    }
+    Some(url)
 }
 
 fn server_name(text: &str) -> Result<String, String> {

@@ -39,7 +39,8 @@ const MAX_EXCHANGES: usize = 128;
 /// Checks everything. A value that is wrong is replaced by its default, so that the rest can be checked too.
 pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
     let mut reader = Reader { values, problems, warnings: Vec::new() };
-    let address = PublicAddress::read(&mut reader, sources.sandbox.is_some());
+    let sandbox_public_url = address::sandbox_public_url(&mut reader, sources.sandbox.is_some());
+    let address = PublicAddress::read(&mut reader, sources.sandbox.is_some(), sandbox_public_url.as_ref());
     let secret_key = secret_keys::secret_key(&mut reader, &address, sources.sandbox.is_some());
     let (client_id, client_secret) = credentials(&mut reader, sources, &address);
     let https = address.scheme == "https";
@@ -47,7 +48,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     reader.warnings.extend(warn_of_open_store(&session_store));
     let listen = address::listen(&mut reader);
     let trusted_proxies = trusted_proxies(&mut reader);
-    reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty()));
+    reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let environment = globus::environment(&mut reader);
     let settings = Settings {
         listen,
@@ -83,6 +84,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         secret_key,
         client_id,
         client_secret,
+        sandbox_public_url,
         sandbox: None,
         ignored_variables: sources.service_variables(),
         warnings: std::mem::take(&mut reader.warnings),

@@ -1,0 +1,215 @@
+//! Who may talk to the sandbox: requests for this machine, or for the public URL where one is wanted. A page of another
+//! site that has its own name lead to loopback (DNS rebinding) is turned away by `Host`, one that sends forms by `Origin`.
+//! Pages of any site may call the APIs, as at Globus (CORS): they take no cookies.
+
+use std::net::IpAddr;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use url::{Host, Url};
+
+use super::reply;
+use super::services::Service;
+use super::{App, AppState};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The hosts that the sandbox answers to, besides loopback ones.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// Those of the public URL, and of the address that the portal beside the sandbox uses.
+    pub(super) fn new(public_url: Option<&Url>, local: IpAddr) -> Self {
+        let public = public_url.and_then(Url::host).map(|host| plain(&host));
+        Self(public.into_iter().chain([local.to_string()]).collect())
+    }
+
+    /// Whether a `Host` header or a URL's authority is one of these.
+    fn accepts(&self, authority: &str) -> bool {
+        let parsed = authority.parse::<Authority>().ok().filter(|_| !authority.contains('@'));
+        let host = parsed.and_then(|authority| Host::parse(authority.host()).ok());
+        host.is_some_and(|host| is_loopback(&host) || self.0.contains(&plain(&host)))
+    }
+
+    /// Whether a page of this origin is one of ours, or of an app on this machine.
+    fn accepts_origin(&self, origin: &str) -> bool {
+        let web = |rest: &&str| !rest.contains('/');
+        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).filter(web);
+        authority.is_some_and(|authority| self.accepts(authority))
+    }
+}
+
+fn plain<S: AsRef<str>>(host: &Host<S>) -> String {
+    match host {
+        Host::Domain(name) => name.as_ref().trim_end_matches('.').to_ascii_lowercase(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    }
+}
+
+fn is_loopback(host: &Host<String>) -> bool {
+    match host {
+        Host::Domain(_) => {
+            let name = plain(host);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+        }
+    }
+}
+
+/// Turns away what is not for the sandbox, or comes from a page of another site.
+pub(super) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    if let Err((status, text)) = is_for_us(&app.hosts, &request).and_then(|()| is_from_here(&app.hosts, &request)) {
+        tracing::warn!(method = %request.method(), path = request.uri().path(), "sandbox: turned away: {text}");
+        return refusal(request.uri().path(), status, &text);
+    }
+    next.run(request).await
+}
+
+type Checked = Result<(), (StatusCode, String)>;
+
+fn is_for_us(hosts: &Hosts, request: &Request) -> Checked {
+    let mut named: Vec<&str> = Vec::new();
+    for value in request.headers().get_all(HOST) {
+        named.push(value.to_str().unwrap_or_default());
+    }
+    if named.len() != 1 && request.uri().authority().is_none() {
+        return Err((StatusCode::BAD_REQUEST, "A request needs exactly one Host header.".into()));
+    }
+    named.extend(request.uri().authority().map(Authority::as_str));
+    match named.iter().find(|name| !hosts.accepts(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let name: String = name.chars().take(100).collect();
+            let text = format!(
+                "The sandbox is for this machine only: it answers to localhost, 127.0.0.1 and [::1], and not to {name:?}. \
+                 To reach it under another name start it with --public-url (or SANDBOX_PUBLIC_URL)."
+            );
+            Err((StatusCode::MISDIRECTED_REQUEST, text))
+        }
+    }
+}
+
+/// Checks requests that change something. Programs send neither header; browsers always send one of them.
+fn is_from_here(hosts: &Hosts, request: &Request) -> Checked {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || takes_any_origin(request.uri().path()) {
+        return Ok(());
+    }
+    let headers = request.headers();
+    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
+    let same_site = matches!(site, Some(b"same-origin" | b"none"));
+    let foreign_origin = headers.get_all(ORIGIN).iter().any(|origin| {
+        let known = origin.to_str().is_ok_and(|origin| hosts.accepts_origin(origin));
+        // A page that hides where it comes from says "null", even to itself.
+        !known && !(same_site && origin == "null")
+    });
+    // A browser that knows the other page's origin has sent it, and it has been looked at.
+    let foreign_site = site.is_some() && !same_site && !headers.contains_key(ORIGIN);
+    if foreign_origin || foreign_site {
+        let text = "The sandbox does not take this from a page of another site.";
+        return Err((StatusCode::FORBIDDEN, text.into()));
+    }
+    Ok(())
+}
+
+/// Registering an app is the one call of an API that needs no credentials.
+fn takes_any_origin(path: &str) -> bool {
+    Service::of(path).is_api() && !path.starts_with("/v2/api/clients")
+}
+
+fn refusal(path: &str, status: StatusCode, text: &str) -> Response {
+    let code = status.canonical_reason().unwrap_or_default().to_uppercase().replace(' ', "_");
+    match Service::of(path) {
+        Service::Page => reply::plain(status, text),
+        service => service.error(status, &code, path, text),
+    }
+}
+
+/// Lets pages of other origins read the answers of the APIs ("Fetch" standard, CORS protocol), and answers what browsers
+/// ask before.
+pub(super) async fn cors(request: Request, next: Next) -> Response {
+    let open = takes_any_origin(request.uri().path()) && request.headers().contains_key(ORIGIN);
+    if !open {
+        return next.run(request).await;
+    }
+    let asks_before = *request.method() == Method::OPTIONS;
+    if asks_before && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        allow(response.headers_mut());
+        return response;
+    }
+    let mut response = next.run(request).await;
+    allow(response.headers_mut());
+    response
+}
+
+fn allow(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE"),
+        // The star stands for every header but this one.
+        (ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, *"),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, "*"),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// The base URL for somebody who asks: the local one for a program beside the sandbox, which may be unable to reach the
+/// public one.
+pub(super) fn base_for<'a>(app: &'a App, headers: &HeaderMap) -> &'a str {
+    let named = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let local = named.is_some_and(|host| app.local_url.strip_prefix("http://") == Some(host));
+    if local { &app.local_url } else { &app.base_url }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use url::Url;
+
+    use super::Hosts;
+
+    #[test]
+    fn loopback_hosts_and_the_public_one_are_accepted() {
+        let public = Url::parse("http://Sandbox.example:5001").unwrap();
+        let hosts = Hosts::new(Some(&public), Ipv4Addr::new(192, 0, 2, 7).into());
+        for host in ["localhost", "LOCALHOST:1", "a.localhost", "localhost.", "127.0.0.1:5001", "127.9.9.9", "[::1]:80"]
+        {
+            assert!(hosts.accepts(host) && Hosts::default().accepts(host), "{host}");
+        }
+        for host in ["sandbox.example", "sandbox.example:99", "192.0.2.7:5001"] {
+            assert!(hosts.accepts(host) && !Hosts::default().accepts(host), "{host}");
+        }
+        let foreign =
+            ["", "evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "0.0.0.0", "x@localhost", "a b"];
+        for host in foreign {
+            assert!(!hosts.accepts(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn origins_are_accepted_by_their_host() {
+        let hosts = Hosts::default();
+        assert!(hosts.accepts_origin("http://localhost:3000") && hosts.accepts_origin("https://127.0.0.1"));
+        for origin in
+            ["null", "", "http://evil.example", "ftp://localhost", "http://localhost/", "http://localhost@evil.example"]
+        {
+            assert!(!hosts.accepts_origin(origin), "{origin}");
+        }
+    }
+}
