@@ -70,7 +70,7 @@ impl Call {
 }
 
 /// A list that comes whole.
-pub(super) fn list(data_type: &str, all: Vec<Value>) -> Value {
+pub(super) fn list(data_type: &str, all: &[Value]) -> Value {
     json!({ "DATA_TYPE": data_type, "length": all.len(), "DATA": all })
 }
 

@@ -83,7 +83,7 @@ pub(super) async fn my_groups(
     Ok(reply::json(StatusCode::OK, &documents))
 }
 
-/// `GET /v2/groups/{id}`, with `include`. Memberships and policies of the reader's own are there in any case.
+/// `GET /v2/groups/{id}`, with `include`. Policies and the reader's own memberships are there in any case.
 pub(super) async fn group(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -109,6 +109,7 @@ fn document(book: &GroupBook, group: &Group, reader: &Person, include: &[String]
         summary(group),
         [
             ("description", json!(group.description)),
+            ("policies", policies_document(&group.policies)),
             ("terms_and_conditions", json!(group.terms)),
             ("my_memberships", memberships(group, reader, |_| true).into()),
             ("subscription_id", Value::Null),
@@ -123,7 +124,6 @@ fn document(book: &GroupBook, group: &Group, reader: &Person, include: &[String]
             }
             // Who may not see the others still sees themselves.
             "memberships" => memberships(group, reader, |_| true).into(),
-            "policies" => policies_document(&group.policies),
             "allowed_actions" => allowed_actions(group, reader),
             "child_ids" => children(book, group),
             _ => continue,

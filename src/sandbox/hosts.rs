@@ -113,7 +113,7 @@ fn is_from_here(hosts: &Hosts, request: &Request) -> Checked {
     let foreign_origin = headers.get_all(ORIGIN).iter().any(|origin| {
         let known = origin.to_str().is_ok_and(|origin| hosts.accepts_origin(origin));
         // A page that hides where it comes from says "null", even to itself.
-        !known && !(same_site && origin == "null")
+        !(known || same_site && origin == "null")
     });
     // A browser that knows the other page's origin has sent it, and it has been looked at.
     let foreign_site = site.is_some() && !same_site && !headers.contains_key(ORIGIN);

@@ -1,4 +1,4 @@
-//! The sandbox: a stand-in for Globus Auth, Transfer and Groups, on loopback.
+//! The sandbox: a stand-in for Globus Auth, Transfer and Groups, on loopback unless it is opened on purpose.
 //!
 //! It serves the first run of a portal without any registration, and the tests. It follows the public documentation of
 //! Globus and the standards (RFC 6749 OAuth 2.0, RFC 7636 PKCE, RFC 7009 revocation, RFC 7662 introspection, OpenID Connect
@@ -18,13 +18,17 @@
 //! | `identities`, `consents` | the Identities API: identities, providers, consents |
 //! | `transfer` | Transfer: endpoint search, single endpoints |
 //! | `operations`, `disk` | Transfer: `ls`, `stat`, `mkdir`, `rename`, and the files |
-//! | `submit`, `task_routes`, `tasks` | Transfer: handing in tasks, looking after them, and how they run |
-//! | `access`, `listing` | Transfer: who may do what, and its errors; filters, orders and pages |
+//! | `submit`, `task_routes`, `tasks`, `task_log` | Transfer: submitting tasks, looking after them, how they run, what they moved |
+//! | `bookmarks` | Transfer: bookmarks |
+//! | `sharing`, `sharing_routes` | Transfer: access rules and roles |
+//! | `access`, `listing`, `call` | Transfer: who may do what, and its errors; filters, orders and pages; one call |
 //! | `troubles` | Transfer: collections that fail in one way each |
-//! | `groups`, `group_book` | Groups, and the groups that exist |
+//! | `groups`, `group_actions`, `group_book` | Groups, memberships that change, and the groups that exist |
 //! | `web` | the front page, logout, consents, auth-code, static files |
 //! | `people`, `collections`, `belongings` | who there is, what collections are, who owns which |
-//! | `client` | the registered apps and how they authenticate |
+//! | `client`, `client_routes`, `client_auth` | the registered apps, registering more, and how they authenticate |
+//! | `hosts` | who may talk to the sandbox: `Host`, `Origin`, CORS |
+//! | `services` | which service a path belongs to, and how that service words what the sandbox lacks |
 //! | `scopes` | scope strings, and the scopes that exist |
 //! | `policies` | authentication policies |
 //! | `id_token`, `claims`, `keys` | what an `id_token` says, and its signature |

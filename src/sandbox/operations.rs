@@ -83,23 +83,25 @@ fn done(uri: &axum::http::Uri, data_type: &str, code: &str, message: &str) -> Re
     reply::json(StatusCode::OK, &document)
 }
 
-/// A query of `ls`. Only `filter` may come several times; that all of them must hold is a guess.
-fn ls_params(query: &str) -> Outcome<(Params, Filter)> {
-    let mut filter = Filter::default();
+/// A query of `ls`. Only `filter` may come several times; an entry is listed when one of them admits it.
+fn ls_params(query: &str) -> Outcome<(Params, Vec<Filter>)> {
+    let mut filters = Vec::new();
     let mut rest = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name == "filter" {
+            let mut filter = Filter::default();
             filter.add(&value, &FIELDS)?;
+            filters.push(filter);
         } else {
             rest.append_pair(&name, &value);
         }
     }
-    Ok((super::listing::params(&rest.finish())?, filter))
+    Ok((super::listing::params(&rest.finish())?, filters))
 }
 
 fn list(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value> {
     let caller = Caller::of(app, headers)?;
-    let (params, filter) = ls_params(query)?;
+    let (params, filters) = ls_params(query)?;
     let page = Page::read(&params, MAX_LISTING, MAX_LISTING)?;
     let order = Order::read(params.get("orderby").unwrap_or("name"), &FIELDS)?;
     let hidden = params.get("show_hidden").is_none_or(|_| params.is_true("show_hidden"));
@@ -112,7 +114,7 @@ fn list(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value>
         .into_iter()
         .filter(|(name, _)| hidden || !name.starts_with('.'))
         .map(|(name, entry)| document(name, entry))
-        .filter(|document| filter.admits(document))
+        .filter(|document| filters.is_empty() || filters.iter().any(|filter| filter.admits(document)))
         .collect();
     order.sort(&mut documents);
     let total = documents.len();

@@ -52,7 +52,7 @@ pub(super) struct Role {
 }
 
 /// There are too many already, or the same one is there.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum NotAdded {
     Full,
     Exists,

@@ -64,7 +64,7 @@ pub(super) async fn rules(Path(id): Path<String>, call: Call) -> Result<Response
         let collection = managed(&call.app, caller, &id)?;
         let rules: Vec<Value> = call.app.sharing().rules(collection).iter().map(Rule::document).collect();
         let owner = collection.kind.is_guest().then(|| owners_rule(collection));
-        let mut document = list("access_list", owner.into_iter().chain(rules).collect());
+        let mut document = list("access_list", &owner.into_iter().chain(rules).collect::<Vec<_>>());
         document["endpoint"] = json!(id);
         Ok(document)
     })
@@ -168,8 +168,8 @@ pub(super) async fn delete_rule(
 pub(super) async fn roles(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
     call.answer(StatusCode::OK, |caller| {
         let collection = managed(&call.app, caller, &id)?;
-        let roles = call.app.sharing().roles(collection).iter().map(Role::document).collect();
-        Ok(list("role_list", roles))
+        let roles: Vec<Value> = call.app.sharing().roles(collection).iter().map(Role::document).collect();
+        Ok(list("role_list", &roles))
     })
 }
 
@@ -228,7 +228,7 @@ pub(super) async fn servers(Path(id): Path<String>, call: Call) -> Result<Respon
     call.answer(StatusCode::OK, |caller| {
         let collection = caller.look_at(&call.app, &id)?;
         let servers = if collection.kind == Kind::Endpoint { vec![collection.server()] } else { vec![] };
-        let mut document = list("endpoint_server_list", servers);
+        let mut document = list("endpoint_server_list", &servers);
         document["endpoint"] = json!(collection.canonical_name());
         Ok(document)
     })
@@ -242,8 +242,8 @@ pub(super) async fn shared_endpoints(Path(id): Path<String>, call: Call) -> Resu
         let hosted = call.app.catalogue.all.iter().filter(|guest| guest.is_hosted_by(host));
         let sharing = call.app.sharing();
         let managed = hosted.filter(|guest| sharing.manages(guest, &standing));
-        let documents = managed.map(|guest| guest.document(caller.person()).into()).collect();
-        let mut document = list("shared_endpoint_list", documents);
+        let documents: Vec<Value> = managed.map(|guest| guest.document(caller.person()).into()).collect();
+        let mut document = list("shared_endpoint_list", &documents);
         document["host_endpoint"] = json!(id);
         Ok(document)
     })
@@ -253,6 +253,6 @@ pub(super) async fn shared_endpoints(Path(id): Path<String>, call: Call) -> Resu
 pub(super) async fn pause_rules(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
     call.answer(StatusCode::OK, |caller| {
         caller.look_at(&call.app, &id)?;
-        Ok(list("pause_rule_list", vec![]))
+        Ok(list("pause_rule_list", &[]))
     })
 }

@@ -10,7 +10,7 @@ use crate::harness::{Process, globus_portal, needs};
 const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sdk_walk.py");
 
 /// The Python that has the SDK: the one that is named, or the one on the path.
-fn python() -> Command {
+pub fn python() -> Command {
     let named = std::env::var_os("PYTHON_WITH_GLOBUS_SDK").filter(|name| !name.is_empty());
     let mut command = Command::new(named.unwrap_or_else(|| "python3".into()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GLOBUS_")) {

@@ -207,8 +207,10 @@ def check_files(transfer):
     assert names == ["raw", "notes.txt", "frames.h5"], names
     page = transfer.operation_ls(OPEN, path="/many", limit=10, offset=245, show_hidden=False)
     assert (page["length"], page["total"]) == (5, 250)
-    filtered = transfer.operation_ls(OPEN, filter=[{"name": ["~*.txt", "!README.txt"]}, {"type": "file"}])
+    filtered = transfer.operation_ls(OPEN, filter={"name": ["~*.txt", "!README.txt"], "type": "file"})
     assert all(entry["name"].endswith(".txt") for entry in filtered) and "README.txt" not in filtered.text
+    either = transfer.operation_ls(OPEN, filter=[{"name": "README.txt"}, {"type": "dir"}])
+    assert {entry["name"] for entry in either} == {"README.txt", "data", "many", "restricted", "results"}
     assert transfer.operation_stat(OPEN, "/data/notes.txt")["size"] == 2048
     # Nothing else may have been made by an earlier walk.
     folder = f"/walk-{time.time_ns()}"

@@ -51,6 +51,7 @@ const KEYS: [(&str, &str, &str); 33] = [
     ("GLOBUS_SDK_HTTP_TIMEOUT", "2.5", "2.5"),
     ("TRUSTED_PROXIES", "['127.0.0.1', '10.0.0.0/8']", "127.0.0.1 10.0.0.0/8"),
     ("LOG_FORMAT", "'pretty'", "pretty"),
+    ("SANDBOX_PUBLIC_URL", "'http://sandbox.example:5001'", "http://sandbox.example:5001/"),
 ];
 
 /// A settings file and an environment.
@@ -151,6 +152,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "GLOBUS_SDK_HTTP_TIMEOUT" => format!("{:?}", settings.globus_timeout),
         "TRUSTED_PROXIES" => format!("{:?}", settings.trusted_proxies),
         "LOG_FORMAT" => format!("{:?}", settings.log_format),
+        "SANDBOX_PUBLIC_URL" => format!("{:?}", settings.sandbox_public_url.as_ref().map(url::Url::as_str)),
         other => panic!("{other}"),
     }
 }
