@@ -118,6 +118,9 @@ impl AppState {
     /// [`BuildError`].
     pub async fn build(settings: Settings, clock: Clock) -> Result<Self, BuildError> {
         let store = open_store(&settings.session_store).await?;
+        for warning in store.warnings().await {
+            tracing::warn!("session store: {warning}");
+        }
         let app = Self::with_store(settings, clock, store)?;
         let http = app.http.clone();
         tokio::spawn(async move {

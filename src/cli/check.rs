@@ -119,8 +119,9 @@ async fn store(kind: &StoreKind) -> Finding {
     };
     let result = match open_store(kind).await {
         Ok(store) => {
-            let result = store.probe().await;
+            let (result, warnings) = tokio::join!(store.probe(), store.warnings());
             store.close().await;
+            warnings.iter().for_each(|warning| say(&format!("warn  session store: {warning}")));
             result
         }
         Err(error) => Err(error),

@@ -15,7 +15,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// `/readyz`: 200 when logins and sessions can work, else 503 and what is missing, one line each.
 pub(super) async fn readyz(State(app): State<AppState>) -> Response {
-    let (store, globus) = tokio::join!(app.vault.store.probe(), app.provider.keys());
+    let (store, globus) = tokio::join!(app.vault.probe(), app.provider.keys());
     let missing = [
         app.is_stopping().then_some("this process is about to stop\n"),
         store.err().map(|_| "the session store does not answer\n"),

@@ -7,6 +7,7 @@
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`seal`] | keys derived by purpose; sealing and opening |
 //! | [`store`] | the contract of a store, and the stores |
+//! | `probes` | whether the store works, for whoever asks |
 //! | [`records`] | sessions in the store: begun, found, noted, ended; ids hashed, values sealed |
 //! | [`limit`] | how many sessions a person can have |
 //! | [`recent_logins`] | the last login of each browser: what parallel logins leave over ends |
@@ -19,6 +20,7 @@ pub mod exchanges;
 pub mod limit;
 pub mod live;
 pub mod login_attempt;
+mod probes;
 pub mod recent_logins;
 pub mod records;
 pub mod return_path;
@@ -37,6 +39,7 @@ use tracing::Instrument as _;
 
 use self::{
     live::LiveSessions,
+    probes::Probes,
     seal::{KeyRing, Opened, Purpose, hash},
     store::{News, SessionKey, SessionRow, Store, StoreError},
     underway::Underway,
@@ -67,6 +70,7 @@ pub struct Vault {
     pub underway: Underway,
     /// What is known of them here; nothing where the store is asked each time.
     live: Option<Arc<LiveSessions>>,
+    probes: Probes,
 }
 
 impl Vault {
@@ -76,7 +80,23 @@ impl Vault {
     pub fn new(store: Arc<dyn Store>, keys: KeyRing, clock: Clock, lifetimes: Lifetimes, cache: Duration) -> Self {
         let lifetime = (!store.is_private()).then_some(cache);
         let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&store, lifetime));
-        Self { store, keys: Arc::new(keys), clock, lifetimes, underway: Underway::default(), live }
+        Self {
+            store,
+            keys: Arc::new(keys),
+            clock,
+            lifetimes,
+            underway: Underway::default(),
+            live,
+            probes: Probes::default(),
+        }
+    }
+
+    /// Tries whether the store does all that is needed of it. May be asked at any time, by anybody.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what it does not do.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.probes.ask(&self.store).await
     }
 
     /// Ends a session for good: by its person, or by age. Its tokens are on the list of those to revoke from then on. Returns

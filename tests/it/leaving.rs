@@ -188,7 +188,7 @@ impl Stage {
             assert_eq!(self.is_let_in(*id).await, is_stored, "the cookie of {person} and the store disagree");
             let listed = self.portal.app.records.of_person(person).await.unwrap();
             assert_eq!(listed.iter().any(|known| known.key == key), is_stored, "the list of {person} disagrees");
-            let indexed = self.portal.app.vault.store.sessions_of(person_key(person), 10).await.unwrap();
+            let indexed = self.portal.app.vault.store.sessions_of(person_key(person), 1000).await.unwrap();
             assert_eq!(indexed.iter().any(|(known, _)| *known == key), is_stored, "the index of {person} disagrees");
             alive += usize::from(is_stored);
         }

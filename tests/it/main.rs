@@ -64,6 +64,7 @@ mod session_limit;
 mod sessions;
 mod settings;
 mod siege;
+mod sqlite_store;
 mod step_up;
 mod store_contract;
 mod token_responses;

@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::harness::{Browser, Portal, Provider, RedisServer, fresh_redis, skip_without_redis, steps::log_in_at};
+use crate::harness::{
+    Browser, Portal, Provider, RedisServer, fresh_redis, globus_portal, portal_at, skip_without_redis, start_sandbox,
+    steps::log_in_at,
+};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -406,4 +409,140 @@ async fn people_log_out_of_a_full_server_though_their_use_of_it_cannot_be_noted(
     assert_eq!(browser.submit(&portal.url("/logout"), &[]).await.status, 303);
     assert_eq!(provider.revoke_calls().len(), 1);
     assert_eq!(portal.session_cookie(&browser), None);
+}
+
+/// A server on which the user `portal` may do what these rules say.
+async fn server_with_rules(rules: &str) -> (RedisServer, String) {
+    let server = RedisServer::start().await;
+    let words: Vec<_> =
+        format!("ACL SETUSER portal on >secret resetchannels {rules}").split(' ').map(ToOwned::to_owned).collect();
+    let () = server.ask(&words.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let url = format!("redis://portal:secret@127.0.0.1:{}/0", server.port());
+    (server, url)
+}
+
+/// What the README says that the user needs at least.
+fn rights_of_the_readme() -> String {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let rules = readme.split("ACL SETUSER portal on >PASSWORD ").nth(1).expect("the README names no rights");
+    rules.split('`').next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probe_names_the_right_that_the_user_of_redis_lacks() {
+    if skip_without_redis("the_probe_names_the_right_that_the_user_of_redis_lacks") {
+        return;
+    }
+    let all = "~globus-portal:* &globus-portal:* +@all";
+    for (rules, named) in [
+        ("~globus-portal:* +@all", &["PUBLISH", "&globus-portal:*"][..]),
+        ("~globus-portal:* &globus-portal:other +@all", &["PUBLISH", "&globus-portal:*"]),
+        (&format!("{all} -publish"), &["PUBLISH", "+publish"]),
+        (&format!("{all} -subscribe"), &["SUBSCRIBE", "+subscribe"]),
+        (&format!("{all} -hset"), &["HSET"]),
+        (&format!("{all} -zremrangebyscore"), &["ZREMRANGEBYSCORE"]),
+        ("~portal:* &globus-portal:* +@all", &["SET", "~globus-portal:*"]),
+    ] {
+        let (_server, url) = server_with_rules(rules).await;
+        let error = open(&url).await.probe().await.unwrap_err().to_string();
+        assert!(named.iter().all(|word| error.contains(word)), "{rules}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let (_server, url) = server_with_rules(all).await;
+    open(&url).await.probe().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_whose_user_of_redis_may_not_publish_is_not_ready() {
+    if skip_without_redis("a_portal_whose_user_of_redis_may_not_publish_is_not_ready") {
+        return;
+    }
+    let (server, url) = server_with_rules("~globus-portal:* +@all").await;
+    let portal = Portal::with().set("SESSION_STORE", &url).start().await;
+    let browser = Browser::new();
+    let ready = browser.get(&portal.url("/readyz")).await;
+    assert_eq!((ready.status.as_u16(), ready.body.contains("session store")), (503, true), "{}", ready.body);
+    let () = server.ask(&["ACL", "SETUSER", "portal", "&globus-portal:*"]).await;
+    let ready = works(async || match browser.get(&portal.url("/readyz")).await {
+        ready if ready.status == 200 => Ok(()),
+        ready => Err(StoreError(ready.body)),
+    });
+    ready.await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_that_the_readme_names_are_enough() {
+    if skip_without_redis("the_rights_that_the_readme_names_are_enough") {
+        return;
+    }
+    let (_server, url) = server_with_rules(&rights_of_the_readme()).await;
+    let (store, other) = (open(&url).await, open(&url).await);
+    store.probe().await.unwrap();
+    assert_eq!(store.warnings().await, [""; 0]);
+    let mut news = other.news().unwrap();
+    assert_eq!(next(&mut news).await, News::Hearing);
+    store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
+    store.touch_session(KEY, at(1)).await.unwrap();
+    store.update_record(KEY, b"record").await.unwrap();
+    store.insert_token(KEY, &token("other")).await.unwrap();
+    store.replace_token(KEY, &token("other")).await.unwrap();
+    store.remove_token(KEY, "other", 2).await.unwrap();
+    store.add_revocation(KEY, &token("late"), at(1)).await.unwrap();
+    assert_eq!(store.session(KEY).await.unwrap().unwrap().last_seen, at(1));
+    assert_eq!(store.tokens(KEY).await.unwrap().len(), 1);
+    assert!(store.token(KEY, "api").await.unwrap().is_some());
+    assert_eq!(store.sessions_of([7; 32], 10).await.unwrap().len(), 1);
+    assert_eq!(store.sessions_after(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.aged_sessions(at(9999), at(9999), 10).await.unwrap(), [KEY]);
+    store.take_lease([1; 32], [1; 16], time::Duration::HOUR).await.unwrap();
+    store.release_lease([1; 32], [1; 16]).await.unwrap();
+    store.spend_state([1; 32], at(100), at(0)).await.unwrap();
+    assert!(store.end_session(KEY, at(1), Some(at(100))).await.unwrap());
+    assert!(store.ended_elsewhere(KEY, at(2)).await.unwrap());
+    store.forget_ended(KEY).await.unwrap();
+    let due = store.claim_revocations(None, at(9), 10).await.unwrap();
+    assert_eq!(due.len(), 2);
+    store.finish_revocation(due[0].id).await.unwrap();
+    store.sweep(at(9999)).await.unwrap();
+    // A probe ends nothing, so what is told next is the end of the session.
+    store.probe().await.unwrap();
+    assert_eq!(next(&mut news).await, News::Ended(KEY));
+    store.create_session(KEY, &session(), &[]).await.unwrap();
+    store.end_session(KEY, at(1), None).await.unwrap();
+    assert_eq!(next(&mut news).await, News::Ended(KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_may_lose_sessions_is_worth_a_warning() {
+    if skip_without_redis("a_server_that_may_lose_sessions_is_worth_a_warning") {
+        return;
+    }
+    let server = RedisServer::start().await;
+    let store = open(&server.url(0)).await;
+    assert_eq!(store.warnings().await, [""; 0]);
+    for (setting, value, named) in [
+        ("maxmemory-policy", "allkeys-lru", "sessions and tokens"),
+        ("maxmemory-policy", "allkeys-random", "noeviction"),
+        ("maxmemory-policy", "volatile-ttl", "leases"),
+    ] {
+        let () = server.ask(&["CONFIG", "SET", setting, value]).await;
+        let warnings = store.warnings().await;
+        assert!(warnings.len() == 1 && warnings[0].contains(named) && warnings[0].contains(value), "{warnings:?}");
+        let () = server.ask(&["CONFIG", "SET", setting, "noeviction"]).await;
+    }
+    let () = server.ask(&["CONFIG", "SET", "appendonly", "no"]).await;
+    let warnings = store.warnings().await;
+    assert!(warnings.len() == 1 && warnings[0].contains("all sessions end with the Redis server"), "{warnings:?}");
+    let () = server.ask(&["CONFIG", "SET", "save", "3600 1"]).await;
+    let warnings = store.warnings().await;
+    assert!(warnings.len() == 1 && warnings[0].contains("last snapshot"), "{warnings:?}");
+    // `check` prints them, and finds no fault with the store.
+    let (folder, globus) = (TempDir::new().unwrap(), start_sandbox().await);
+    let (serve, _) = portal_at(folder.path(), &globus);
+    let mut command = globus_portal(folder.path(), ["check"]);
+    command.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("GLOBUS_PORTAL_SESSION_STORE", server.url(0));
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(said.contains("warn  session store: appendonly is no"), "{said}");
+    assert!(said.contains("ok    session store"), "{said}");
 }

@@ -219,3 +219,32 @@ async fn a_portal_that_can_no_longer_hear_of_ends_asks_the_store_each_time() {
     drop(news);
     until_known(false).await;
 }
+
+/// Row K5.
+#[tokio::test]
+async fn however_many_ask_whether_a_portal_is_ready_and_leave_the_store_is_probed_a_few_times() {
+    let store = Arc::new(FailingStore::default());
+    let portal = Portal::with().store(store.clone()).start().await;
+    let vault = portal.app.vault.clone();
+    for round in 0..3 {
+        let asking: Vec<_> = (0..500)
+            .map(|_| {
+                let vault = vault.clone();
+                tokio::spawn(async move { vault.probe().await })
+            })
+            .collect();
+        // Most leave before there is an answer.
+        for asked in asking.iter().skip(3) {
+            asked.abort();
+        }
+        for asked in asking.into_iter().take(3) {
+            asked.await.unwrap().unwrap();
+        }
+        assert!(store.probes() <= 3 * (round + 1), "{} probes", store.probes());
+    }
+    // An answer is about what is, and not about what was.
+    for down in [true, false, true, false] {
+        store.fail(down);
+        assert_eq!(vault.probe().await.is_err(), down);
+    }
+}

@@ -327,7 +327,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// that nobody has given back for a day; and keeps to its [`Bounds`].
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Reads and writes, and leaves nothing behind.
+    /// Does once what sessions need of the store, to the disk where there is one: it fails where a login or a logout would.
+    /// Leaves nothing that counts.
     async fn probe(&self) -> Result<(), StoreError>;
 
     /// What an operator should know about the set-up of the store, though it works: one sentence each.

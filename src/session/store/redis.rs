@@ -12,7 +12,7 @@
 mod link;
 mod news;
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, Script, ScriptInvocation, cmd};
@@ -26,6 +26,8 @@ use super::{
 };
 use crate::{keep_running::keep_running, secret::random_bytes};
 
+/// Where the end of a session is told.
+const CHANNEL: &str = "globus-portal:ended";
 /// The oldest version whose `ZRANGE` takes what the scripts ask.
 const OLDEST: (u64, u64) = (6, 2);
 /// How many revocations one run of the sweep forgets: nobody else is served while it runs.
@@ -92,18 +94,11 @@ impl RedisStore {
     async fn check_server(&self) -> Result<(), StoreError> {
         self.command::<String>(&cmd("PING")).await?;
         let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Ok(()) };
-        let fact = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        if let Some(version) = fact("redis_version").filter(|version| is_older(version, OLDEST)) {
+        if let Some(version) = fact(&info, "redis_version").filter(|version| is_older(version, OLDEST)) {
             return Err(StoreError(format!("this is Redis {version}, and it takes 6.2 or later")));
         }
-        if fact("cluster_enabled") == Some("1") {
+        if fact(&info, "cluster_enabled") == Some("1") {
             return Err(StoreError("this is a Redis Cluster, and it takes one server".to_owned()));
-        }
-        if let Some(policy) = fact("maxmemory_policy").filter(|policy| policy.starts_with("allkeys")) {
-            tracing::warn!(
-                policy,
-                "Redis may drop sessions and tokens when it is full; set maxmemory-policy noeviction"
-            );
         }
         Ok(())
     }
@@ -115,6 +110,49 @@ impl RedisStore {
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         self.link.ask(Question::Script(script)).await
     }
+}
+
+/// What the server says about one thing, in its `INFO`.
+fn fact<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// What is wrong with the set-up of a server, by its `INFO`, and by when it saves, if it tells.
+fn warnings(info: &str, saves: Option<&str>) -> Vec<String> {
+    let policy = fact(info, "maxmemory_policy").filter(|policy| *policy != "noeviction");
+    let dropped = policy.map(|policy| {
+        let what = if policy.starts_with("allkeys") {
+            "sessions and tokens"
+        } else {
+            "leases, so that a token is renewed twice"
+        };
+        format!("maxmemory-policy is {policy}: Redis may drop {what} when it is full; set maxmemory-policy noeviction")
+    });
+    let lost = (fact(info, "aof_enabled") == Some("0")).then(|| match saves {
+        Some("") => "appendonly is no and save is off: all sessions end with the Redis server, and tokens that wait to be \
+                     revoked are forgotten; set appendonly yes"
+            .to_owned(),
+        _ => "appendonly is no: a Redis server that starts again forgets what came after its last snapshot, and sessions that \
+              have ended since then are back; set appendonly yes"
+            .to_owned(),
+    });
+    dropped.into_iter().chain(lost).collect()
+}
+
+/// What a user of the server may not do, and what to do about it.
+fn refusal(command: &str, why: &str) -> String {
+    let why: String = why.lines().next().unwrap_or_default().chars().take(200).collect();
+    let of_rights = ["NOPERM", "can't", "permission", "not allowed"].iter().any(|word| why.contains(word));
+    if !of_rights {
+        return format!("Redis: {command}: {why}");
+    }
+    let rights = match command {
+        "PUBLISH" | "SUBSCRIBE" => {
+            "the channel right &globus-portal:* and the commands +publish +subscribe +unsubscribe"
+        }
+        _ => "the key right ~globus-portal:* and the commands that the README names",
+    };
+    format!("the user of Redis may not {command} ({why}); give it {rights}")
 }
 
 /// Whether a version is known to be an older one.
@@ -384,8 +422,19 @@ impl Store for RedisStore {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        let kept: bool = self.run(&PROBE.arg(hex(&random_bytes::<16>()))).await?;
-        if kept { Ok(()) } else { Err(StoreError("Redis does not keep what is written".to_owned())) }
+        let refused: Vec<String> = self.run(&PROBE.arg(hex(&random_bytes::<16>()))).await?;
+        if let [command, why] = refused.as_slice() {
+            return Err(StoreError(refusal(command, why)));
+        }
+        let subscribed = self.link.ask::<()>(Question::Subscription(CHANNEL)).await;
+        subscribed.map_err(|error| StoreError(refusal("SUBSCRIBE", &error.0)))
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Vec::new() };
+        // Servers that others run for us often do not say.
+        let config = self.command::<HashMap<String, String>>(cmd("CONFIG").arg("GET").arg("save")).await;
+        warnings(&info, config.unwrap_or_default().get("save").map(String::as_str))
     }
 
     async fn close(&self) {

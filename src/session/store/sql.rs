@@ -39,7 +39,7 @@ macro_rules! on {
 /// The [`Store`](super::Store) of a database.
 ///
 /// `$store` has, of its own: `trimming`; `read` and `write`, which lend a connection; `create` and `end`, which begin and end
-/// a session in one go; `spend`, `inserted`, `listen` and `close_connections`. `schema` is where the tables are, `now` is the database's time in milliseconds, `least` and `greatest`
+/// a session in one go; `spend`, `inserted`, `has_room`, `listen` and `close_connections`. `schema` is where the tables are, `now` is the database's time in milliseconds, `least` and `greatest`
 /// its functions of that sense, and `skip_locked` keeps those who claim at the same time out of each other's way. What is
 /// said before and after a statement that is `soon` lets it reach the disk with the next write that is not.
 macro_rules! sql_store {
@@ -373,12 +373,19 @@ macro_rules! sql_store {
 
             async fn probe(&self) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let mut transaction = connection.begin().await?;
-                    let insert = sqlx::query(concat!("INSERT INTO ", $schema, "spent_states (state, until) VALUES ($1, 0)"));
-                    insert.bind(&random_bytes::<32>()[..]).execute(&mut *transaction).await?;
-                    transaction.rollback().await?;
+                    // Few rows, so that they do not grow in number, and several, so that portals seldom wait for each other.
+                    let id = i64::from(random_bytes::<1>()[0] % 16);
+                    let sql = concat!(
+                        $before, "INSERT INTO ", $schema, "probes (id, filler) VALUES ($1, $2) ",
+                        "ON CONFLICT (id) DO UPDATE SET filler = excluded.filler", $after,
+                    );
+                    sqlx::query(sql).bind(id).bind(&[0x5a_u8; 1024][..]).execute(&mut *connection).await?;
+                    // None is that old: this only shows that logins can write to their table.
+                    let sql = concat!("DELETE FROM ", $schema, "spent_states WHERE until < 0");
+                    sqlx::query(sql).execute(&mut *connection).await?;
                     Ok(())
-                })
+                })?;
+                self.has_room().await
             }
 
             async fn close(&self) {

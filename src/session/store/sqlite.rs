@@ -7,7 +7,11 @@
 
 mod files;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -36,6 +40,7 @@ pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_mil
 pub struct SqliteStore {
     writer: Arc<Shared>,
     reader: Shared,
+    path: PathBuf,
     trimming: Trimming,
 }
 
@@ -99,7 +104,12 @@ impl SqliteStore {
         migrated.map_err(|error| StoreError(format!("cannot make the tables in {}: {error}", path.display())))?;
         let reader = options.connect().await.map_err(|error| cannot_open(&error))?;
         let shared = |connection| Mutex::new(Some(Kept { connection, in_doubt: false }));
-        Ok(Self { writer: Arc::new(shared(writer)), reader: shared(reader), trimming: Trimming::default() })
+        Ok(Self {
+            writer: Arc::new(shared(writer)),
+            reader: shared(reader),
+            path: path.to_owned(),
+            trimming: Trimming::default(),
+        })
     }
 
     /// The same store with other bounds.
@@ -189,6 +199,15 @@ impl SqliteStore {
 
     fn inserted(result: Result<SqliteQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
         Ok(result?.rows_affected() == 1)
+    }
+
+    /// Whether the disk has room. A write to the database does not tell: it may find a page that is free, or one of the log
+    /// that is there already.
+    async fn has_room(&self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let tried = tokio::task::spawn_blocking(move || files::try_room(&path)).await;
+        let tried = tried.unwrap_or_else(|_| Err(std::io::Error::other("it was broken off")));
+        tried.map_err(|error| StoreError(format!("the disk of {} takes no more: {error}", self.path.display())))
     }
 
     fn listen(&self) -> UnboundedReceiver<News> {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub struct FailingStore {
     inner: MemoryStore,
     down: AtomicBool,
+    probes: AtomicUsize,
     /// What is told of what others do; without any, nobody else can do anything.
     news: Mutex<Option<UnboundedReceiver<News>>>,
 }
@@ -24,6 +25,11 @@ pub struct FailingStore {
 impl FailingStore {
     pub fn fail(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// How often it was probed.
+    pub fn probes(&self) -> usize {
+        self.probes.load(Ordering::SeqCst)
     }
 
     /// The next who listens hears what is sent here.
@@ -163,6 +169,7 @@ impl Store for FailingStore {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
+        self.probes.fetch_add(1, Ordering::SeqCst);
         self.inner()?.probe().await
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, PushInfo,
-    PushKind, RedisError, RedisResult, ScriptInvocation, TlsCertificates,
+    PushKind, RedisError, RedisResult, ScriptInvocation, TlsCertificates, Value,
     aio::{AsyncPushSender, MultiplexedConnection, SendError},
 };
 use tokio::{
@@ -38,6 +38,8 @@ const ROOT_CERTIFICATE: &str = "sslrootcert";
 pub(super) enum Question<'a> {
     Command(&'a Cmd),
     Script(&'a ScriptInvocation<'a>),
+    /// To hear of a channel, and then no more.
+    Subscription(&'a str),
 }
 
 impl Question<'_> {
@@ -45,6 +47,11 @@ impl Question<'_> {
         match self {
             Self::Command(command) => command.query_async(connection).await,
             Self::Script(script) => script.invoke_async(connection).await,
+            Self::Subscription(channel) => {
+                connection.subscribe(*channel).await?;
+                connection.unsubscribe(*channel).await?;
+                redis::from_redis_value(Value::Nil).map_err(Into::into)
+            }
         }
     }
 }

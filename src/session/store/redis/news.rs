@@ -10,11 +10,10 @@ use tokio::{
 
 use super::{
     super::{DeafAtEnd, News, SessionKey, StoreError, of_hex},
+    CHANNEL,
     link::Server,
 };
 
-/// Where the end of a session is told.
-const CHANNEL: &str = "globus-portal:ended";
 /// A server that says nothing may be gone: it is asked so often, and given so long.
 const PING_EVERY: Duration = Duration::from_millis(500);
 const PING_ANSWER: Duration = Duration::from_millis(1500);
@@ -62,7 +61,9 @@ async fn pass_on(
         };
         match push {
             Some(PushInfo { kind: PushKind::Message, data }) => {
-                let _ = news.send(ended(&data));
+                if let Some(told) = ended(&data) {
+                    let _ = news.send(told);
+                }
             }
             None | Some(PushInfo { kind: PushKind::Disconnection, .. }) => return,
             Some(_) => {}
@@ -81,10 +82,12 @@ async fn silence(mut connection: MultiplexedConnection) {
     }
 }
 
-/// What a message on the channel says; one that we do not understand says that something has happened.
-fn ended(message: &[Value]) -> News {
+/// What a message on the channel says: nothing where somebody only tries the channel. One that we do not understand says that
+/// something has happened.
+fn ended(message: &[Value]) -> Option<News> {
     match message {
-        [_, Value::BulkString(id)] => of_hex(id).map(SessionKey).map_or(News::Changed, News::Ended),
-        _ => News::Changed,
+        [_, Value::BulkString(word)] if word == b"probe" => None,
+        [_, Value::BulkString(id)] => Some(of_hex(id).map(SessionKey).map_or(News::Changed, News::Ended)),
+        _ => Some(News::Changed),
     }
 }

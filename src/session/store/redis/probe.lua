@@ -1,6 +1,43 @@
 -- a random name
-local name = P .. 'probe:' .. ARGV[1]
-redis.call('SET', name, ARGV[1])
-local kept = redis.call('GET', name) == ARGV[1]
-redis.call('DEL', name)
-return kept and 1 or 0
+--
+-- Does all that the other scripts do, on keys that nobody else uses. Gives what is refused and why; nothing where all works.
+local name = ARGV[1]
+local hash, set, sorted, text = P .. 'probe:hash:' .. name, P .. 'probe:set:' .. name, P .. 'probe:sorted:' .. name,
+  P .. 'probe:' .. name
+local refused
+local function try(...)
+  local answer = redis.pcall(...)
+  if not refused and type(answer) == 'table' and answer.err then
+    refused = { (select(1, ...)), answer.err }
+  end
+  return answer
+end
+-- What needs room is first: a full server refuses it.
+try('SET', text, name)
+local kept = try('GET', text) == name
+try('INCR', P .. 'probe:count:' .. name)
+try('HSET', hash, 'field', name)
+try('HSETNX', hash, 'other', name)
+try('HGET', hash, 'field')
+try('HMGET', hash, 'field')
+try('HGETALL', hash)
+try('HDEL', hash, 'field')
+try('PEXPIREAT', hash, '9999999999999')
+try('SADD', set, name)
+try('SMEMBERS', set)
+try('SREM', set, name)
+try('ZADD', sorted, 'NX', 1, name)
+try('ZCARD', sorted)
+try('ZSCORE', sorted, name)
+try('ZRANGE', sorted, '-inf', 1, 'BYSCORE', 'LIMIT', 0, 1)
+try('ZREMRANGEBYSCORE', sorted, '-inf', 0)
+try('ZREM', sorted, name)
+try('EXISTS', text)
+try('TIME')
+-- Listeners know this word as nobody's end.
+try('PUBLISH', P .. 'ended', 'probe')
+try('DEL', text, hash, set, sorted, P .. 'probe:count:' .. name)
+if not refused and not kept then
+  return { 'GET', 'it does not keep what is written' }
+end
+return refused or {}

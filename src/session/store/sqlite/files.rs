@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -75,6 +75,14 @@ pub(super) fn trouble_with_folder(path: &Path) -> Option<String> {
     Some(format!(
         "files cannot be made in the folder {name} ({error}), and SQLite needs some beside the database; {give}"
     ))
+}
+
+/// As much as some logins and logouts need.
+static ROOM: [u8; 64 << 10] = [0x5a; 64 << 10];
+
+/// Writes as much beside the database as some logins and logouts need, and takes it away again.
+pub(super) fn try_room(path: &Path) -> io::Result<()> {
+    unlinked(path)?.write_all(&ROOM)
 }
 
 /// A file of no name beside the database.

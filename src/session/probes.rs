@@ -1,0 +1,85 @@
+//! Whether the store works, for whoever asks and however often: a store is tried by one probe at a time and ten times a
+//! second at most. Every answer is that of a probe that began after it was asked for.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+use tracing::Instrument as _;
+
+use super::store::{Store, StoreError};
+
+/// The shortest time from the begin of one probe to the begin of the next.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+type Answer = Result<(), String>;
+
+/// The probes of a store. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Probes(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The probe that has not begun yet, if any: who asks now gets its answer.
+    next: Mutex<Option<watch::Receiver<Option<Answer>>>>,
+    /// When the last probe began. Held while a probe runs.
+    began: tokio::sync::Mutex<Option<Instant>>,
+    /// Whether the last probe failed.
+    failed: AtomicBool,
+}
+
+impl Probes {
+    /// Tries the store. Whoever waits may leave: the probe is nobody's in particular.
+    pub(super) async fn ask(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+        let mut answer = self.join(store);
+        let answered = match answer.wait_for(Option::is_some).await {
+            Ok(answer) => answer.clone(),
+            Err(_) => None,
+        };
+        answered.unwrap_or_else(|| Err("the probe was broken off".to_owned())).map_err(StoreError)
+    }
+
+    /// The next probe, which is begun in a task of its own where nobody has done so.
+    fn join(&self, store: &Arc<dyn Store>) -> watch::Receiver<Option<Answer>> {
+        let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
+        // One whose task has died has nobody left who answers.
+        if let Some(probe) = next.as_ref().filter(|probe| probe.has_changed().is_ok()) {
+            return probe.clone();
+        }
+        let (answer, probe) = watch::channel(None);
+        *next = Some(probe.clone());
+        let (this, store) = (self.clone(), store.clone());
+        let probing = async move {
+            let result = this.probe(&*store).await;
+            // Nobody may be waiting any more.
+            let _ = answer.send(Some(result));
+        };
+        tokio::spawn(probing.in_current_span());
+        probe
+    }
+
+    async fn probe(&self, store: &dyn Store) -> Answer {
+        let mut began = self.0.began.lock().await;
+        if let Some(began) = *began {
+            sleep_until(began + BETWEEN).await;
+        }
+        // Who asks from here on must not get an answer of before.
+        *self.0.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *began = Some(Instant::now());
+        let result = store.probe().await;
+        match (&result, self.0.failed.swap(result.is_err(), Ordering::Relaxed)) {
+            (Err(error), false) => tracing::error!(error = %error, "the session store fails its probe"),
+            (Ok(()), true) => tracing::info!("the session store passes its probe again"),
+            _ => {}
+        }
+        result.map_err(|error| error.0)
+    }
+}
