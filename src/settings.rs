@@ -10,6 +10,7 @@ mod reader;
 mod secret_files;
 mod secret_keys;
 mod sources;
+pub mod store_url;
 mod text_file;
 mod unexpanded;
 

@@ -15,6 +15,7 @@ use super::{
     reader::Reader,
     secret_keys,
     sources::Values,
+    store_url,
 };
 use crate::{
     globus::scopes,
@@ -173,20 +174,31 @@ fn store(text: &str) -> Result<StoreKind, String> {
             Ok(StoreKind::Sqlite(PathBuf::from(path)))
         }
         Some(("postgres" | "postgresql", _)) => {
-            let expected = "expected postgres://user:password@host:port/database";
-            url_with_host(text).map(StoreKind::Postgres).ok_or_else(|| expected.to_owned())
+            let expected = "expected postgres://user:password@host:port/database, or \
+                            postgres:///database?host=/folder/of/the/socket&user=user";
+            server_url(text, expected).map(StoreKind::Postgres)
         }
         Some(("redis" | "rediss", _)) => {
             let expected = "expected redis://user:password@host:port/database, or rediss://… for TLS";
-            url_with_host(text).map(StoreKind::Redis).ok_or_else(|| expected.to_owned())
+            server_url(text, expected).map(StoreKind::Redis)
         }
         Some(("redis+unix" | "unix", _)) => Ok(StoreKind::Redis(StoreUrl::new(text))),
         _ => Err("expected memory, sqlite:PATH as in sqlite:example_app.db, postgres://… or redis://…".to_owned()),
     }
 }
 
-fn url_with_host(text: &str) -> Option<StoreUrl> {
-    Url::parse(text).ok().filter(Url::has_host).map(|_| StoreUrl::new(text))
+/// The URL of a server. One that cannot be read may have a password that does not read as one.
+fn server_url(text: &str, expected: &str) -> Result<StoreUrl, String> {
+    if store_url::has_stray_at(text) {
+        return Err(store_url::ENCODE.to_owned());
+    }
+    let names_socket = |url: &Url| {
+        let mut hosts = url.query_pairs().filter(|(name, _)| name == "host");
+        url.scheme().starts_with("postgres") && hosts.any(|(_, value)| !value.is_empty())
+    };
+    let is_good = |url: Url| url.host_str().is_some_and(|host| !host.is_empty()) || names_socket(&url);
+    let hint = "; special characters in a user name or password must be percent-encoded";
+    if Url::parse(text).is_ok_and(is_good) { Ok(StoreUrl::new(text)) } else { Err(format!("{expected}{hint}")) }
 }
 
 /// What is kept is sealed, but whoever stands between could end sessions, or keep them from ending.

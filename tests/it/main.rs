@@ -41,6 +41,7 @@ mod offers;
 mod one_session;
 mod own_page;
 mod pages;
+mod poolers;
 mod postgres_store;
 mod provider_documents;
 mod recorder;

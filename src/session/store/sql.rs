@@ -30,16 +30,20 @@ pub(super) async fn within<T>(work: impl Future<Output = Result<T, StoreError>>)
 macro_rules! on {
     ($connection:ident = $borrow:expr => $work:block) => {{
         let mut $connection = $borrow.await?;
-        let done = super::sql::within(async { $work }).await?;
-        $connection.is_good();
-        Ok::<_, super::StoreError>(done)
+        super::sql::within(async {
+            let done: Result<_, super::StoreError> = async { $work }.await;
+            let done = done?;
+            $connection.finish().await?;
+            Ok(done)
+        })
+        .await
     }};
 }
 
 /// The [`Store`](super::Store) of a database.
 ///
-/// `$store` has, of its own: `trimming`; `read` and `write`, which lend a connection; `create` and `end`, which begin and end
-/// a session in one go; `spend`, `inserted`, `has_room`, `listen` and `close_connections`. `schema` is where the tables are, `now` is the database's time in milliseconds, `least` and `greatest`
+/// `$store` has, of its own: `trimming`; `query`, which makes one; `read` and `write`, which lend a connection, and `transaction`, which lends one in a transaction; `create` and `end`, which begin and end
+/// a session in one go; `spend`, `inserted`, `sweep_more`, `has_room`, `listen` and `close_connections`. `schema` is where the tables are, `now` is the database's time in milliseconds, `least` and `greatest`
 /// its functions of that sense, and `skip_locked` keeps those who claim at the same time out of each other's way. What is
 /// said before and after a statement that is `soon` lets it reach the disk with the next write that is not.
 macro_rules! sql_store {
@@ -82,7 +86,8 @@ macro_rules! sql_store {
             /// The time of the row that is `place` rows after the first one, from that end of the order.
             async fn time_at(&self, sql: &'static str, place: u32) -> Result<Option<i64>, StoreError> {
                 on!(connection = self.read() => {
-                    Ok(sqlx::query_scalar(sql).bind(i64::from(place)).fetch_optional(&mut *connection).await?)
+                    let row = self.query(sql).bind(i64::from(place)).fetch_optional(&mut *connection).await?;
+                    Ok(row.map(|row| row.try_get(0)).transpose()?)
                 })
             }
 
@@ -93,13 +98,11 @@ macro_rules! sql_store {
                 let oldest = concat!("SELECT until FROM ", $schema, "spent_states ORDER BY until LIMIT 1 OFFSET $1");
                 while let Some(until) = self.time_at(newest, self.trimming.bounds.spent_states).await? {
                     let until = self.time_at(oldest, super::sql::TRIMMED_AT_ONCE).await?.map_or(until, |oldest| oldest.min(until));
-                    on!(connection = self.write() => {
-                        let mut transaction = connection.begin().await?;
-                        let floor = sqlx::query(concat!("UPDATE ", $schema, "state_floor SET until = $1 WHERE until < $1")).bind(until);
-                        floor.execute(&mut *transaction).await?;
-                        let states = sqlx::query(concat!("DELETE FROM ", $schema, "spent_states WHERE until <= $1")).bind(until);
-                        states.execute(&mut *transaction).await?;
-                        transaction.commit().await?;
+                    on!(connection = self.transaction() => {
+                        let floor = self.query(concat!("UPDATE ", $schema, "state_floor SET until = $1 WHERE until < $1")).bind(until);
+                        floor.execute(&mut *connection).await?;
+                        let states = self.query(concat!("DELETE FROM ", $schema, "spent_states WHERE until <= $1")).bind(until);
+                        states.execute(&mut *connection).await?;
                         Ok(())
                     })?;
                 }
@@ -110,7 +113,7 @@ macro_rules! sql_store {
                 let newest = concat!("SELECT until FROM ", $schema, "ended_notes ORDER BY until DESC LIMIT 1 OFFSET $1");
                 let Some(until) = self.time_at(newest, self.trimming.bounds.ended_notes).await? else { return Ok(()) };
                 on!(connection = self.write() => {
-                    let notes = sqlx::query(concat!("DELETE FROM ", $schema, "ended_notes WHERE until <= $1")).bind(until);
+                    let notes = self.query(concat!("DELETE FROM ", $schema, "ended_notes WHERE until <= $1")).bind(until);
                     notes.execute(&mut *connection).await?;
                     Ok(())
                 })
@@ -133,12 +136,12 @@ macro_rules! sql_store {
                 row: &SessionRow,
                 tokens: &[TokenRow],
             ) -> Result<bool, StoreError> {
-                on!(connection = self.write() => { Self::create(&mut connection, key, row, tokens).await })
+                on!(connection = self.write() => { self.create(&mut connection, key, row, tokens).await })
             }
 
             async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
                 on!(connection = self.read() => {
-                    let query = sqlx::query(concat!("SELECT record, person, last_seen, ends FROM ", $schema, "sessions WHERE key = $1"));
+                    let query = self.query(concat!("SELECT record, person, last_seen, ends FROM ", $schema, "sessions WHERE key = $1"));
                     let row = query.bind(&key.0[..]).fetch_optional(&mut *connection).await?;
                     row.as_ref().map(session_row).transpose()
                 })
@@ -146,7 +149,7 @@ macro_rules! sql_store {
 
             async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query(concat!("UPDATE ", $schema, "sessions SET record = $1 WHERE key = $2")).bind(record).bind(&key.0[..]);
+                    let query = self.query(concat!("UPDATE ", $schema, "sessions SET record = $1 WHERE key = $2")).bind(record).bind(&key.0[..]);
                     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
                 })
             }
@@ -154,7 +157,7 @@ macro_rules! sql_store {
             async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
                     let sql = concat!($before, "UPDATE ", $schema, "sessions SET last_seen = $1 WHERE key = $2 RETURNING 1", $after);
-                    let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
+                    let query = self.query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
                     Ok(query.fetch_all(&mut *connection).await?.len() == 1)
                 })
             }
@@ -165,7 +168,7 @@ macro_rules! sql_store {
                 now: OffsetDateTime,
                 note_until: Option<OffsetDateTime>,
             ) -> Result<bool, StoreError> {
-                let ended = on!(connection = self.write() => { Self::end(&mut connection, key, now, note_until).await })?;
+                let ended = on!(connection = self.transaction() => { self.end(&mut connection, key, now, note_until).await })?;
                 if note_until.is_some() && ended && self.trimming.of_notes_is_due() {
                     super::warn_of_trim(self.trim_notes().await);
                 }
@@ -174,7 +177,7 @@ macro_rules! sql_store {
 
             async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
                 on!(connection = self.read() => {
-                    let query = sqlx::query(concat!("SELECT 1 FROM ", $schema, "ended_notes WHERE key = $1 AND until > $2"));
+                    let query = self.query(concat!("SELECT 1 FROM ", $schema, "ended_notes WHERE key = $1 AND until > $2"));
                     let query = query.bind(&key.0[..]).bind(now.unix_timestamp());
                     Ok(query.fetch_optional(&mut *connection).await?.is_some())
                 })
@@ -182,7 +185,7 @@ macro_rules! sql_store {
 
             async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query(concat!("DELETE FROM ", $schema, "ended_notes WHERE key = $1")).bind(&key.0[..]);
+                    let query = self.query(concat!("DELETE FROM ", $schema, "ended_notes WHERE key = $1")).bind(&key.0[..]);
                     query.execute(&mut *connection).await?;
                     Ok(())
                 })
@@ -196,7 +199,7 @@ macro_rules! sql_store {
                 on!(connection = self.read() => {
                     let sql = concat!("SELECT key, record, person, last_seen, ends FROM ", $schema, "sessions WHERE person = $1 \
                                ORDER BY last_seen DESC, ends DESC, key LIMIT $2");
-                    let query = sqlx::query(sql).bind(&person[..]).bind(i64::from(limit));
+                    let query = self.query(sql).bind(&person[..]).bind(i64::from(limit));
                     query.fetch_all(&mut *connection).await?.iter().map(keyed_session_row).collect()
                 })
             }
@@ -210,7 +213,7 @@ macro_rules! sql_store {
                     // No key is an empty text, so that one comes before all.
                     let after = after.map(|key| key.0.to_vec()).unwrap_or_default();
                     let sql = concat!("SELECT key, record, person, last_seen, ends FROM ", $schema, "sessions WHERE key > $1 ORDER BY key LIMIT $2");
-                    let query = sqlx::query(sql).bind(after).bind(i64::from(limit));
+                    let query = self.query(sql).bind(after).bind(i64::from(limit));
                     query.fetch_all(&mut *connection).await?.iter().map(keyed_session_row).collect()
                 })
             }
@@ -222,7 +225,7 @@ macro_rules! sql_store {
                 limit: u32,
             ) -> Result<Vec<SessionKey>, StoreError> {
                 on!(connection = self.read() => {
-                    let query = sqlx::query(concat!("SELECT key FROM ", $schema, "sessions WHERE ends <= $1 OR last_seen <= $2 LIMIT $3"));
+                    let query = self.query(concat!("SELECT key FROM ", $schema, "sessions WHERE ends <= $1 OR last_seen <= $2 LIMIT $3"));
                     let query = query.bind(now.unix_timestamp()).bind(idle_since.unix_timestamp()).bind(i64::from(limit));
                     let rows = query.fetch_all(&mut *connection).await?;
                     rows.iter().map(|row| Ok(SessionKey(bytes32(row.try_get("key")?)?))).collect()
@@ -233,7 +236,7 @@ macro_rules! sql_store {
                 on!(connection = self.write() => {
                     let sql = concat!("INSERT INTO ", $schema, "tokens (session, resource_server, sealed, version, revoke_until) \
                                SELECT key, $1, $2, 1, $3 FROM ", $schema, "sessions WHERE key = $4 ON CONFLICT DO NOTHING");
-                    let query = sqlx::query(sql).bind(&row.resource_server).bind(&row.sealed[..]);
+                    let query = self.query(sql).bind(&row.resource_server).bind(&row.sealed[..]);
                     let query = query.bind(row.revoke_until.unix_timestamp()).bind(&key.0[..]);
                     Self::inserted(query.execute(&mut *connection).await)
                 })
@@ -243,7 +246,7 @@ macro_rules! sql_store {
                 on!(connection = self.read() => {
                     let sql = concat!("SELECT resource_server, sealed, version, revoke_until FROM ", $schema, "tokens \
                                WHERE session = $1 AND resource_server = $2");
-                    let query = sqlx::query(sql).bind(&key.0[..]).bind(resource_server);
+                    let query = self.query(sql).bind(&key.0[..]).bind(resource_server);
                     query.fetch_optional(&mut *connection).await?.as_ref().map(token_row).transpose()
                 })
             }
@@ -251,7 +254,7 @@ macro_rules! sql_store {
             async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
                 on!(connection = self.read() => {
                     let sql = concat!("SELECT resource_server, sealed, version, revoke_until FROM ", $schema, "tokens WHERE session = $1");
-                    let rows = sqlx::query(sql).bind(&key.0[..]).fetch_all(&mut *connection).await?;
+                    let rows = self.query(sql).bind(&key.0[..]).fetch_all(&mut *connection).await?;
                     let mut tokens: Vec<_> = rows.iter().map(token_row).collect::<Result<_, _>>()?;
                     // Here and not there: the order of texts is a matter of the database's locale.
                     tokens.sort_by(|a, b| a.resource_server.cmp(&b.resource_server));
@@ -263,7 +266,7 @@ macro_rules! sql_store {
                 on!(connection = self.write() => {
                     let sql = concat!("UPDATE ", $schema, "tokens SET sealed = $1, version = version + 1, revoke_until = $2 \
                                WHERE session = $3 AND resource_server = $4 AND version = $5");
-                    let query = sqlx::query(sql).bind(&row.sealed[..]).bind(row.revoke_until.unix_timestamp());
+                    let query = self.query(sql).bind(&row.sealed[..]).bind(row.revoke_until.unix_timestamp());
                     let query = query.bind(&key.0[..]).bind(&row.resource_server).bind(row.version);
                     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
                 })
@@ -272,7 +275,7 @@ macro_rules! sql_store {
             async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
                 on!(connection = self.write() => {
                     let sql = concat!("DELETE FROM ", $schema, "tokens WHERE session = $1 AND resource_server = $2 AND version = $3");
-                    let query = sqlx::query(sql).bind(&key.0[..]).bind(resource_server).bind(version);
+                    let query = self.query(sql).bind(&key.0[..]).bind(resource_server).bind(version);
                     Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
                 })
             }
@@ -281,7 +284,7 @@ macro_rules! sql_store {
                 on!(connection = self.write() => {
                     let sql = concat!("INSERT INTO ", $schema, "revocations (session, resource_server, sealed, added, due, revoke_until) \
                                VALUES ($1, $2, $3, $4, $4, $5)");
-                    let query = sqlx::query(sql).bind(&key.0[..]).bind(&row.resource_server).bind(&row.sealed[..]);
+                    let query = self.query(sql).bind(&key.0[..]).bind(&row.resource_server).bind(&row.sealed[..]);
                     let query = query.bind(now.unix_timestamp()).bind(row.revoke_until.unix_timestamp());
                     query.execute(&mut *connection).await?;
                     Ok(())
@@ -300,7 +303,7 @@ macro_rules! sql_store {
                         "WHERE id IN (SELECT id FROM ", $schema, "revocations WHERE due <= $1 AND session = coalesce($4, session) ",
                         "ORDER BY due, id LIMIT $5", $skip_locked, ") RETURNING id, session, resource_server, sealed",
                     );
-                    let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(REVOKE_AGAIN.0).bind(REVOKE_AGAIN.1);
+                    let query = self.query(sql).bind(now.unix_timestamp()).bind(REVOKE_AGAIN.0).bind(REVOKE_AGAIN.1);
                     let query = query.bind(session.map(|session| session.0.to_vec())).bind(i64::from(limit));
                     query.fetch_all(&mut *connection).await?.iter().map(revocation_row).collect()
                 })
@@ -308,7 +311,7 @@ macro_rules! sql_store {
 
             async fn finish_revocation(&self, id: i64) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    sqlx::query(concat!("DELETE FROM ", $schema, "revocations WHERE id = $1")).bind(id).execute(&mut *connection).await?;
+                    self.query(concat!("DELETE FROM ", $schema, "revocations WHERE id = $1")).bind(id).execute(&mut *connection).await?;
                     Ok(())
                 })
             }
@@ -323,7 +326,7 @@ macro_rules! sql_store {
                     return Ok(Spent::TooOld);
                 }
                 let until = until.unix_timestamp();
-                let spent = on!(connection = self.write() => { Self::spend(&mut connection, state, until).await })?;
+                let spent = on!(connection = self.write() => { self.spend(&mut connection, state, until).await })?;
                 if spent == Spent::First && self.trimming.of_states_is_due() {
                     super::warn_of_trim(self.trim_states().await);
                 }
@@ -338,7 +341,7 @@ macro_rules! sql_store {
                         "WHERE leases.until <= ", $now, " RETURNING taken_over",
                     );
                     let length = i64::try_from(length.whole_milliseconds()).unwrap_or(i64::MAX);
-                    let query = sqlx::query(sql).bind(&name[..]).bind(&holder[..]).bind(length);
+                    let query = self.query(sql).bind(&name[..]).bind(&holder[..]).bind(length);
                     let Some(row) = query.fetch_optional(&mut *connection).await? else { return Ok(Lease::Held) };
                     let taken_over: i64 = row.try_get("taken_over")?;
                     Ok(if taken_over == 0 { Lease::Taken } else { Lease::TakenOver })
@@ -347,7 +350,7 @@ macro_rules! sql_store {
 
             async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
                 on!(connection = self.write() => {
-                    let query = sqlx::query(concat!("DELETE FROM ", $schema, "leases WHERE name = $1 AND holder = $2"));
+                    let query = self.query(concat!("DELETE FROM ", $schema, "leases WHERE name = $1 AND holder = $2"));
                     query.bind(&name[..]).bind(&holder[..]).execute(&mut *connection).await?;
                     Ok(())
                 })
@@ -363,9 +366,9 @@ macro_rules! sql_store {
                         (concat!("DELETE FROM ", $schema, "revocations WHERE revoke_until <= $1"), now.unix_timestamp()),
                         (concat!("DELETE FROM ", $schema, "leases WHERE until <= ", $now, " - $1"), day),
                     ] {
-                        sqlx::query(sql).bind(before).execute(&mut *connection).await?;
+                        self.query(sql).bind(before).execute(&mut *connection).await?;
                     }
-                    Ok(())
+                    self.sweep_more(&mut connection).await
                 })?;
                 self.trim_notes().await?;
                 self.trim_states().await
@@ -379,10 +382,10 @@ macro_rules! sql_store {
                         $before, "INSERT INTO ", $schema, "probes (id, filler) VALUES ($1, $2) ",
                         "ON CONFLICT (id) DO UPDATE SET filler = excluded.filler", $after,
                     );
-                    sqlx::query(sql).bind(id).bind(&[0x5a_u8; 1024][..]).execute(&mut *connection).await?;
+                    self.query(sql).bind(id).bind(&[0x5a_u8; 1024][..]).execute(&mut *connection).await?;
                     // None is that old: this only shows that logins can write to their table.
                     let sql = concat!("DELETE FROM ", $schema, "spent_states WHERE until < 0");
-                    sqlx::query(sql).execute(&mut *connection).await?;
+                    self.query(sql).execute(&mut *connection).await?;
                     Ok(())
                 })?;
                 self.has_room().await

@@ -15,8 +15,11 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous},
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _, Sqlite, SqliteConnection,
+    query::Query,
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous,
+    },
 };
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{
@@ -55,12 +58,19 @@ struct Kept {
 }
 
 /// A connection that is lent for one thing.
-struct Lent<'a>(MappedMutexGuard<'a, Kept>);
+struct Lent<'a> {
+    kept: MappedMutexGuard<'a, Kept>,
+    in_transaction: bool,
+}
 
 impl Lent<'_> {
-    /// The thing is done.
-    fn is_good(&mut self) {
-        self.0.in_doubt = false;
+    /// The thing is done, and counts.
+    async fn finish(&mut self) -> Result<(), StoreError> {
+        if self.in_transaction {
+            self.kept.connection.execute("COMMIT").await?;
+        }
+        self.kept.in_doubt = false;
+        Ok(())
     }
 }
 
@@ -68,13 +78,13 @@ impl std::ops::Deref for Lent<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.0.connection
+        &self.kept.connection
     }
 }
 
 impl std::ops::DerefMut for Lent<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.0.connection
+        &mut self.kept.connection
     }
 }
 
@@ -119,6 +129,11 @@ impl SqliteStore {
         self
     }
 
+    #[expect(clippy::unused_self, reason = "PostgreSQL has to know")]
+    fn query<'q>(&self, sql: &'static str) -> Query<'q, Sqlite, SqliteArguments> {
+        sqlx::query(sql)
+    }
+
     async fn read(&self) -> Result<Lent<'_>, StoreError> {
         lend(&self.reader).await
     }
@@ -127,9 +142,17 @@ impl SqliteStore {
         lend(&self.writer).await
     }
 
+    async fn transaction(&self) -> Result<Lent<'_>, StoreError> {
+        let mut lent = self.write().await?;
+        within(async { Ok(lent.execute("BEGIN IMMEDIATE").await?) }).await?;
+        lent.in_transaction = true;
+        Ok(lent)
+    }
+
     /// All of it is said at once: each word to a connection costs more than what is said. Who breaks off in the middle
     /// leaves the connection in doubt.
     async fn create(
+        &self,
         connection: &mut SqliteConnection,
         key: SessionKey,
         row: &SessionRow,
@@ -163,25 +186,24 @@ impl SqliteStore {
     }
 
     async fn end(
+        &self,
         connection: &mut SqliteConnection,
         key: SessionKey,
         now: OffsetDateTime,
         note_until: Option<OffsetDateTime>,
     ) -> Result<bool, StoreError> {
-        let sql = "BEGIN IMMEDIATE; \
-                   INSERT INTO main.revocations (session, resource_server, sealed, added, due, revoke_until) \
+        let sql = "INSERT INTO main.revocations (session, resource_server, sealed, added, due, revoke_until) \
                    SELECT session, resource_server, sealed, $1, $1, revoke_until FROM main.tokens WHERE session = $2; \
                    INSERT INTO main.ended_notes (key, until) \
                    SELECT key, $3 FROM main.sessions WHERE key = $2 AND $3 IS NOT NULL ON CONFLICT DO NOTHING; \
-                   DELETE FROM main.sessions WHERE key = $2 RETURNING 1; \
-                   COMMIT";
+                   DELETE FROM main.sessions WHERE key = $2 RETURNING 1";
         let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
         let query = query.bind(note_until.map(OffsetDateTime::unix_timestamp));
         Ok(query.fetch_all(connection).await?.len() == 1)
     }
 
     /// One row says that it was spent, and one how old a state may be.
-    async fn spend(connection: &mut SqliteConnection, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
+    async fn spend(&self, connection: &mut SqliteConnection, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
         let sql = "PRAGMA synchronous = NORMAL; \
                    INSERT INTO main.spent_states (state, until) \
                    SELECT $1, $2 FROM main.state_floor AS floor WHERE floor.until < $2 \
@@ -199,6 +221,10 @@ impl SqliteStore {
 
     fn inserted(result: Result<SqliteQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
         Ok(result?.rows_affected() == 1)
+    }
+
+    async fn sweep_more(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Whether the disk has room. A write to the database does not tell: it may find a page that is free, or one of the log
@@ -237,7 +263,7 @@ async fn lend(shared: &Shared) -> Result<Lent<'_>, StoreError> {
             clear_up(&mut kept.connection).await?;
         }
         kept.in_doubt = true;
-        Ok(Lent(kept))
+        Ok(Lent { kept, in_transaction: false })
     })
     .await
 }

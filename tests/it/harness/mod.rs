@@ -27,7 +27,10 @@ pub use self::{
     proofs::number,
     provider::Provider,
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
-    services::{PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis},
+    services::{
+        Pooler, PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_pgbouncer,
+        skip_without_postgres, skip_without_redis,
+    },
     store_server::StoreServer,
     wait::{PATIENCE, until},
 };

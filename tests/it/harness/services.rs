@@ -204,6 +204,53 @@ impl RedisServer {
     }
 }
 
+/// A PgBouncer before a PostgreSQL server.
+#[derive(Debug)]
+pub struct Pooler {
+    port: u16,
+    // Dropped in this order: it ends before its folder goes.
+    _running: Watched,
+    _folder: TempDir,
+}
+
+/// Whether a test must be skipped because there is no PgBouncer; as [`super::skip_without`].
+pub fn skip_without_pgbouncer(test: &str) -> bool {
+    let there = find_program("pgbouncer").is_some();
+    skip_without_postgres(test) || !needs(test, there, "pgbouncer is not here; install pgbouncer (Debian)")
+}
+
+impl Pooler {
+    /// Starts one in a mode, `session` or `transaction`, with more settings of its own.
+    pub async fn start(server: &PostgresServer, mode: &str, more: &str) -> Self {
+        let (folder, port) = (TempDir::new().unwrap(), free_port());
+        // In session mode each connection of a portal keeps one.
+        let size = if mode == "session" { 80 } else { 8 };
+        let config = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\n\
+             default_pool_size = {size}\nmax_client_conn = 200\n{more}\n",
+            server.port
+        );
+        let file = folder.path().join("pgbouncer.ini");
+        fs::write(&file, config).unwrap();
+        if let Some((user, group)) = postgres_user() {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let program = find_program("pgbouncer").unwrap().to_string_lossy().into_owned();
+        let log = folder.path().join("pgbouncer.log");
+        let mut command = as_postgres("sh");
+        command.current_dir(folder.path());
+        let line = [program, file.to_string_lossy().into_owned()];
+        let mut running = Watched::start(&mut command, "KILL", Ends::WithItsTest, &line, &log);
+        running.says("process up", &log).await;
+        Self { port, _running: running, _folder: folder }
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
 /// A PostgreSQL server with everybody trusted.
 #[derive(Debug)]
 pub struct PostgresServer {
@@ -288,6 +335,11 @@ impl PostgresServer {
 
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The same database by way of the socket of the server.
+    pub fn socket_url(&self, database: &str) -> String {
+        format!("postgres:///{database}?host={}&port={}&user=postgres", self.folder.path().display(), self.port)
     }
 
     /// Makes an empty database, and gives its name.
@@ -383,7 +435,7 @@ impl PostgresServer {
         let settings = [
             ("port", self.port.to_string()),
             ("listen_addresses", "127.0.0.1".to_owned()),
-            ("unix_socket_directories", String::new()),
+            ("unix_socket_directories", self.folder.path().to_string_lossy().into_owned()),
             ("max_connections", "300".to_owned()),
             ("fsync", if self.fsync { "on" } else { "off" }.to_owned()),
         ];

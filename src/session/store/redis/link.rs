@@ -23,6 +23,7 @@ use tokio::{
 use url::Url;
 
 use super::super::StoreError;
+use crate::settings::store_url;
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -70,6 +71,9 @@ impl Server {
     /// Reads a URL. The errors quote nothing of it: there may be a password in any part of one that is wrong.
     pub(super) fn from_url(url: &str) -> Result<Self, StoreError> {
         let invalid = |why: &str| StoreError(format!("the URL of Redis is not valid: {why}"));
+        if !url.starts_with("unix:") && !url.contains("+unix:") && store_url::has_stray_at(url) {
+            return Err(invalid(store_url::ENCODE));
+        }
         let mut url = Url::parse(url).map_err(|error| invalid(&error.to_string()))?;
         if !SCHEMES.contains(&url.scheme()) {
             return Err(invalid("it begins with redis://, rediss:// or redis+unix://"));

@@ -1,0 +1,173 @@
+//! The way to the database: what the URL says, what is between, and the tables.
+
+use std::str::FromStr as _;
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _, migrate::Migrator,
+    postgres::PgConnectOptions,
+};
+use url::Url;
+
+use super::super::{StoreError, sql::within};
+use crate::{secret::random_text, settings::store_url};
+
+const SCHEMA: &str = "globus_portal";
+/// What a connection of our own is told at its start; a pooler has none that is ours alone.
+const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "4s"), ("idle_in_transaction_session_timeout", "10s")];
+/// The setting by which a connection is known again.
+const MARK: &str = "globus_portal.connection";
+/// The parameters of a URL that are read; sqlx logs others with their values.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// How the database is reached.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) options: PgConnectOptions,
+    /// Whether a pooler is between, which may lend another connection to each transaction: nothing is kept in one then, no
+    /// setting, no statement, no subscription.
+    pub(super) is_pooled: bool,
+}
+
+/// Finds the way to the database, and brings its tables up to date. The errors quote nothing of the URL but host and port.
+pub(super) async fn connect(url: &str) -> Result<Way, StoreError> {
+    let options = read(url)?;
+    let place = match options.get_socket() {
+        Some(folder) => format!("{}", folder.display()),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let found = within(async {
+        let (way, mut connection) = find(options, wants_no_statements(url)).await?;
+        migrate(&mut connection).await?;
+        connection.close().await?;
+        Ok(way)
+    });
+    found.await.map_err(|error| StoreError(format!("cannot use PostgreSQL at {place}: {error}")))
+}
+
+/// Reads a URL. There may be a password in any part of one that is wrong.
+fn read(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let invalid = |why: &str| StoreError(format!("the URL of PostgreSQL is not valid: {why}"));
+    if store_url::has_stray_at(url) {
+        return Err(invalid(store_url::ENCODE));
+    }
+    let parsed = Url::parse(url).map_err(|error| invalid(&error.to_string()))?;
+    let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");
+    if !parsed.query_pairs().all(|(name, _)| is_known(&name)) {
+        return Err(invalid(&format!("it has a parameter that is none of {}", PARAMETERS.join(", "))));
+    }
+    let options = PgConnectOptions::from_str(url).map_err(|_| invalid("a value in it cannot be read"))?;
+    // Poolers refuse what they do not know, and no number here is a fraction.
+    Ok(options.application_name("globus-portal").extra_float_digits(None).disable_statement_logging())
+}
+
+/// Whether the URL says that statements do not outlive a transaction, in the words of sqlx.
+fn wants_no_statements(url: &str) -> bool {
+    let named = |url: &Url| url.query_pairs().any(|(name, value)| name == "statement-cache-capacity" && value == "0");
+    Url::parse(url).is_ok_and(|url| named(&url))
+}
+
+/// Whether the database does as it is told when a connection starts: a pooler refuses that, or drops it.
+async fn find(options: PgConnectOptions, pooled: bool) -> Result<(Way, PgConnection), StoreError> {
+    let mark = random_text::<12>();
+    let told = options.clone().options(SETTINGS).options([(MARK, &mark)]);
+    if !pooled {
+        match told.clone().statement_cache_capacity(0).connect().await {
+            Ok(mut connection) => {
+                if is_in_force(&mut connection, &mark).await? {
+                    return Ok((Way { options: told, is_pooled: false }, connection));
+                }
+                connection.close().await?;
+            }
+            Err(sqlx::Error::Database(error)) if is_refusal_of_options(error.code().as_deref()) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let options = options.statement_cache_capacity(0);
+    let connection = options.connect().await?;
+    tracing::info!("PostgreSQL is behind a pooler: each statement is a transaction, and news are looked for");
+    Ok((Way { options, is_pooled: true }, connection))
+}
+
+/// A violation of the protocol is what PgBouncer calls it, and something unsupported what others do.
+fn is_refusal_of_options(code: Option<&str>) -> bool {
+    matches!(code, Some("08P01" | "0A000"))
+}
+
+async fn is_in_force(connection: &mut PgConnection, mark: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT current_setting('globus_portal.connection', true), current_setting('statement_timeout')";
+    let row = connection.fetch_one(sql).await?;
+    let (known, timeout): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(known.as_deref() == Some(mark) && timeout == SETTINGS[0].1)
+}
+
+/// Makes the schema and the tables in one transaction, as a pooler needs it; a lock keeps others waiting who start at the same
+/// time. The table of what was done is the one of sqlx.
+async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let migrations = sqlx::migrate!("src/session/store/postgres");
+    let cannot = |error: StoreError| StoreError(format!("cannot make the tables: {error}"));
+    let mut transaction = connection.begin().await?;
+    let migrated = migrate_in(&mut transaction, &migrations).await;
+    migrated.map_err(cannot)?;
+    transaction.commit().await.map_err(|error| cannot(error.into()))
+}
+
+async fn migrate_in(connection: &mut PgConnection, migrations: &Migrator) -> Result<(), StoreError> {
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('globus_portal migrations'))").await?;
+    // Making what is there does no harm, but needs a right that the portal's role need not have once it is there.
+    let there = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").persistent(false).bind(SCHEMA);
+    if there.fetch_optional(&mut *connection).await?.is_none() {
+        connection.execute("CREATE SCHEMA globus_portal").await?;
+    }
+    connection.execute("SET LOCAL search_path = globus_portal").await?;
+    let there = connection.fetch_one("SELECT to_regclass('globus_portal._sqlx_migrations') IS NOT NULL").await?;
+    if !there.try_get(0)? {
+        connection.execute(DONE).await?;
+    }
+    let done =
+        sqlx::query("SELECT version, checksum FROM globus_portal._sqlx_migrations WHERE success").persistent(false);
+    let done: Vec<(i64, Vec<u8>)> = done
+        .fetch_all(&mut *connection)
+        .await?
+        .iter()
+        .map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<_, _>>()?;
+    for migration in migrations.iter() {
+        match done.iter().find(|(version, _)| *version == migration.version) {
+            Some((_, checksum)) if *checksum == *migration.checksum => {}
+            Some((version, _)) => return Err(StoreError(format!("the tables of version {version} are not ours"))),
+            None => {
+                connection.execute(migration.sql.clone()).await?;
+                let sql = "INSERT INTO globus_portal._sqlx_migrations \
+                           (version, description, success, checksum, execution_time) VALUES ($1, $2, true, $3, 0)";
+                let note = sqlx::query(sql).persistent(false).bind(migration.version).bind(&*migration.description);
+                note.bind(&*migration.checksum).execute(&mut *connection).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The table of the migrations that were done, as sqlx makes it.
+const DONE: &str = "CREATE TABLE globus_portal._sqlx_migrations (\
+                    version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+                    installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, \
+                    checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL)";
