@@ -118,7 +118,7 @@ async fn lives(one: &dyn Store, two: &dyn Store, key: SessionKey) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_log_in_and_out_of_portals_behind_a_pooler() {
-    each_pooler("people_log_in_and_out_of_portals_behind_a_pooler", async |pooled, _| {
+    let visits = each_pooler("people_log_in_and_out_of_portals_behind_a_pooler", async |pooled, _| {
         let (provider, clock) = (Provider::start().await, Clock::system());
         let start = async || {
             let portal = Portal::with().provider(&provider).clock(&clock).set("SESSION_STORE", pooled);
@@ -145,8 +145,8 @@ async fn people_log_in_and_out_of_portals_behind_a_pooler() {
             assert!(begun.elapsed() < PATIENCE, "the logout was not seen");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    })
-    .await;
+    });
+    Box::pin(visits).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,7 +210,7 @@ async fn no_part_of_a_password_that_is_not_encoded_is_shown_and_the_message_says
             }
         }
     }
-    let said = |opened: Result<String, StoreError>| opened.map_or_else(|error| error.to_string(), |opened| opened);
+    let said = |opened: Result<String, StoreError>| opened.unwrap_or_else(|error| error.to_string());
     for url in HIDING {
         let postgres = PostgresStore::open(&url.replace("SCHEME", "postgres"), 2).await;
         let redis = globus_portal::session::store::RedisStore::open(&url.replace("SCHEME", "redis")).await;

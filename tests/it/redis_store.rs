@@ -191,7 +191,8 @@ async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
     store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
     store.create_session(ended, &session(), &[token("a"), token("b")]).await.unwrap();
     let _: () = raw(&url, &["CONFIG", "SET", "maxmemory", "1"]).await;
-    assert!(store.probe().await.is_err());
+    let error = store.probe().await.unwrap_err().to_string();
+    assert!(error.contains("maxmemory") && !error.contains("may not"), "no word of rights: {error}");
     assert!(store.create_session(SessionKey([3; 32]), &session(), &[token("api")]).await.is_err());
     assert!(store.update_record(KEY, b"changed").await.is_err());
     assert!(store.insert_token(KEY, &token("another")).await.is_err());
@@ -424,7 +425,7 @@ async fn server_with_rules(rules: &str) -> (RedisServer, String) {
 /// What the README says that the user needs at least.
 fn rights_of_the_readme() -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let rules = readme.split("ACL SETUSER portal on >PASSWORD ").nth(1).expect("the README names no rights");
+    let rules = readme.split("ACL SETUSER portal on >PASSWORD ").nth(1).unwrap();
     rules.split('`').next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -450,6 +451,20 @@ async fn the_probe_names_the_right_that_the_user_of_redis_lacks() {
     }
     let (_server, url) = server_with_rules(all).await;
     open(&url).await.probe().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probe_of_a_server_that_follows_another_fails_until_it_is_the_first() {
+    if skip_without_redis("the_probe_of_a_server_that_follows_another_fails_until_it_is_the_first") {
+        return;
+    }
+    let server = RedisServer::start().await;
+    let store = open(&server.url(0)).await;
+    let () = server.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let error = store.probe().await.unwrap_err().to_string();
+    assert!(error.contains("READONLY") && !error.contains("may not"), "no word of rights: {error}");
+    let () = server.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    works(async || store.probe().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,19 @@
 //! The contract of a session store, held against every store.
 
-use std::{path::Path, sync::Arc};
+pub(crate) mod bounds;
 
-use globus_portal::session::store::{
-    Bounds, Lease, News, RevocationRow, SessionKey, SessionRow, Spent, SqliteStore, Store, TokenRow,
-};
-use sqlx::{Connection as _, SqliteConnection};
+use std::sync::Arc;
+
+use globus_portal::session::store::{Lease, News, RevocationRow, SessionKey, SessionRow, Spent, Store, TokenRow};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::time::{Instant, sleep, timeout};
 
+use self::bounds::{
+    a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice,
+    a_spent_state_is_remembered_until_its_time_and_an_hour_longer, a_state_is_spent_once_however_many_ask,
+    a_trim_lets_no_state_through_twice, notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first,
+    the_end_from_elsewhere_is_noted_until_its_time,
+};
 use crate::harness::place::{Place, in_memory, in_postgres, in_redis, in_sqlite};
 
 /// Runs each part of the contract against each store.
@@ -74,19 +79,19 @@ contract! {
 }
 
 /// A time, in seconds after an hour zero.
-fn at(seconds: i64) -> OffsetDateTime {
+pub(crate) fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_800_000_000 + seconds).unwrap()
 }
 
-fn key(number: u8) -> SessionKey {
+pub(crate) fn key(number: u8) -> SessionKey {
     SessionKey([number; 32])
 }
 
-fn session(record: &str) -> SessionRow {
+pub(crate) fn session(record: &str) -> SessionRow {
     SessionRow { record: record.as_bytes().to_vec(), person: [7; 32], last_seen: at(0), ends: at(1000) }
 }
 
-fn token(resource_server: &str, sealed: &str, version: i64) -> TokenRow {
+pub(crate) fn token(resource_server: &str, sealed: &str, version: i64) -> TokenRow {
     TokenRow {
         resource_server: resource_server.to_owned(),
         sealed: sealed.as_bytes().to_vec(),
@@ -96,7 +101,7 @@ fn token(resource_server: &str, sealed: &str, version: i64) -> TokenRow {
 }
 
 /// Runs `count` of the same at the same time, and tells how many said yes.
-async fn winners<F>(count: usize, ask: impl Fn(usize) -> F) -> usize
+pub(crate) async fn winners<F>(count: usize, ask: impl Fn(usize) -> F) -> usize
 where
     F: Future<Output = bool> + Send + 'static,
 {
@@ -108,14 +113,14 @@ where
     yes
 }
 
-async fn claim_all(store: &dyn Store, now: OffsetDateTime) -> Vec<RevocationRow> {
+pub(crate) async fn claim_all(store: &dyn Store, now: OffsetDateTime) -> Vec<RevocationRow> {
     let mut rows = store.claim_revocations(None, now, 1000).await.unwrap();
     rows.sort_by_key(|row| row.id);
     rows
 }
 
 /// What a list of revocations is about, sorted.
-fn about(rows: &[RevocationRow]) -> Vec<(u8, String, String)> {
+pub(crate) fn about(rows: &[RevocationRow]) -> Vec<(u8, String, String)> {
     let mut list: Vec<_> = rows
         .iter()
         .map(|row| (row.session.0[0], row.resource_server.clone(), String::from_utf8(row.sealed.clone()).unwrap()))
@@ -124,7 +129,7 @@ fn about(rows: &[RevocationRow]) -> Vec<(u8, String, String)> {
     list
 }
 
-fn entry(session: u8, resource_server: &str, sealed: &str) -> (u8, String, String) {
+pub(crate) fn entry(session: u8, resource_server: &str, sealed: &str) -> (u8, String, String) {
     (session, resource_server.to_owned(), sealed.to_owned())
 }
 
@@ -340,144 +345,6 @@ async fn of_those_who_insert_the_same_token_one_wins(store: Arc<dyn Store>) {
     });
     assert_eq!(inserted.await, 1);
     assert_eq!(store.tokens(key(1)).await.unwrap().len(), 1);
-}
-
-/// Spends a state while it is good.
-async fn spend(store: &dyn Store, state: [u8; 32], until: OffsetDateTime) -> Spent {
-    store.spend_state(state, until, at(0)).await.unwrap()
-}
-
-async fn a_state_is_spent_once_however_many_ask(store: Arc<dyn Store>) {
-    for round in 0..4 {
-        let copy = store.clone();
-        let spent = winners(64, move |_| {
-            let store = copy.clone();
-            async move { spend(&*store, [round; 32], at(100)).await == Spent::First }
-        });
-        assert_eq!(spent.await, 1);
-    }
-    assert_eq!(spend(&*store, [0; 32], at(100)).await, Spent::Again);
-    assert_eq!(spend(&*store, [9; 32], at(100)).await, Spent::First);
-}
-
-async fn a_spent_state_is_remembered_until_its_time_and_an_hour_longer(store: Arc<dyn Store>) {
-    assert_eq!(spend(&*store, [1; 32], at(100)).await, Spent::First);
-    // Asking again does not change the time.
-    assert_eq!(spend(&*store, [1; 32], at(10)).await, Spent::Again);
-    // The clock of another portal may be behind.
-    store.sweep(at(100 + 3599)).await.unwrap();
-    assert_eq!(store.spend_state([1; 32], at(100), at(99)).await.unwrap(), Spent::Again);
-    store.sweep(at(100 + 3600)).await.unwrap();
-    assert_eq!(store.spend_state([1; 32], at(100), at(100)).await.unwrap(), Spent::TooOld);
-    assert_eq!(store.spend_state([1; 32], at(100), at(3700)).await.unwrap(), Spent::TooOld);
-}
-
-/// The name of a state, and until when it is good: of those that were begun later, for longer.
-fn state(number: u32) -> ([u8; 32], OffsetDateTime) {
-    let mut name = [0; 32];
-    name[..4].copy_from_slice(&number.to_be_bytes());
-    (name, at(i64::from(number / 3)))
-}
-
-/// Row K4.
-async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice(place: &Place) {
-    const BOUND: u32 = 200;
-    let bounds = Bounds { spent_states: BOUND, ..Bounds::default() };
-    let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
-    let flood = |from: u32, to: u32| {
-        let stores = stores.clone();
-        async move {
-            let mut first = 0;
-            for number in from..to {
-                let (name, until) = state(number);
-                let spent = stores[number as usize % 2].spend_state(name, until, at(-1)).await.unwrap();
-                first += u32::from(spent == Spent::First);
-            }
-            first
-        }
-    };
-    // Several at the same time, with states of every age, each of which two try to spend.
-    let floods: Vec<_> = (0..8).map(|i| tokio::spawn(flood(i / 2 * 250, i / 2 * 250 + 500))).collect();
-    let mut first = 0;
-    for flood in floods {
-        first += flood.await.unwrap();
-    }
-    assert!(first <= 1250, "{first} of 1250 states were good");
-    assert!(first > BOUND, "only {first} states were good");
-    let kept = place.spent_states().await;
-    assert!(kept <= i64::from(BOUND + BOUND / 10 + 8), "{kept} are kept");
-    for number in 0..1250 {
-        let (name, until) = state(number);
-        let spent = spend(&*stores[0], name, until).await;
-        assert_ne!(spent, Spent::First, "{number} was good twice");
-    }
-    // Those of a floor that was raised are too old whether they were spent or not; newer ones are good.
-    assert_eq!(spend(&*stores[1], [0xee; 32], at(1)).await, Spent::TooOld);
-    assert_eq!(spend(&*stores[1], [0xee; 32], at(5000)).await, Spent::First);
-    // The floor is there for whoever opens the store next.
-    assert_eq!(spend(&*place.open().await, [0xef; 32], at(1)).await, Spent::TooOld);
-}
-
-/// Each is spent by many at the same time, while trims run beside: one wins at most, and no two.
-async fn a_trim_lets_no_state_through_twice(place: &Place) {
-    let bounds = Bounds { spent_states: 20, ..Bounds::default() };
-    let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
-    for round in 0..60_u32 {
-        let (name, until) = state(round);
-        let spent = winners(12, |i| {
-            let store = stores[i % 2].clone();
-            let own = state(1000 * round + u32::try_from(i).unwrap() + 1000);
-            async move {
-                let spent = store.spend_state(name, until, at(-1)).await.unwrap();
-                store
-                    .spend_state([&[0xff; 28], &own.0[..4]].concat().try_into().unwrap(), own.1, at(-1))
-                    .await
-                    .unwrap();
-                spent == Spent::First
-            }
-        });
-        assert!(spent.await <= 1, "round {round}");
-        assert_ne!(stores[0].spend_state(name, until, at(-1)).await.unwrap(), Spent::First, "round {round}");
-    }
-}
-
-async fn the_end_from_elsewhere_is_noted_until_its_time(store: Arc<dyn Store>) {
-    let noted = async |number, now| store.ended_elsewhere(key(number), at(now)).await.unwrap();
-    for number in 1..=3 {
-        store.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
-    }
-    assert!(store.end_session(key(1), at(1), None).await.unwrap());
-    assert!(store.end_session(key(2), at(1), Some(at(500))).await.unwrap());
-    assert!(store.end_session(key(3), at(1), Some(at(600))).await.unwrap());
-    assert_eq!(claim_all(&*store, at(1)).await.len(), 3, "the tokens are revoked either way");
-    assert!(!noted(1, 1).await, "an end by oneself is not noted");
-    assert!(noted(2, 1).await);
-    // Only the first end counts, and where there is no session nothing is noted.
-    assert!(!store.end_session(key(1), at(2), Some(at(500))).await.unwrap());
-    assert!(!store.end_session(key(9), at(2), Some(at(500))).await.unwrap());
-    assert!(!noted(1, 2).await);
-    assert!(!noted(9, 2).await);
-    assert!(noted(2, 499).await);
-    assert!(!noted(2, 500).await);
-    store.forget_ended(key(3)).await.unwrap();
-    store.forget_ended(key(3)).await.unwrap();
-    assert!(!noted(3, 1).await);
-    store.sweep(at(499)).await.unwrap();
-    assert!(noted(2, 1).await);
-    store.sweep(at(500)).await.unwrap();
-    assert!(!noted(2, 1).await);
-}
-
-async fn notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first(place: &Place) {
-    let store = place.open_with(Bounds { ended_notes: 20, ..Bounds::default() }).await;
-    for number in 0..100 {
-        store.create_session(key(number), &session("record"), &[]).await.unwrap();
-        assert!(store.end_session(key(number), at(1), Some(at(100 + i64::from(number)))).await.unwrap());
-    }
-    store.sweep(at(1)).await.unwrap();
-    for number in 0..100 {
-        assert_eq!(store.ended_elsewhere(key(number), at(2)).await.unwrap(), number >= 80, "{number}");
-    }
 }
 
 async fn times_as_far_as_they_go_are_times(store: Arc<dyn Store>) {
@@ -759,156 +626,6 @@ async fn the_probe_leaves_nothing_behind(store: Arc<dyn Store>) {
     }
     assert_eq!(store.session(key(1)).await.unwrap(), Some(session("record")));
     assert_eq!(claim_all(&*store, at(9999)).await, []);
-}
-
-/// Row E8.
-#[tokio::test]
-async fn an_sqlite_file_holds_everything_over_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    {
-        let store = SqliteStore::open(&path).await.unwrap();
-        store.create_session(key(1), &session("record"), &[]).await.unwrap();
-        store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
-        store.replace_token(key(1), &token("api", "renewed", 1)).await.unwrap();
-        store.create_session(key(2), &session("ended"), &[]).await.unwrap();
-        store.insert_token(key(2), &token("api", "to revoke", 1)).await.unwrap();
-        store.end_session(key(2), at(1), None).await.unwrap();
-        spend(&store, [1; 32], at(100)).await;
-        store.probe().await.unwrap();
-    }
-    let store = SqliteStore::open(&path).await.unwrap();
-    assert_eq!(store.session(key(1)).await.unwrap(), Some(session("record")));
-    assert_eq!(store.tokens(key(1)).await.unwrap(), [token("api", "renewed", 2)]);
-    assert_eq!(store.session(key(2)).await.unwrap(), None);
-    assert_eq!(about(&claim_all(&store, at(1)).await), [entry(2, "api", "to revoke")]);
-    assert_eq!(spend(&store, [1; 32], at(100)).await, Spent::Again);
-    assert_eq!(count(&path, "spent_states").await, 1);
-}
-
-async fn connect(path: &Path) -> SqliteConnection {
-    SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap()
-}
-
-async fn count(path: &Path, table: &'static str) -> i64 {
-    let sql = match table {
-        "spent_states" => "SELECT count(*) FROM spent_states",
-        _ => "SELECT count(*) FROM tokens",
-    };
-    sqlx::query_scalar(sql).fetch_one(&mut connect(path).await).await.unwrap()
-}
-
-#[tokio::test]
-async fn two_stores_on_one_sqlite_file_keep_the_contract_together() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    let stores = [SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()].map(Arc::new);
-    let spent = winners(64, |i| {
-        let store = stores[i % 2].clone();
-        async move { spend(&*store, [1; 32], at(100)).await == Spent::First }
-    });
-    assert_eq!(spent.await, 1);
-    stores[0].create_session(key(1), &session("record"), &[]).await.unwrap();
-    stores[0].insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
-    let replaced = winners(64, |i| {
-        let store = stores[i % 2].clone();
-        async move { store.replace_token(key(1), &token("api", &format!("writer {i}"), 1)).await.unwrap() }
-    });
-    assert_eq!(replaced.await, 1);
-    stores[1].end_session(key(1), at(1), None).await.unwrap();
-    assert!(!stores[0].update_record(key(1), b"late").await.unwrap());
-    assert_eq!(count(&path, "tokens").await, 0);
-}
-
-#[tokio::test]
-async fn the_files_of_sqlite_are_for_their_owner_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    let store = SqliteStore::open(&path).await.unwrap();
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
-    for name in ["sessions.db", "sessions.db-wal", "sessions.db-shm"] {
-        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}: {mode:o}");
-    }
-}
-
-#[tokio::test]
-async fn the_files_of_sqlite_that_others_may_read_are_narrowed() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    let store = SqliteStore::open(&path).await.unwrap();
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
-    let files = ["sessions.db", "sessions.db-wal", "sessions.db-shm"].map(|name| folder.path().join(name));
-    for mode in [0o644, 0o666, 0o660, 0o604] {
-        for file in &files {
-            std::fs::set_permissions(file, PermissionsExt::from_mode(mode)).unwrap();
-        }
-        let again = SqliteStore::open(&path).await.unwrap();
-        assert_eq!(again.session(key(1)).await.unwrap(), Some(session("record")));
-        for file in &files {
-            let mode = std::fs::metadata(file).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{}: {mode:o}", file.display());
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_database_in_a_folder_that_is_missing_or_takes_no_files_is_an_error_that_names_the_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let refusal = async |path: &Path| SqliteStore::open(path).await.unwrap_err().to_string();
-    let missing = folder.path().join("no such folder");
-    let error = refusal(&missing.join("sessions.db")).await;
-    assert!(error.contains(&format!("the folder {} does not exist", missing.display())), "{error}");
-    let file = folder.path().join("a file");
-    std::fs::write(&file, "").unwrap();
-    let error = refusal(&file.join("sessions.db")).await;
-    assert!(error.contains(&format!("{} is not a folder", file.display())), "{error}");
-    // A folder where nobody can make files, root neither.
-    let error = refusal(Path::new("/proc/sessions.db")).await;
-    assert!(error.contains("the folder /proc (") && error.contains("give it to the user"), "{error}");
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_written_or_is_no_database_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    drop(SqliteStore::open(&path).await.unwrap());
-    let mut connection = connect(&path).await;
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    // A write version that SQLite does not know makes a file read-only for everybody, root too (SQLite file format,
-    // section 1.3.3).
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[18] = 3;
-    let read_only = folder.path().join("read-only.db");
-    std::fs::write(&read_only, &bytes).unwrap();
-    let store = SqliteStore::open(&read_only).await.unwrap();
-    assert!(store.probe().await.is_err());
-    assert!(store.create_session(key(1), &session("record"), &[]).await.is_err());
-    assert_eq!(store.session(key(1)).await.unwrap(), None);
-
-    let no_database = folder.path().join("text.db");
-    std::fs::write(&no_database, "this is a text and no database, and it is longer than the header of one is").unwrap();
-    assert!(SqliteStore::open(&no_database).await.is_err());
-    assert!(SqliteStore::open(folder.path()).await.is_err());
-    assert!(SqliteStore::open(&folder.path().join("no such folder/sessions.db")).await.is_err());
-}
-
-/// Row E6.
-#[tokio::test]
-async fn a_probe_fails_while_the_table_it_writes_is_gone_and_works_again_after() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    let store = SqliteStore::open(&path).await.unwrap();
-    let mut connection = connect(&path).await;
-    sqlx::query("ALTER TABLE spent_states RENAME TO elsewhere").execute(&mut connection).await.unwrap();
-    assert!(store.probe().await.is_err());
-    sqlx::query("ALTER TABLE elsewhere RENAME TO spent_states").execute(&mut connection).await.unwrap();
-    store.probe().await.unwrap();
 }
 
 /// Whoever waits for a store may go away at any moment. What a server has been told by then it may do later, so a session

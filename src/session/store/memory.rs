@@ -3,9 +3,11 @@
 //! Rows are kept in as little space as they need, for a portal may have a hundred thousand sessions that nobody uses at the
 //! moment.
 
+mod remembered;
+
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,6 +15,7 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
+use self::remembered::Remembered;
 use super::{
     Bounds, CLOCKS_DIFFER, Lease, News, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError, TokenRow,
     next_try, time_of,
@@ -65,48 +68,6 @@ struct Revocation {
     added: OffsetDateTime,
     due: OffsetDateTime,
     until: OffsetDateTime,
-}
-
-/// Names, each with the time until which it is remembered.
-#[derive(Debug, Default)]
-struct Remembered {
-    until: HashMap<[u8; 32], i64>,
-    by_time: BTreeSet<(i64, [u8; 32])>,
-}
-
-impl Remembered {
-    /// Whether it was not there before.
-    fn insert(&mut self, name: [u8; 32], until: i64) -> bool {
-        let Entry::Vacant(entry) = self.until.entry(name) else { return false };
-        entry.insert(until);
-        self.by_time.insert((until, name))
-    }
-
-    fn remove(&mut self, name: [u8; 32]) {
-        if let Some(until) = self.until.remove(&name) {
-            self.by_time.remove(&(until, name));
-        }
-    }
-
-    fn forget_until(&mut self, time: i64) {
-        while let Some((until, name)) = self.by_time.first().copied()
-            && until <= time
-        {
-            self.remove(name);
-        }
-    }
-
-    /// Forgets the oldest where there are more than `bound`, and gives the time of the last one that went.
-    fn trim(&mut self, bound: u32) -> Option<i64> {
-        let mut last = None;
-        while self.until.len() > bound as usize
-            && let Some((until, name)) = self.by_time.first().copied()
-        {
-            self.remove(name);
-            last = Some(until);
-        }
-        last
-    }
 }
 
 #[derive(Debug)]
@@ -261,7 +222,7 @@ impl Store for MemoryStore {
 
     async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
         let tables = self.tables();
-        Ok(tables.ended_notes.until.get(&key.0).is_some_and(|until| *until > now.unix_timestamp()))
+        Ok(tables.ended_notes.until(key.0).is_some_and(|until| until > now.unix_timestamp()))
     }
 
     async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {

@@ -9,8 +9,10 @@
 //! outlive it. A server that takes over from another one lacks the last moments of it, in which a session may have
 //! ended.
 
+mod about;
 mod link;
 mod news;
+mod rows;
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -19,7 +21,10 @@ use redis::{Cmd, FromRedisValue, Script, ScriptInvocation, cmd};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use self::link::{Link, Question, Server};
+use self::{
+    link::{Link, Question, Server},
+    rows::{Values, corrupt, keyed_row, revocation_row, session_row, token_row, token_value},
+};
 use super::{
     Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
     TokenRow, hex, of_hex,
@@ -94,10 +99,10 @@ impl RedisStore {
     async fn check_server(&self) -> Result<(), StoreError> {
         self.command::<String>(&cmd("PING")).await?;
         let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Ok(()) };
-        if let Some(version) = fact(&info, "redis_version").filter(|version| is_older(version, OLDEST)) {
+        if let Some(version) = about::fact(&info, "redis_version").filter(|version| about::is_older(version, OLDEST)) {
             return Err(StoreError(format!("this is Redis {version}, and it takes 6.2 or later")));
         }
-        if fact(&info, "cluster_enabled") == Some("1") {
+        if about::fact(&info, "cluster_enabled") == Some("1") {
             return Err(StoreError("this is a Redis Cluster, and it takes one server".to_owned()));
         }
         Ok(())
@@ -112,124 +117,8 @@ impl RedisStore {
     }
 }
 
-/// What the server says about one thing, in its `INFO`.
-fn fact<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-}
-
-/// What is wrong with the set-up of a server, by its `INFO`, and by when it saves, if it tells.
-fn warnings(info: &str, saves: Option<&str>) -> Vec<String> {
-    let policy = fact(info, "maxmemory_policy").filter(|policy| *policy != "noeviction");
-    let dropped = policy.map(|policy| {
-        let what = if policy.starts_with("allkeys") {
-            "sessions and tokens"
-        } else {
-            "leases, so that a token is renewed twice"
-        };
-        format!("maxmemory-policy is {policy}: Redis may drop {what} when it is full; set maxmemory-policy noeviction")
-    });
-    let lost = (fact(info, "aof_enabled") == Some("0")).then(|| match saves {
-        Some("") => "appendonly is no and save is off: all sessions end with the Redis server, and tokens that wait to be \
-                     revoked are forgotten; set appendonly yes"
-            .to_owned(),
-        _ => "appendonly is no: a Redis server that starts again forgets what came after its last snapshot, and sessions that \
-              have ended since then are back; set appendonly yes"
-            .to_owned(),
-    });
-    dropped.into_iter().chain(lost).collect()
-}
-
-/// What a user of the server may not do, and what to do about it.
-fn refusal(command: &str, why: &str) -> String {
-    let why: String = why.lines().next().unwrap_or_default().chars().take(200).collect();
-    let of_rights = ["NOPERM", "can't", "permission", "not allowed"].iter().any(|word| why.contains(word));
-    if !of_rights {
-        return format!("Redis: {command}: {why}");
-    }
-    let rights = match command {
-        "PUBLISH" | "SUBSCRIBE" => {
-            "the channel right &globus-portal:* and the commands +publish +subscribe +unsubscribe"
-        }
-        _ => "the key right ~globus-portal:* and the commands that the README names",
-    };
-    format!("the user of Redis may not {command} ({why}); give it {rights}")
-}
-
-/// Whether a version is known to be an older one.
-fn is_older(version: &str, than: (u64, u64)) -> bool {
-    let mut parts = version.split('.').map(str::parse::<u64>);
-    matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < than)
-}
-
 fn key_named(prefix: &str, key: SessionKey) -> String {
     format!("globus-portal:{prefix}:{}", hex(&key.0))
-}
-
-fn corrupt(what: &str) -> StoreError {
-    StoreError(format!("Redis has {what} that cannot be read"))
-}
-
-fn number(text: &[u8]) -> Option<i64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-fn time(text: &[u8]) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp(number(text)?).ok()
-}
-
-/// What a hash or a script gives: texts that may be missing.
-type Values = Vec<Option<Vec<u8>>>;
-
-/// A session from the values of its hash: record, person, last_seen, ends. Nothing where nothing is there.
-fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreError> {
-    if values.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    let row = match &values[..] {
-        [Some(record), Some(person), Some(last_seen), Some(ends)] => (|| {
-            let (person, last_seen, ends) = (of_hex(person)?, time(last_seen)?, time(ends)?);
-            Some(SessionRow { record: record.clone(), person, last_seen, ends })
-        })(),
-        _ => None,
-    };
-    row.map(Some).ok_or_else(|| corrupt("a session"))
-}
-
-/// A session with its key before it.
-fn keyed_row(mut values: Values) -> Result<(SessionKey, SessionRow), StoreError> {
-    let row = if values.is_empty() { Values::new() } else { values.split_off(1) };
-    let key = values.pop().flatten().and_then(|key| of_hex(&key)).map(SessionKey);
-    key.zip(session_row(&row)?).ok_or_else(|| corrupt("a session"))
-}
-
-/// What is kept of tokens.
-fn token_value(row: &TokenRow, version: i64) -> Vec<u8> {
-    let mut value = format!("{version} {} ", row.revoke_until.unix_timestamp()).into_bytes();
-    value.extend_from_slice(&row.sealed);
-    value
-}
-
-fn token_row(resource_server: &str, value: &[u8]) -> Result<TokenRow, StoreError> {
-    let mut parts = value.splitn(3, |byte| *byte == b' ');
-    let mut next = || parts.next().ok_or_else(|| corrupt("tokens"));
-    let (version, revoke_until, sealed) = (next()?, next()?, next()?);
-    Ok(TokenRow {
-        resource_server: resource_server.to_owned(),
-        sealed: sealed.to_vec(),
-        version: number(version).ok_or_else(|| corrupt("tokens"))?,
-        revoke_until: time(revoke_until).ok_or_else(|| corrupt("tokens"))?,
-    })
-}
-
-/// Tokens to revoke: number, session, resource server, sealed.
-fn revocation_row(values: &Values) -> Option<RevocationRow> {
-    let [Some(id), Some(session), Some(resource_server), Some(sealed)] = &values[..] else { return None };
-    Some(RevocationRow {
-        id: number(id)?,
-        session: SessionKey(of_hex(session)?),
-        resource_server: String::from_utf8(resource_server.clone()).ok()?,
-        sealed: sealed.clone(),
-    })
 }
 
 #[async_trait]
@@ -424,17 +313,18 @@ impl Store for RedisStore {
     async fn probe(&self) -> Result<(), StoreError> {
         let refused: Vec<String> = self.run(&PROBE.arg(hex(&random_bytes::<16>()))).await?;
         if let [command, why] = refused.as_slice() {
-            return Err(StoreError(refusal(command, why)));
+            return Err(about::refusal(command, why));
         }
         let subscribed = self.link.ask::<()>(Question::Subscription(CHANNEL)).await;
-        subscribed.map_err(|error| StoreError(refusal("SUBSCRIBE", &error.0)))
+        subscribed
+            .map_err(|error| if error.0.contains("NOPERM") { about::refusal("SUBSCRIBE", &error.0) } else { error })
     }
 
     async fn warnings(&self) -> Vec<String> {
         let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Vec::new() };
         // Servers that others run for us often do not say.
         let config = self.command::<HashMap<String, String>>(cmd("CONFIG").arg("GET").arg("save")).await;
-        warnings(&info, config.unwrap_or_default().get("save").map(String::as_str))
+        about::warnings(&info, config.unwrap_or_default().get("save").map(String::as_str))
     }
 
     async fn close(&self) {

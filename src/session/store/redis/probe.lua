@@ -1,6 +1,7 @@
 -- a random name
 --
--- Does all that the other scripts do, on keys that nobody else uses. Gives what is refused and why; nothing where all works.
+-- Does all that the other scripts do, on keys that nobody else uses. Gives the command that the user has no right to, and what
+-- the server says; nothing where all works. A server that is full or only follows another one is an error.
 local name = ARGV[1]
 local hash, set, sorted, text = P .. 'probe:hash:' .. name, P .. 'probe:set:' .. name, P .. 'probe:sorted:' .. name,
   P .. 'probe:' .. name
@@ -37,7 +38,15 @@ try('TIME')
 -- Listeners know this word as nobody's end.
 try('PUBLISH', P .. 'ended', 'probe')
 try('DEL', text, hash, set, sorted, P .. 'probe:count:' .. name)
-if not refused and not kept then
-  return { 'GET', 'it does not keep what is written' }
+if refused then
+  for _, words in ipairs({ 'NOPERM', "can't run this command", "can't access", "can't publish" }) do
+    if string.find(refused[2], words, 1, true) then
+      return refused
+    end
+  end
+  return redis.error_reply(refused[2])
 end
-return refused or {}
+if not kept then
+  return redis.error_reply('ERR it does not keep what is written')
+end
+return {}

@@ -1,0 +1,48 @@
+//! What a Redis server says about itself and about the rights of its user, and what to do about it.
+
+use super::super::StoreError;
+
+/// What the server says about one thing, in its `INFO`.
+pub(super) fn fact<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// What is wrong with the set-up of a server, by its `INFO`, and by when it saves, if it tells.
+pub(super) fn warnings(info: &str, saves: Option<&str>) -> Vec<String> {
+    let policy = fact(info, "maxmemory_policy").filter(|policy| *policy != "noeviction");
+    let dropped = policy.map(|policy| {
+        let what = if policy.starts_with("allkeys") {
+            "sessions and tokens"
+        } else {
+            "leases, so that a token is renewed twice"
+        };
+        format!("maxmemory-policy is {policy}: Redis may drop {what} when it is full; set maxmemory-policy noeviction")
+    });
+    let lost = (fact(info, "aof_enabled") == Some("0")).then(|| match saves {
+        Some("") => "appendonly is no and save is off: all sessions end with the Redis server, and tokens that wait to be \
+                     revoked are forgotten; set appendonly yes"
+            .to_owned(),
+        _ => "appendonly is no: a Redis server that starts again forgets what came after its last snapshot, and sessions that \
+              have ended since then are back; set appendonly yes"
+            .to_owned(),
+    });
+    dropped.into_iter().chain(lost).collect()
+}
+
+/// What a user of the server may not do, and what to do about it.
+pub(super) fn refusal(command: &str, why: &str) -> StoreError {
+    let why: String = why.lines().next().unwrap_or_default().chars().take(200).collect();
+    let rights = match command {
+        "PUBLISH" | "SUBSCRIBE" => {
+            "the channel right &globus-portal:* and the commands +publish +subscribe +unsubscribe"
+        }
+        _ => "the key right ~globus-portal:* and the commands that the README names",
+    };
+    StoreError(format!("the user of Redis may not {command} ({why}); give it {rights}"))
+}
+
+/// Whether a version is known to be an older one.
+pub(super) fn is_older(version: &str, than: (u64, u64)) -> bool {
+    let mut parts = version.split('.').map(str::parse::<u64>);
+    matches!((parts.next(), parts.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < than)
+}
