@@ -198,7 +198,7 @@ async fn the_log_says_why_globus_refused_a_login_in_a_harmless_form() {
             assert!(!bad.body.contains(text) && !page.body.contains(text), "{}", page.body);
         }
     }
-    process.says("Globus refused the login: \\\\u{1b}\\\\u{0}").await;
+    process.says("Globus refused the login: \\\\u{1b}\\\\0").await;
     let log = process.printed();
     assert_eq!(log.matches("Globus refused the login: access_denied: The person said no").count(), 1, "{log}");
     assert_eq!(log.matches("unmet_authorization_requirements: no\\\\u{1b}[2J\\\\r\\\\nlevel=").count(), 1, "{log}");
