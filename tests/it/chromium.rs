@@ -21,7 +21,8 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::harness::{
-    AMARA, JONAS, MIRA, Process, QUIRK, Running, find_program, free_port, globus_portal, skip_without, until,
+    AMARA, Browser, JONAS, MIRA, Process, QUIRK, Running, decide, find_program, free_port, globus_portal, skip_without,
+    until,
 };
 
 const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
@@ -310,4 +311,32 @@ async fn the_keyboard_reaches_the_content_first_and_a_phone_shows_it_whole() {
         let widths = window.execute(&format!("return [{root}.clientWidth, {root}.scrollWidth]")).await;
         assert_eq!(widths, json!([360, 360]), "{path} is wider than a phone");
     }
+}
+
+/// Row E10: what it means to end a session, for a person in another browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_session_was_ended_elsewhere_learns_so_and_authenticates_again() {
+    if skip_without("an ended session in Chromium", PROGRAMS) {
+        return;
+    }
+    let window = Window::open().await;
+    window.go("/").await;
+    window.sees("Who are you?").await;
+    window.choose(MIRA).await;
+
+    let elsewhere = Browser::new();
+    let authorize = elsewhere.get(&format!("{}/login", window.base)).await.location();
+    let globus = authorize.origin().ascii_serialization();
+    let back = decide(&globus, &elsewhere, &authorize, MIRA, "allow").await;
+    assert_eq!(elsewhere.get(back.as_str()).await.status, 303);
+    let ended = elsewhere.submit(&format!("{}/sessions", window.base), &[("end", "others")]).await;
+    assert!(elsewhere.get(ended.location().as_str()).await.body.contains("One session was ended."));
+
+    // Chromium is still signed in at the sandbox, which would let it in again at once.
+    window.go("/profile").await;
+    window.sees("Your session was ended").await;
+    window.picture("ended").await;
+    window.click("Sign in again", "Who are you?").await;
+    window.click(MIRA, "Linked identities").await;
+    assert_eq!(window.path().await, "/profile");
 }
