@@ -251,7 +251,9 @@ fn connection_limits(reader: &mut Reader) -> ConnectionLimits {
 }
 
 fn trusted_proxies(reader: &mut Reader) -> Vec<IpNet> {
-    let Some((items, origin)) = reader.list("TRUSTED_PROXIES", &[' ', ',']) else { return Vec::new() };
+    let Some((items, origin)) = reader.list("TRUSTED_PROXIES", &[' ', ',', '\n', '\r', '\t']) else {
+        return Vec::new();
+    };
     let parsed = items.iter().map(|item| {
         let address = || item.parse::<IpAddr>().map(IpNet::from);
         item.parse::<IpNet>().or_else(|_| address()).map_err(|_| item)

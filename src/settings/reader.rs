@@ -5,7 +5,6 @@ use config::ValueKind;
 use super::{
     Problem,
     sources::{Found, Values},
-    unexpanded,
 };
 
 /// Values that have not been read yet, and what was found about the others.
@@ -22,18 +21,14 @@ impl Reader {
 
     /// A text and its origin.
     pub(super) fn text(&mut self, key: &str) -> Option<(String, String)> {
-        let Found { value, origin, is_verbatim } = self.values.remove(key)?;
-        if matches!(value.kind, ValueKind::Table(_) | ValueKind::Array(_)) {
-            self.problem(key, Some(origin), "expected one text");
-            return None;
-        }
-        let text = value.into_string().ok()?.trim().to_owned();
-        match unexpanded::problem(&text).filter(|_| !is_verbatim) {
-            Some(problem) => {
-                self.problem(key, Some(origin), problem);
+        let found = self.values.remove(key)?;
+        let text = one_text(&found).and_then(|text| found.left_over(&text).map_or(Ok(text), Err));
+        match text {
+            Ok(text) => Some((text, found.origin)),
+            Err(problem) => {
+                self.problem(key, Some(found.origin), problem);
                 None
             }
-            None => Some((text, origin)),
         }
     }
 
@@ -56,26 +51,11 @@ impl Reader {
 
     /// A list, or a text with spaces or commas between its items.
     pub(super) fn list(&mut self, key: &str, separators: &[char]) -> Option<(Vec<String>, String)> {
-        let Found { value, origin, is_verbatim } = self.values.remove(key)?;
-        let items: Result<Vec<String>, String> = match value.kind {
-            ValueKind::Array(items) => {
-                let texts: Option<_> = items.into_iter().map(|item| item.into_string().ok()).collect();
-                texts.ok_or_else(|| "expected a list of texts, as in ['one', 'two']".to_owned())
-            }
-            ValueKind::Table(_) => Err("expected a list of texts, as in ['one', 'two']".to_owned()),
-            _ => value
-                .into_string()
-                .map_err(|_| "expected a text".to_owned())
-                .and_then(|text| split(&text, separators, is_verbatim)),
-        };
-        let items = items.and_then(|items| {
-            let problem = items.iter().find_map(|item| unexpanded::problem(item)).filter(|_| !is_verbatim);
-            problem.map_or(Ok(items), Err)
-        });
-        match items {
-            Ok(items) => Some((items.into_iter().filter(|item| !item.trim().is_empty()).collect(), origin)),
+        let found = self.values.remove(key)?;
+        match items(&found, separators) {
+            Ok(items) => Some((items.into_iter().filter(|item| !item.trim().is_empty()).collect(), found.origin)),
             Err(problem) => {
-                self.problem(key, Some(origin), problem);
+                self.problem(key, Some(found.origin), problem);
                 None
             }
         }
@@ -100,16 +80,37 @@ impl Reader {
     }
 }
 
-/// The items of a list that is one text, as in the environment.
-fn split(text: &str, separators: &[char], is_verbatim: bool) -> Result<Vec<String>, String> {
-    let text = text.trim();
-    if is_verbatim {
-        return Ok(text.split(separators).map(ToOwned::to_owned).collect());
+fn one_text(found: &Found) -> Result<String, String> {
+    match found.value.kind {
+        ValueKind::Table(_) | ValueKind::Array(_) => Err("expected one text".to_owned()),
+        _ => found
+            .value
+            .clone()
+            .into_string()
+            .map(|text| text.trim().to_owned())
+            .map_err(|_| "expected a text".to_owned()),
     }
-    if text.starts_with('[') && text.ends_with(']') && text.contains(['"', '\'']) {
+}
+
+fn items(found: &Found, separators: &[char]) -> Result<Vec<String>, String> {
+    let no_list = || "expected a list of texts, as in ['one', 'two']".to_owned();
+    let items: Vec<String> = match &found.value.kind {
+        ValueKind::Table(_) => return Err(no_list()),
+        ValueKind::Array(items) => {
+            let texts: Option<_> = items.iter().map(|item| item.clone().into_string().ok()).collect();
+            texts.ok_or_else(no_list)?
+        }
+        _ => split(found, &one_text(found)?, separators)?,
+    };
+    items.iter().find_map(|item| found.left_over(item)).map_or(Ok(items), Err)
+}
+
+/// The items of a list that is one text, as in the environment.
+fn split(found: &Found, text: &str, separators: &[char]) -> Result<Vec<String>, String> {
+    if !found.is_verbatim && text.starts_with('[') && text.ends_with(']') && text.contains(['"', '\'']) {
         return Err("expected the items alone, with spaces between them: no brackets and no quotes".to_owned());
     }
-    match unexpanded::problem(text) {
+    match found.left_over(text) {
         Some(problem) => Err(problem),
         None => Ok(text.split(separators).map(ToOwned::to_owned).collect()),
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{KEYS, Kind, Problem, Problems, SandboxClient, links, secret_files, text_file};
+use super::{KEYS, Kind, Problem, Problems, SandboxClient, links, secret_files, text_file, unexpanded};
 
 const PREFIX: &str = "GLOBUS_PORTAL_";
 /// Names the file itself, so it is no setting.
@@ -49,6 +49,14 @@ impl Found {
 
     pub(super) fn is_from_environment(&self) -> bool {
         self.origin.starts_with(FROM_ENVIRONMENT)
+    }
+
+    /// What an env file or a template left in a text of this value that should not be there.
+    pub(super) fn left_over(&self, text: &str) -> Option<String> {
+        if self.is_verbatim {
+            return None;
+        }
+        unexpanded::problem(text).or_else(|| unexpanded::comment(text).filter(|_| self.is_from_environment()))
     }
 }
 

@@ -23,6 +23,13 @@ pub(super) fn problem(text: &str) -> Option<String> {
     })
 }
 
+/// What is wrong with a variable's value that still holds the comment behind it. In the settings file `#` is just a
+/// character of a text.
+pub(super) fn comment(text: &str) -> Option<String> {
+    let has_comment = text.contains(" # ") || text.contains("\t# ");
+    has_comment.then(|| "what follows # is part of the value: write the comment on a line of its own".to_owned())
+}
+
 fn is_quoted(text: &str) -> bool {
     QUOTES.iter().any(|(open, close)| {
         let inner = text.strip_prefix(*open).and_then(|rest| rest.strip_suffix(*close));
@@ -68,7 +75,7 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::problem;
+    use super::{comment, problem};
 
     #[test]
     fn quotes_and_variables_are_found() {
@@ -96,6 +103,12 @@ mod tests {
         ] {
             assert!(problem(text).is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_comment_behind_a_value_is_found() {
+        assert!(comment("json # for the collector").is_some() && comment("5\t# seconds").is_some());
+        assert!(comment("a#b").is_none() && comment("Lab #5").is_none() && comment("#").is_none());
     }
 
     #[test]

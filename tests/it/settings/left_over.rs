@@ -144,6 +144,20 @@ fn quotes_and_variables_that_an_env_file_kept_are_refused_with_a_hint() {
 }
 
 #[test]
+fn a_comment_that_an_env_file_kept_is_refused_with_a_hint() {
+    for (key, _, text) in KEYS {
+        let given =
+            Given::file(&base_without(key)).env(&format!("GLOBUS_PORTAL_{key}"), &format!("{text} # a comment"));
+        let told = given.one_problem(key);
+        assert!(told.contains("comment"), "{key}: {told}");
+    }
+    assert_eq!(Given::app("APP_NAME = 'Lab # 5'\n").good().app_name, "Lab # 5");
+    assert_eq!(Given::app("").env("GLOBUS_PORTAL_APP_NAME", "Lab #5").good().app_name, "Lab #5");
+    let proxies = Given::app("").env("GLOBUS_PORTAL_TRUSTED_PROXIES", "127.0.0.1\r\n\t10.0.0.0/8\n").good();
+    assert_eq!(proxies.trusted_proxies.len(), 2);
+}
+
+#[test]
 fn commas_between_scopes_are_refused_with_a_hint() {
     let transfer = "urn:globus:auth:scope:transfer.api.globus.org:all";
     let (tight, loose) = (format!("openid,email,{transfer}"), format!("openid, email; {transfer}"));
