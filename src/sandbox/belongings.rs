@@ -17,6 +17,7 @@ pub(super) fn collection(owner: &Identity, kind: Kind, id: &str, name: &str) -> 
         public: !kind.is_personal(),
         shared_with: vec![],
         served_by: None,
+        manager_url: None,
         last_used: None,
         open: false,
         trouble: None,

@@ -61,6 +61,8 @@ pub(super) struct Collection {
     pub(super) shared_with: Vec<&'static str>,
     /// The Globus Connect Server endpoint that it is on, which Transfer names as its owner; an endpoint is on itself.
     pub(super) served_by: Option<String>,
+    /// Where the manager of that endpoint is.
+    pub(super) manager_url: Option<String>,
     /// When its owner last used it, as Transfer prints dates.
     pub(super) last_used: Option<&'static str>,
     /// Everybody may read and write it.
@@ -159,7 +161,6 @@ impl Collection {
     fn service_members(&self) -> [(String, Value); 15] {
         let personal = self.kind.is_personal();
         let host = (!personal).then(|| self.host());
-        let manager = host.as_ref().map(|host| format!("https://{host}"));
         let https = host
             .as_ref()
             .filter(|_| self.kind != Kind::Endpoint)
@@ -176,7 +177,7 @@ impl Collection {
             ("is_globus_connect", json!(personal)),
             ("gcp_connected", json!(personal.then_some(self.trouble != Some(Trouble::OffLine)))),
             ("gcp_paused", json!(personal.then_some(false))),
-            ("gcs_manager_url", json!(manager)),
+            ("gcs_manager_url", json!(self.manager_url)),
             ("gcs_version", json!((!personal).then_some("5.4.83"))),
             ("https_server", json!(https)),
             ("tlsftp_server", json!(tls)),
@@ -273,7 +274,8 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(super) fn new(people: &People) -> Self {
+    /// `manager_url` is where all endpoints of Globus Connect Server are managed.
+    pub(super) fn new(people: &People, manager_url: &str) -> Self {
         let mut all = Vec::new();
         for person in &people.all {
             let owner = &person.primary;
@@ -287,7 +289,10 @@ impl Catalogue {
             });
         }
         all.extend(troubles::collections());
-        let servers = servers(&mut all);
+        let mut servers = servers(&mut all);
+        for collection in all.iter_mut().chain(&mut servers).filter(|collection| !collection.kind.is_personal()) {
+            collection.manager_url = Some(manager_url.to_owned());
+        }
         Self { all, servers }
     }
 

@@ -16,10 +16,11 @@ use url::form_urlencoded;
 use super::faults::Instead;
 use super::pages::NoticePage;
 use super::reply::{self, TransferError};
+use super::routes::ROUTES;
 use super::services::Service;
 use super::store::now_millis;
 use super::wire::Shears;
-use super::{App, AppState, ROUTES};
+use super::{App, AppState};
 
 /// `POST /sandbox/faults`: 201 and the list, or 400 and the reason. The body must be declared as JSON, so that no page of
 /// another site can send it.

@@ -8,9 +8,10 @@ use url::Url;
 use super::group_book::{Group, Membership};
 use super::people::{Identity, Person};
 use super::policies::POLICIES;
+use super::routes::ROUTES;
 use super::scopes::{self, Scope};
 use super::store::{Consent, Pending, now};
-use super::{App, CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, ROUTES, faults, random, troubles};
+use super::{App, CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, faults, random, troubles};
 
 /// What the sandbox is, how to point an app at it, who can sign in, what it serves.
 #[derive(Template)]

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::gcs::GcsError;
 use super::pages::NoticePage;
 use super::reply::{self, TransferError};
 
@@ -17,6 +18,8 @@ pub(super) enum Service {
     Auth,
     Transfer,
     Groups,
+    /// The manager of Globus Connect Server.
+    Gcs,
     /// The controls of the sandbox.
     Control,
     /// Pages, and every path that nobody knows.
@@ -24,7 +27,7 @@ pub(super) enum Service {
 }
 
 /// Beginnings of paths, and whose they are. The first that fits counts.
-const PATHS: [(&str, Service); 14] = [
+const PATHS: [(&str, Service); 15] = [
     ("/v2/oauth2/authorize", Service::Page),
     ("/v2/oauth2/", Service::Auth),
     ("/v2/api/", Service::Auth),
@@ -37,6 +40,7 @@ const PATHS: [(&str, Service); 14] = [
     ("/v2/groups", Service::Groups),
     ("/v2/preferences", Service::Groups),
     ("/v2/subscription_info", Service::Groups),
+    ("/api/", Service::Gcs),
     ("/sandbox/", Service::Control),
     ("/static/", Service::Page),
 ];
@@ -49,7 +53,7 @@ impl Service {
     /// Whether it takes a token or an app's credentials with every request and nothing from a cookie, so that a page of any
     /// site may call it.
     pub(super) fn is_api(self) -> bool {
-        matches!(self, Self::Auth | Self::Transfer | Self::Groups)
+        matches!(self, Self::Auth | Self::Transfer | Self::Groups | Self::Gcs)
     }
 
     /// An error in the words of the service. `code` is in the style of Auth and Groups.
@@ -65,6 +69,7 @@ impl Service {
             .into_response(),
             Self::Groups => reply::json(status, &json!({ "errors": reply::errors(status, code, detail) })),
             Self::Auth => reply::json(status, &reply::auth_document(status, code, detail)),
+            Self::Gcs => GcsError::new(status, "error", detail).into_response(),
             Self::Control => reply::json(status, &json!({ "error": detail })),
             Self::Page => reply::json(status, &unknown_service(status, code, detail)),
         }

@@ -4,7 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use url::Url;
 
 use super::pages::{AuthCodePage, BackLink, ChoosePage, ConsentsPage, FrontPage, IdentitiesPage, LogoutPage};
@@ -27,6 +27,14 @@ pub(super) async fn stylesheet() -> Response {
 pub(super) async fn icon() -> Response {
     let svg = include_str!("../../templates/sandbox/sandbox.svg");
     reply::file("image/svg+xml", svg)
+}
+
+/// `GET /sandbox/ca.pem`: what to trust for the manager of Globus Connect Server, which tools call by https.
+pub(super) async fn authority(State(app): State<AppState>) -> Response {
+    match app.tls.authority() {
+        Some(authority) => reply::plain(StatusCode::OK, authority.trim_end()),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// `GET /v2/web/logout`: forgets the browser's sign-in. It revokes no token and redirects nowhere: the person has to click.

@@ -53,6 +53,7 @@ mod return_path;
 mod sandbox;
 mod sandbox_clients;
 mod sandbox_faults;
+mod sandbox_gcs;
 mod sandbox_groups;
 mod sandbox_hosts;
 mod sandbox_outside;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -83,6 +84,10 @@ impl Cli {
     /// Another variable for all commands from now on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.extra.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

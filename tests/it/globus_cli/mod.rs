@@ -255,3 +255,35 @@ async fn the_globus_cli_acts_as_an_app_in_its_own_name() {
     let document = cli.json(&["api", "auth", "GET", &consents]).await;
     assert!(!document["consents"].as_array().unwrap().is_empty(), "{document}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_globus_cli_looks_at_collections() {
+    let Some(mut cli) = logged_in("the Globus CLI's collection commands").await else { return };
+    // Globus Connect Server is called by https, so its certificate has to be trusted.
+    let authority = cli.browser.get(&format!("{}/sandbox/ca.pem", cli.base)).await.body;
+    let file = cli.home().join("sandbox.pem");
+    std::fs::write(&file, authority).unwrap();
+    cli.set("GLOBUS_SDK_VERIFY_SSL", file.to_str().unwrap());
+
+    let refused = cli.refused(&["collection", "show", GUEST], "Missing 'manage_collections' consent").await;
+    let command = refused.stderr.lines().find(|line| line.contains("globus login --gcs")).unwrap();
+    let endpoint = command.split_whitespace().last().unwrap();
+    let said = cli.log_in(&["login", "--gcs", endpoint], &[MIRA]).await;
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    let guest = cli.good(&["collection", "show", GUEST]).await;
+    assert_eq!((guest.field("Owner"), guest.field("Collection Type")), (MIRA, "guest"));
+    assert_eq!(guest.field("Mapped Collection ID"), MAPPED);
+    assert_eq!(cli.good(&["collection", "show", MAPPED]).await.field("Collection Type"), "mapped");
+    let listed = cli.good(&["collection", "list", endpoint, "--filter", "guest-collections"]).await.stdout;
+    assert!(listed.contains(GUEST) && !listed.contains(MAPPED), "{listed}");
+    let roles = cli.good(&["collection", "role", "list", GUEST]).await;
+    assert_eq!((roles.field("Role"), roles.field("Principal")), ("administrator", MIRA));
+    assert_eq!(
+        cli.good(&["collection", "role", "show", GUEST, roles.field("ID")]).await.field("Role"),
+        "administrator"
+    );
+    cli.refused(&["collection", "update", GUEST, "--description", "x"], "not in the sandbox").await;
+    cli.refused(&["collection", "delete", GUEST], "not in the sandbox").await;
+    cli.refused(&["collection", "show", PERSONAL], "to be a collection ID").await;
+    assert_eq!(cli.good(&["endpoint", "show", endpoint]).await.field("ID"), endpoint);
+}

@@ -1,0 +1,239 @@
+//! The manager of Globus Connect Server, as far as looking goes: collections and roles ("Globus Connect Server Manager API").
+//! One manager answers for all endpoints; a token says which one is meant.
+
+use axum::extract::{OriginalUri, Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::collections::{Collection, Kind};
+use super::params::Params;
+use super::people::Person;
+use super::sharing::{Principal, Role};
+use super::store::now;
+use super::{App, AppState, client_auth, random, reply};
+
+/// The POSIX connector.
+const CONNECTOR: &str = "145812c8-decc-41f1-83cf-bb2a85a2a70b";
+
+/// Why the manager refuses.
+#[derive(Debug)]
+pub(super) struct GcsError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl GcsError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    fn not_found(what: &str, id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("No such {what} '{id}'"))
+    }
+
+    fn denied(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "permission_denied", message)
+    }
+}
+
+impl IntoResponse for GcsError {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        reply::json(status, &result(status, self.code, &self.message, &[]))
+    }
+}
+
+fn result(status: StatusCode, code: &str, message: &str, data: &[Value]) -> Value {
+    json!({
+        "DATA_TYPE": "result#1.0.0",
+        "code": code,
+        "data": data,
+        "detail": null,
+        "has_next_page": false,
+        "http_response_code": status.as_u16(),
+        "message": message,
+    })
+}
+
+fn found(data: &[Value]) -> Response {
+    reply::json(StatusCode::OK, &result(StatusCode::OK, "success", "Operation successful", data))
+}
+
+/// Who asks, and about which endpoint.
+struct Manager {
+    person: std::sync::Arc<Person>,
+    endpoint: String,
+}
+
+impl Manager {
+    fn of(app: &App, headers: &HeaderMap) -> Result<Self, GcsError> {
+        let unauthorized =
+            || GcsError::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A token of the endpoint is needed");
+        let text = client_auth::bearer(headers).ok_or_else(unauthorized)?;
+        let store = app.store();
+        let token = store.access_tokens.get(text, now()).ok_or_else(unauthorized)?;
+        let endpoint = token.resource_server.clone();
+        if token.has_scope(&format!("urn:globus:auth:scope:{endpoint}:manage_collections")) {
+            return Ok(Self { person: token.grant.person.clone(), endpoint });
+        }
+        Err(GcsError::denied("The token does not have the scope manage_collections"))
+    }
+
+    /// The collections of the endpoint that this person may see.
+    fn collections<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Collection> {
+        let served = |collection: &&Collection| {
+            let is_collection = matches!(collection.kind, Kind::Mapped | Kind::Guest);
+            is_collection && collection.served_by.as_ref() == Some(&self.endpoint)
+        };
+        app.catalogue
+            .all
+            .iter()
+            .filter(served)
+            .filter(|collection| collection.public || collection.is_owned_by(&self.person))
+    }
+
+    fn collection<'a>(&'a self, app: &'a App, id: &str) -> Result<&'a Collection, GcsError> {
+        self.collections(app)
+            .find(|collection| collection.id == id)
+            .ok_or_else(|| GcsError::not_found("collection", id))
+    }
+}
+
+/// `GET /api/collections`, with `filter` and `mapped_collection_id`.
+pub(super) async fn collections(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, GcsError> {
+    let manager = Manager::of(&app, &headers)?;
+    let params = params(query.as_deref())?;
+    let filters = params.list("filter");
+    let host = params.get("mapped_collection_id");
+    let fits = |collection: &&Collection| {
+        let mine = collection.is_owned_by(&manager.person);
+        let by_filter = filters.iter().all(|filter| match filter.as_str() {
+            "mapped_collections" => collection.kind == Kind::Mapped,
+            "guest_collections" => collection.kind == Kind::Guest,
+            "managed_by_me" | "created_by_me" => mine,
+            _ => false,
+        });
+        by_filter && host.is_none_or(|host| host_of(&app, collection).is_some_and(|known| known.id == host))
+    };
+    let fitting = manager.collections(&app).filter(fits);
+    let documents: Vec<Value> = fitting.map(|collection| document(&app, collection)).collect();
+    Ok(found(&documents))
+}
+
+/// `GET /api/collections/{id}`
+pub(super) async fn collection(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, GcsError> {
+    let manager = Manager::of(&app, &headers)?;
+    let collection = manager.collection(&app, &id)?;
+    Ok(found(&[document(&app, collection)]))
+}
+
+/// `GET /api/roles` with `collection_id`; without, the roles of the endpoint.
+pub(super) async fn roles(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, GcsError> {
+    let manager = Manager::of(&app, &headers)?;
+    let params = params(query.as_deref())?;
+    let on = match params.get("collection_id") {
+        Some(id) => manager.collection(&app, id)?,
+        None => {
+            app.catalogue.find(&manager.endpoint).ok_or_else(|| GcsError::not_found("endpoint", &manager.endpoint))?
+        }
+    };
+    if !on.is_owned_by(&manager.person) {
+        return Err(GcsError::denied("You must be an administrator of it"));
+    }
+    let roles: Vec<Value> = app.sharing().roles(on).iter().map(|role| role_document(on, role)).collect();
+    Ok(found(&roles))
+}
+
+/// `GET /api/roles/{id}`
+pub(super) async fn role(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, GcsError> {
+    let manager = Manager::of(&app, &headers)?;
+    let own = manager.collections(&app).filter(|collection| collection.is_owned_by(&manager.person));
+    let sharing = app.sharing();
+    let mut documents = own.flat_map(|collection| {
+        sharing.roles(collection).iter().filter(|role| role.id == id).map(move |role| role_document(collection, role))
+    });
+    let document = documents.next().ok_or_else(|| GcsError::not_found("role", &id))?;
+    Ok(found(&[document]))
+}
+
+/// Everything else.
+pub(super) async fn unknown(OriginalUri(uri): OriginalUri) -> GcsError {
+    let message = format!("{} is not in the sandbox, which lets tools look at collections and roles only", uri.path());
+    GcsError::new(StatusCode::NOT_FOUND, "not_in_sandbox", message)
+}
+
+fn params(query: Option<&str>) -> Result<Params, GcsError> {
+    Params::read(query.unwrap_or_default().as_bytes())
+        .map_err(|again| GcsError::new(StatusCode::BAD_REQUEST, "bad_request", format!("Repeated '{}'", again.0)))
+}
+
+fn host_of<'a>(app: &'a App, guest: &Collection) -> Option<&'a Collection> {
+    app.catalogue.all.iter().find(|host| guest.is_hosted_by(host))
+}
+
+fn document(app: &App, collection: &Collection) -> Value {
+    let host = host_of(app, collection);
+    let guest = collection.kind == Kind::Guest;
+    let gateway = random::uuid_of(&format!("storage gateway of {}", collection.owner_id()));
+    json!({
+        "DATA_TYPE": "collection#1.0.0",
+        "allow_guest_collections": !guest,
+        "authentication_timeout_mins": null,
+        "collection_base_path": "/",
+        "collection_type": if guest { "guest" } else { "mapped" },
+        "connector_id": CONNECTOR,
+        "contact_email": collection.owner.email,
+        "contact_info": null,
+        "default_directory": "/",
+        "department": collection.department,
+        "description": collection.description,
+        "disable_anonymous_writes": false,
+        "display_name": collection.shown_name(),
+        "force_encryption": false,
+        "high_assurance": false,
+        "id": collection.id,
+        "identity_id": collection.owner.id,
+        "info_link": null,
+        "keywords": collection.keywords,
+        "manager_url": collection.manager_url,
+        "mapped_collection_id": host.map(|host| host.id.as_str()),
+        "organization": collection.organization,
+        "public": collection.public,
+        "require_mfa": false,
+        "storage_gateway_id": gateway,
+        "user_credential_id": guest.then(|| random::uuid_of(&format!("credential of {}", collection.id))),
+    })
+}
+
+fn role_document(on: &Collection, role: &Role) -> Value {
+    let principal = match &role.principal {
+        Principal::Identity(id) => format!("urn:globus:auth:identity:{id}"),
+        Principal::Group(id) => format!("urn:globus:groups:id:{id}"),
+        Principal::AllAuthenticated | Principal::Anonymous => String::new(),
+    };
+    json!({
+        "DATA_TYPE": "role#1.0.0",
+        "collection": (on.kind != Kind::Endpoint).then_some(&on.id),
+        "id": role.id,
+        "principal": principal,
+        "role": role.role,
+    })
+}
