@@ -126,7 +126,8 @@ pub(super) async fn serve(args: SandboxArgs) -> Result<(), Failure> {
         let kind = if client.secret.is_some() { "registered" } else { "registered as a native app" };
         announce(&format!("  client id         {} ({kind})", client.id));
     }
-    for service in ["AUTH", "TRANSFER", "GROUPS"] {
+    // It lacks the last three and says so: a tool must not take the tokens of the sandbox to the real ones.
+    for service in ["AUTH", "TRANSFER", "GROUPS", "SEARCH", "FLOWS", "TIMER"] {
         announce(&format!("  export GLOBUS_SDK_SERVICE_URL_{service}={base}/"));
     }
     sandbox.serve(stop_signal()?).await?;

@@ -19,6 +19,8 @@ use super::reply;
 use super::services::Service;
 use super::{App, AppState};
 
+/// What a stranger sends is not logged at greater length.
+const MAX_LOGGED: usize = 100;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The hosts that the sandbox answers to, besides loopback ones.
@@ -71,7 +73,8 @@ fn is_loopback(host: &Host<String>) -> bool {
 /// Turns away what is not for the sandbox, or comes from a page of another site.
 pub(super) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
     if let Err((status, text)) = is_for_us(&app.hosts, &request).and_then(|()| is_from_here(&app.hosts, &request)) {
-        tracing::warn!(method = %request.method(), path = request.uri().path(), "sandbox: turned away: {text}");
+        let path: String = request.uri().path().chars().take(MAX_LOGGED).collect();
+        tracing::warn!(path, "sandbox: turned away: {text}");
         return refusal(request.uri().path(), status, &text);
     }
     next.run(request).await
@@ -91,7 +94,7 @@ fn is_for_us(hosts: &Hosts, request: &Request) -> Checked {
     match named.iter().find(|name| !hosts.accepts(name)) {
         None => Ok(()),
         Some(name) => {
-            let name: String = name.chars().take(100).collect();
+            let name: String = name.chars().take(MAX_LOGGED).collect();
             let text = format!(
                 "The sandbox is for this machine only: it answers to localhost, 127.0.0.1 and [::1], and not to {name:?}. \
                  To reach it under another name start it with --public-url (or SANDBOX_PUBLIC_URL)."
