@@ -23,8 +23,11 @@ use crate::{
     secret::{AccessToken, IdToken},
 };
 
-/// How far the clocks of Globus and of this machine may differ, for `exp`, `iat` and `nbf`: as in the Python SDK.
+/// How far the clock of this machine may be behind Globus's, for `iat` and `nbf`: as in the Python SDK.
 pub const LEEWAY: Duration = Duration::minutes(5);
+/// How long ago `exp` may have been. The SDK allows five minutes here too; Globus's id_tokens last two days, so that no clock
+/// needs it.
+pub const EXPIRED_LEEWAY: Duration = Duration::minutes(1);
 /// The longest id_token that is looked at, in bytes: with 2,000 linked identities it has about a million.
 pub const MAX_LENGTH: usize = 1280 << 10;
 /// How often a newer key set is looked for, where each lacks the key.

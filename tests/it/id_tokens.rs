@@ -52,7 +52,7 @@ async fn verified(verifier: &IdTokenVerifier, token: &str) -> Result<IdTokenClai
 #[tokio::test]
 async fn a_real_id_token_of_globus_verifies_from_its_first_second_to_its_last() {
     let Some(token) = real_id_token() else { return };
-    for good in [REAL_IAT, REAL_EXP, REAL_IAT - 300, REAL_EXP + 299] {
+    for good in [REAL_IAT, REAL_EXP, REAL_IAT - 300, REAL_EXP + 59] {
         let claims = verified(&real_verifier(REAL_CLIENT_ID, at(good)).unwrap(), &token).await.unwrap();
         let told = serde_json::to_value(&claims).unwrap();
         let expected = document("id_token_claims.json").unwrap();
@@ -67,7 +67,7 @@ async fn a_real_id_token_of_globus_verifies_from_its_first_second_to_its_last() 
         assert_eq!(claims.identity_set.len(), 3);
         assert_eq!(claims.identity_set[1].last_authentication, None);
     }
-    for (wrong, claim) in [(REAL_IAT - 301, "iat"), (REAL_EXP + 300, "exp")] {
+    for (wrong, claim) in [(REAL_IAT - 301, "iat"), (REAL_EXP + 60, "exp")] {
         let error = verified(&real_verifier(REAL_CLIENT_ID, at(wrong)).unwrap(), &token).await.unwrap_err();
         assert!(matches!(error, IdTokenError::Claim { name, .. } if name == claim), "{error}");
     }

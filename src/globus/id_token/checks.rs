@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{Expected, IdTokenError, LEEWAY};
+use super::{EXPIRED_LEEWAY, Expected, IdTokenError, LEEWAY};
 use crate::{
     globus::document,
     secret::{AccessToken, equal},
@@ -87,10 +87,10 @@ impl<'a> Claim<'a> {
         Err(self.refused(format!("is {ahead} seconds in the future by this machine's clock")))
     }
 
-    /// A time that must not be further in the past than the clocks may differ.
+    /// A time that must not be further in the past than an expiry may be.
     fn is_not_past(self, now: i64) -> Result<(), IdTokenError> {
         let past = now - self.seconds()?;
-        if past < LEEWAY.whole_seconds() {
+        if past < EXPIRED_LEEWAY.whole_seconds() {
             return Ok(());
         }
         Err(self.refused(format!("was {past} seconds ago by this machine's clock")))
