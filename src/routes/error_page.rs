@@ -20,12 +20,14 @@ pub(super) fn with_page(app: &AppState, response: Response, facts: &RequestFacts
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
+    if response.extensions().get::<PlainText>().is_some() {
+        return response;
+    }
     let known = response.extensions().get::<ErrorText>().cloned();
     // Documents for programs stay as they are; the plain words of the framework become a page.
     let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_document = content_type.is_some_and(|kind| !kind.starts_with(b"text/plain"));
-    let keeps_its_own = is_document || response.extensions().get::<PlainText>().is_some();
-    if known.is_none() && keeps_its_own {
+    if known.is_none() && is_document {
         return response;
     }
     render(app, response, status, known.unwrap_or_else(|| ErrorText::of(status)), facts)

@@ -12,7 +12,7 @@
 //! The server drops the future of a request when its client leaves. No route notices: a route is polled once, and if it is
 //! not done then, it goes on in a task of its own, which outlives the client. So a handler runs from its beginning to its
 //! end, whatever the client does. Nor does the deadline end it: the client gets 504, and the handler finishes. What must
-//! not exist unless the client has the answer, such as a session whose cookie it carries, takes an [`IfUndelivered`]
+//! not exist unless the client has the answer, such as a session whose cookie it carries, takes an `IfUndelivered`
 //! along.
 
 use std::{

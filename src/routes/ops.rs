@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::state::AppState;
+use crate::{error::ErrorText, state::AppState};
 
 /// `/healthz`: the process lives.
 pub(super) async fn healthz() -> &'static str {
@@ -17,16 +17,21 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz(State(app): State<AppState>) -> Response {
     let (store, globus) = tokio::join!(app.vault.probe(), app.provider.keys());
     let missing = [
-        app.is_stopping().then_some("this process is about to stop\n"),
-        store.err().map(|_| "the session store does not answer\n"),
-        globus.err().map(|_| "Globus Auth does not answer\n"),
+        app.is_stopping().then_some(("this process is about to stop", None)),
+        store.err().map(|error| ("the session store does not answer", Some(error.to_string()))),
+        globus.err().map(|error| ("Globus Auth does not answer", Some(error.to_string()))),
     ];
-    let missing: String = missing.into_iter().flatten().collect();
+    let missing: Vec<_> = missing.into_iter().flatten().collect();
     if missing.is_empty() {
         return "ok\n".into_response();
     }
-    let mut response = (StatusCode::SERVICE_UNAVAILABLE, missing).into_response();
+    let lines: String = missing.iter().map(|(what, _)| format!("{what}\n")).collect();
+    // The reasons are for the log: whoever may probe need not know where the store is.
+    let reasons: Vec<_> = missing.into_iter().map(|(what, why)| why.unwrap_or_else(|| what.to_owned())).collect();
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, lines).into_response();
     response.extensions_mut().insert(PlainText);
+    let text = ErrorText { cause: Some(reasons.join("; ").into()), ..ErrorText::of(StatusCode::SERVICE_UNAVAILABLE) };
+    response.extensions_mut().insert(text);
     response
 }
 

@@ -89,6 +89,7 @@ async fn probes_are_logged_for_debugging_and_as_a_warning_when_they_fail() {
             let debug: &[&str] = if level == "debug" { &["DEBUG"] } else { &[] };
             assert_eq!(levels(&format!("{root}/healthz")), debug, "{printed}");
             assert_eq!(levels("/readyz"), if ready == 503 { &["WARN"] } else { debug }, "{printed}");
+            assert_eq!(printed.contains("cannot get the discovery document"), ready == 503, "{printed}");
             assert!(!levels("/elsewhere/healthz").contains(&"DEBUG".to_owned()), "{printed}");
             assert_eq!(levels("/elsewhere/healthz").len(), 1, "{printed}");
         }
