@@ -166,6 +166,23 @@ async fn portals_that_start_at_the_same_moment_behind_a_pooler_make_the_tables_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_says_so_is_treated_as_one_of_a_pooler() {
+    if skip_without_postgres("a_url_that_says_so_is_treated_as_one_of_a_pooler") {
+        return;
+    }
+    let server = PostgresServer::start().await;
+    let url = server.url("postgres");
+    let direct = PostgresStore::open(&url, 4).await.unwrap();
+    let pooled = PostgresStore::open(&format!("{url}?statement-cache-capacity=0"), 4).await.unwrap();
+    let mut news = pooled.news().unwrap();
+    hears(&mut news, News::Hearing).await;
+    lives(&direct, &pooled, KEY).await;
+    hears(&mut news, News::Ended(KEY)).await;
+    let listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    assert_eq!(server.sql("postgres", listening), "0", "it listens, where a pooler would not let it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_at_a_socket_is_reached_by_its_folder() {
     if skip_without_postgres("a_database_at_a_socket_is_reached_by_its_folder") {
         return;

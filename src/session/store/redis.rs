@@ -316,8 +316,9 @@ impl Store for RedisStore {
             return Err(about::refusal(command, why));
         }
         let subscribed = self.link.ask::<()>(Question::Subscription(CHANNEL)).await;
-        subscribed
-            .map_err(|error| if error.0.contains("NOPERM") { about::refusal("SUBSCRIBE", &error.0) } else { error })
+        subscribed.map_err(|error| {
+            if error.0.to_ascii_lowercase().contains("noperm") { about::refusal("SUBSCRIBE", &error.0) } else { error }
+        })
     }
 
     async fn warnings(&self) -> Vec<String> {

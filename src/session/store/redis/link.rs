@@ -13,7 +13,7 @@ use std::{
 
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, PushInfo,
-    PushKind, RedisError, RedisResult, ScriptInvocation, TlsCertificates, Value,
+    PushKind, RedisError, RedisResult, ScriptInvocation, ServerErrorKind, TlsCertificates, Value,
     aio::{AsyncPushSender, MultiplexedConnection, SendError},
 };
 use tokio::{
@@ -273,5 +273,5 @@ async fn in_time<T>(deadline: Instant, answer: impl Future<Output = T>) -> Resul
 fn ends_connection(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse)
         || error.is_unrecoverable_error()
-        || error.to_string().contains("READONLY")
+        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
