@@ -91,6 +91,9 @@ pub enum AppError {
     /// The request's body is larger than any form of ours (413).
     #[error("the body is too large")]
     TooLarge,
+    /// The request's body did not come in time (408).
+    #[error("the body took too long")]
+    TooSlow,
     /// There is no such page (404).
     #[error("not found")]
     NotFound,
@@ -251,6 +254,7 @@ impl AppError {
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::OutsideRoot => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,20 +1,14 @@
 //! What a request may be: one `Host`, and a body that is small and comes soon.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::{
-    BoxError,
-    body::{Body, Bytes, HttpBody},
+    body::{Body, HttpBody as _},
     extract::Request,
     http::{Version, header, uri::Authority},
 };
-use http_body_util::Limited;
-use hyper::body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 
 use crate::error::AppError;
 
@@ -43,47 +37,22 @@ fn is_host(host: &[u8]) -> bool {
     host.is_empty() || (!host.contains(&b'@') && Authority::try_from(host).is_ok())
 }
 
-/// A request whose body is no larger, and takes no longer, than it may.
+/// A request whose body is here as a whole. Until it is, the request holds a connection and nothing else.
 ///
 /// # Errors
-/// [`AppError::TooLarge`] where the body says so itself.
-pub(super) fn bounded(request: Request) -> Result<Request, AppError> {
+/// [`AppError::TooLarge`], [`AppError::TooSlow`], and [`AppError::BadRequest`] for a body that breaks off.
+pub(super) async fn whole(request: Request) -> Result<Request, AppError> {
     if request.body().is_end_stream() {
         return Ok(request);
     }
     if request.body().size_hint().lower() > MAX_BODY as u64 {
         return Err(AppError::TooLarge);
     }
-    Ok(request.map(|body| {
-        let body = Limited::new(body, MAX_BODY);
-        Body::new(Timely { body, deadline: Box::pin(sleep(BODY_WITHIN)) })
-    }))
-}
-
-/// A body that fails when it has not arrived by its deadline.
-struct Timely {
-    body: Limited<Body>,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl HttpBody for Timely {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Pending if self.deadline.as_mut().poll(context).is_ready() => {
-                Poll::Ready(Some(Err("the body took too long".into())))
-            }
-            frame => frame,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    let (parts, body) = request.into_parts();
+    match timeout(BODY_WITHIN, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AppError::TooLarge),
+        Ok(Err(_)) => Err(AppError::BadRequest("the body broke off")),
+        Err(_) => Err(AppError::TooSlow),
     }
 }

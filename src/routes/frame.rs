@@ -4,7 +4,7 @@
 //! It is one service and not a stack of layers, for it runs with every request, and a check of a session is to cost little
 //! more than a request that does nothing. In the order of a request:
 //!
-//! 1. facts and a span; 2. the `Host` header, the bound on the body, and the bound on requests under way; 3. the route,
+//! 1. facts and a span; 2. the `Host` header, the body as a whole, and the bound on requests under way; 3. the route,
 //!    guarded against panics; 4. the page of an error; 5. headers; 6. the line in the log.
 //!
 //! # A client that leaves
@@ -89,31 +89,31 @@ impl Frame {
     pub fn answer(&self, mut request: Request) -> impl Future<Output = Response> + Send + use<> {
         let common = self.common.clone();
         let facts = RequestFacts::of(&request, self.peer, &common.app.settings.trusted_proxies);
-        let line = Line::begin(&request);
+        let line = Some(Line::begin(&request));
         request.extensions_mut().insert(facts.clone());
         let span = tracing::info_span!("request", request_id = %facts.id);
-        let admitted = self.admit(request);
         let finish = Finish { common, facts, line };
+        let routes = self.routes.clone();
         async move {
-            let response = match admitted {
+            let response = match admit(&finish.common, routes, request).await {
                 Ok((route, place)) => see_through(route, place, finish, span).await,
                 Err(error) => span.in_scope(|| finish.answer(error.into_response(), true)),
             };
             IfUndelivered::is_delivered(response)
         }
     }
+}
 
-    /// A request that may be answered goes to its route.
-    fn admit(&self, request: Request) -> Result<(Route, Option<Place>), AppError> {
-        bounds::check_host(&request)?;
-        // Whether the process lives can be told however busy it is.
-        let place = match is_healthz(&request, &self.common.app.settings.root) {
-            true => None,
-            false => Some(Place::take(&self.common)?),
-        };
-        let request = bounds::bounded(request)?;
-        Ok((Route(Box::pin(self.routes.clone().call(request))), place))
-    }
+/// A request that is whole, and for which there is a place, goes to its route.
+async fn admit(common: &Common, mut routes: Router, request: Request) -> Result<(Route, Option<Place>), AppError> {
+    bounds::check_host(&request)?;
+    let request = bounds::whole(request).await?;
+    // Whether the process lives can be told however busy it is.
+    let place = match is_healthz(&request, &common.app.settings.root) {
+        true => None,
+        false => Some(Place::take(common)?),
+    };
+    Ok((Route(Box::pin(Service::<Request>::call(&mut routes, request))), place))
 }
 
 fn is_healthz(request: &Request, root: &str) -> bool {
@@ -189,11 +189,11 @@ async fn go_on(mut route: Route, place: Option<Place>, finish: Finish, client: o
 struct Finish {
     common: Arc<Common>,
     facts: RequestFacts,
-    line: Line,
+    line: Option<Line>,
 }
 
 impl Finish {
-    fn answer(self, response: Response, client_is_there: bool) -> Response {
+    fn answer(mut self, response: Response, client_is_there: bool) -> Response {
         let Common { app, fixed, .. } = &*self.common;
         let mut response = with_page(app, response, &self.facts);
         fixed.put_on(&mut response, &self.facts);
@@ -201,7 +201,18 @@ impl Finish {
             // So that a proxy sends its next request to another replica.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        self.line.end(&self.facts, &response, client_is_there);
+        if let Some(line) = self.line.take() {
+            line.end(&self.facts, &response, client_is_there);
+        }
         response
+    }
+}
+
+impl Drop for Finish {
+    /// The client left before its request was whole: nothing has begun.
+    fn drop(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.end_without_answer(&self.facts);
+        }
     }
 }

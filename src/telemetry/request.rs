@@ -97,6 +97,15 @@ impl Line {
         Self(tracing::enabled!(Level::ERROR).then(begun))
     }
 
+    /// Logs the line of a request that never became whole, because its client left.
+    pub(crate) fn end_without_answer(self, facts: &RequestFacts) {
+        let Some(Begun { method, uri, at }) = self.0 else { return };
+        let (method, path) = (&*shortened(method.as_str(), MAX_METHOD), &*shortened(uri.path(), MAX_PATH));
+        let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let left = "client left before its request was whole";
+        tracing::info!(request_id = %facts.id, method, path, ms, peer = %facts.peer, left, "request");
+    }
+
     /// Logs the line; also for a client that has left before its answer was there.
     pub(crate) fn end(self, facts: &RequestFacts, response: &Response, client_is_there: bool) {
         let Some(Begun { method, uri, at }) = self.0 else { return };

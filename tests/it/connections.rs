@@ -107,7 +107,7 @@ async fn a_body_that_drips_gets_an_answer_in_time() {
     });
     let mut first = [0; 12];
     timeout(LONG, from.read_exact(&mut first)).await.unwrap().unwrap();
-    assert_eq!(&first, b"HTTP/1.1 400");
+    assert_eq!(&first, b"HTTP/1.1 408");
     drop(from);
     timeout(LONG, dripping).await.unwrap().unwrap();
     assert_logged_in(&portal, &browser).await;
@@ -353,4 +353,20 @@ async fn a_client_that_leaves_gets_its_line_in_the_log() {
     assert!(line.contains("/login") && line.contains("\"status\":50"), "{line}");
     process.signal("TERM");
     until("the end", || process.printed().contains("stopped").then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_before_its_body_is_whole_gets_its_line_and_begins_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut process, base) = process_with_few_descriptors(folder.path(), 1024, 1024).await;
+    let mut stream = TcpStream::connect(base.replace("http://localhost", "127.0.0.1")).await.unwrap();
+    let head = "POST /logout HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nhalf";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It has read the head when it has answered a request that came later.
+    assert_eq!(health(&base).await, 200);
+    drop(stream);
+    let line = process.says("client left before its request was whole").await;
+    assert!(line.contains("\"method\":\"POST\"") && line.contains("\"path\":\"/logout\""), "{line}");
+    process.signal("TERM");
+    assert!(process.ended().await.success());
 }

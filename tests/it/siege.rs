@@ -123,21 +123,25 @@ impl Siege {
         Fetched { status, body, took: began.elapsed() }
     }
 
-    /// A login that has begun: where it comes back to, with the cookie.
-    async fn callback(&self, person: &str) -> (String, String) {
+    /// A login that has begun: where it comes back to, with the cookie; nothing where the portal has too much to do.
+    async fn callback(&self, person: &str) -> Option<(String, String)> {
         let browser = Browser::new();
-        let authorize = browser.get(&format!("{}/login", self.base)).await.location();
+        let answer = browser.get(&format!("{}/login", self.base)).await;
+        if answer.status == 503 {
+            return None;
+        }
+        let authorize = answer.location();
         let (state, nonce) = (parameter(&authorize, "state").unwrap(), parameter(&authorize, "nonce").unwrap());
         let cookies: Vec<_> = ["login", "rounds"]
             .iter()
             .filter_map(|name| Some(format!("{name}={}", browser.cookie("localhost", name)?)))
             .collect();
-        (format!("/login?code={person}~{nonce}&state={state}"), cookies.join("; "))
+        Some((format!("/login?code={person}~{nonce}&state={state}"), cookies.join("; ")))
     }
 
     /// A session of this person, as a cookie.
     async fn session(&self, person: &str) -> String {
-        let (target, cookies) = self.callback(person).await;
+        let (target, cookies) = self.callback(person).await.unwrap();
         let fetched = self.fetch(&target, &cookies).await;
         let (_, after) = fetched.body.split_once("session=").unwrap_or_else(|| panic!("{}", fetched.body));
         format!("session={}", after.split(';').next().unwrap())
@@ -185,7 +189,7 @@ impl Siege {
             1 | 2 => request("/profile", &cookie),
             3 => request("/login", ""),
             4 if n % 50 == 4 => {
-                let (target, cookies) = self.callback(&format!("stranger{}", n % 1000)).await;
+                let Some((target, cookies)) = self.callback(&format!("stranger{}", n % 1000)).await else { return };
                 request(&target, &cookies)
             }
             _ => request("/", &format!("session={}", Id::default())),
