@@ -345,12 +345,13 @@ async fn a_login_that_is_left_leaves_no_session_half_made_and_no_token_without_o
     stage.assert_no_orphans().await;
 }
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/",
     "/profile",
     "/sessions",
     "/endpoints",
     "/signed-out",
+    "/static/none.css",
     "/readyz",
     "/healthz",
     "/login?next=%2Fprofile",
