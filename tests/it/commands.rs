@@ -14,7 +14,9 @@ use std::{
 use globus_portal::sandbox;
 use tempfile::TempDir;
 
-use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal, needs, portal_at, start_sandbox};
+use crate::harness::{
+    Browser, MIRA, Process, decide, free_port, globus_portal, machine_allows, portal_at, start_sandbox,
+};
 
 /// Nobody, and the group of nobody, on every Linux.
 const NOBODY: u32 = 65_534;
@@ -344,7 +346,7 @@ fn with_a_neighbour() -> Option<(u16, TcpListener)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_start_and_check_warn_of_the_same_things() {
     let neighbour = with_a_neighbour();
-    if !needs("warnings", neighbour.is_some(), "no IPv6 on loopback") {
+    if !machine_allows("warnings", neighbour.is_some(), "no IPv6 on loopback") {
         return;
     }
     let (port, neighbour) = neighbour.unwrap();

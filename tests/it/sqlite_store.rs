@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     harness::{
-        Browser, Portal, Provider, needs,
+        Browser, Portal, Provider, machine_allows,
         steps::{assert_anonymous, assert_logged_in, key_of, log_in_at},
     },
     store_contract::{about, at, bounds::spend, claim_all, entry, key, session, token, winners},
@@ -183,7 +183,7 @@ impl SmallDisk {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(folder.path());
         let mounted = mount.output().is_ok_and(|done| done.status.success());
-        needs(test, mounted, "a small disk cannot be mounted; that takes root").then_some(Self(folder))
+        machine_allows(test, mounted, "a small disk cannot be mounted; that takes root").then_some(Self(folder))
     }
 
     fn path(&self) -> &Path {

@@ -23,7 +23,7 @@ pub use self::{
     kept_connection::KeptConnection,
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, start_sandbox},
-    programs::{Running, find_program, fixture, free_port, needs, skip_without},
+    programs::{Running, find_program, fixture, free_port, machine_allows, needs, skip_without},
     proofs::number,
     provider::Provider,
     scripted::{NotedPause, Scripted, Seen, Step, loopback_client},

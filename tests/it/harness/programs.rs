@@ -40,6 +40,14 @@ pub fn needs(test: &str, there: bool, what: &str) -> bool {
     there
 }
 
+/// Whether a machine lets a test do something that no package gives, such as mounting a disk. Says so where it does not.
+pub fn machine_allows(test: &str, allowed: bool, what: &str) -> bool {
+    if !allowed {
+        announce(&format!("skipped: {test}: {what}"));
+    }
+    allowed
+}
+
 /// Says it past the test runner, which keeps the output of tests that pass to itself.
 fn announce(text: &str) {
     use std::io::Write as _;
