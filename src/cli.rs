@@ -217,10 +217,7 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     for variable in &settings.ignored_variables {
-        tracing::debug!(
-            variable,
-            "ignored: a variable of a service beside the portal, as Kubernetes and Docker set them"
-        );
+        tracing::debug!(variable, "ignored a service variable of the kind that Kubernetes and Docker set");
     }
     for warning in warnings::of(&settings).await {
         tracing::warn!("{warning}");

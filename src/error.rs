@@ -98,7 +98,7 @@ pub enum AppError {
     #[error("not found")]
     NotFound,
     /// There is no such page (404), and there would be one below the root.
-    #[error("the path is outside APPLICATION_ROOT: does a proxy strip the prefix? It must pass paths on unchanged")]
+    #[error("the path is outside APPLICATION_ROOT: if a proxy strips the prefix, configure it to pass paths unchanged")]
     OutsideRoot,
     /// The page does not take this method (405).
     #[error("method not allowed")]
@@ -267,7 +267,7 @@ impl AppError {
             Self::Unauthorized { next } => ErrorText { sign_in: Some(SignIn::first(next)), ..ErrorText::of(status) },
             Self::EndedElsewhere { next } => ErrorText {
                 title: "Your session was ended".into(),
-                message: "It was ended from another browser, or by the people who run this site. You can sign in again; Globus will ask you to prove who you are.".into(),
+                message: "It was ended from another browser or by the operators of this site. Sign in again; Globus will ask you to authenticate.".into(),
                 sign_in: Some(SignIn::again(next)),
                 cause,
             },
@@ -298,7 +298,7 @@ impl AppError {
             },
             Self::Overloaded(_) => ErrorText {
                 title: "Just a moment, please".into(),
-                message: "This site has a lot to do at the moment. Please try again in a few seconds.".into(),
+                message: "This site is overloaded. Please try again in a few seconds.".into(),
                 sign_in: None,
                 cause,
             },
@@ -315,7 +315,7 @@ impl ErrorText {
     #[must_use]
     pub fn of(status: StatusCode) -> Self {
         let (title, message) = match status {
-            StatusCode::UNAUTHORIZED => ("Please sign in", "This page is for people who are signed in."),
+            StatusCode::UNAUTHORIZED => ("Please sign in", "Sign in to see this page."),
             StatusCode::NOT_FOUND => {
                 ("There is no such page", "The address may have been mistyped, or the page has moved.")
             }

@@ -25,6 +25,7 @@ use crate::{
         login_attempt::LoginAttempts,
         recent_logins::RecentLogins,
         records::Records,
+        refused_states::RefusedStates,
         seal::KeyRing,
         store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store, StoreError},
         tokens::Tokens,
@@ -52,6 +53,8 @@ pub struct App {
     pub login_attempts: LoginAttempts,
     /// Exchanges of codes that are under way.
     pub exchanges: Exchanges,
+    /// States of logins that Globus has refused.
+    pub refused_states: RefusedStates,
     /// The last login of each browser.
     pub recent_logins: RecentLogins,
     /// What all logins have in common: one that comes back makes a flow of its own of it.
@@ -168,6 +171,7 @@ impl AppState {
             login_attempts: LoginAttempts::new(settings.root.clone()),
             exchanges: Exchanges::new(settings.max_exchanges),
             recent_logins: RecentLogins::default(),
+            refused_states: RefusedStates::default(),
             authorize_urls: AuthorizeUrls::like(&login_flow),
             login_flow,
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),

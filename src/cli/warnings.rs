@@ -35,9 +35,11 @@ async fn other_listener(settings: &Settings) -> Option<String> {
     let connection = timeout(CONNECT_WITHIN, TcpStream::connect(other)).await.ok()?.ok()?;
     // A connection may meet itself where nobody listens, if the system happens to pick the same port for it.
     let is_other = connection.local_addr().is_ok_and(|own| own != other);
-    is_other.then(|| format!(
-        "another program listens on {other}, and browsers that look for {host} may come to it instead of to this portal on \
+    is_other.then(|| {
+        format!(
+            "another program listens on {other}, and browsers that open {host} may reach it instead of this portal on \
          {}: stop it, or choose another port with LISTEN and SERVER_NAME",
-        settings.listen
-    ))
+            settings.listen
+        )
+    })
 }

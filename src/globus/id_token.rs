@@ -207,13 +207,13 @@ impl Header {
     fn check(&self) -> Result<Option<&str>, IdTokenError> {
         let refuse = |name, problem| Err(IdTokenError::Header { name, problem });
         if self.crit.is_some() {
-            return refuse("crit", "is there, and names nothing that is known here");
+            return refuse("crit", "is present, but no critical extensions are supported");
         }
         if self.zip.is_some() {
-            return refuse("zip", "is there, and nothing is unpacked here");
+            return refuse("zip", "is present, but compression is not supported");
         }
         if self.enc.is_some() {
-            return refuse("enc", "is there, and nothing is decrypted here");
+            return refuse("enc", "is present, but encryption is not supported");
         }
         match &self.alg {
             None => return refuse("alg", "is missing"),

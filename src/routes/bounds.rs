@@ -7,7 +7,7 @@ use axum::{
     extract::Request,
     http::{Version, header, uri::Authority},
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use crate::error::AppError;
@@ -49,10 +49,20 @@ pub(super) async fn whole(request: Request) -> Result<Request, AppError> {
         return Err(AppError::TooLarge);
     }
     let (parts, body) = request.into_parts();
-    match timeout(BODY_WITHIN, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AppError::TooLarge),
-        Ok(Err(_)) => Err(AppError::BadRequest("the body broke off")),
-        Err(_) => Err(AppError::TooSlow),
+    let body = timeout(BODY_WITHIN, read(body)).await.map_err(|_| AppError::TooSlow)??;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Reads a body into one piece: many small ones would each cost more than what is in them.
+async fn read(mut body: Body) -> Result<Vec<u8>, AppError> {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| AppError::BadRequest("the body broke off"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if read.len() + data.len() > MAX_BODY {
+            return Err(AppError::TooLarge);
+        }
+        read.extend_from_slice(data);
     }
+    Ok(read)
 }

@@ -99,8 +99,8 @@ impl SentSessions {
             return Ok(self.keys().next());
         }
         Err(AppError::StartAgain {
-            message: "Your browser sent this site's session cookie twice, so it cannot be trusted. Please sign in again. If you then see this page again, remove this site's cookies in your browser first: another program on this host uses a cookie of the same name.".into(),
-            cause: "the session cookie came twice: does another program on this host use the same name? See SESSION_COOKIE_NAME".into(),
+            message: "Your browser sent two session cookies for this site, so neither can be trusted. Please sign in again. If this page comes back, delete this site's cookies in your browser, then sign in: another program on this host uses the same cookie name.".into(),
+            cause: "the browser sent two session cookies: if another program on this host uses the same name, choose another SESSION_COOKIE_NAME".into(),
             next: None,
         })
     }

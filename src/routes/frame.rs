@@ -4,7 +4,7 @@
 //! It is one service and not a stack of layers, for it runs with every request, and a check of a session is to cost little
 //! more than a request that does nothing. In the order of a request:
 //!
-//! 1. facts and a span; 2. the `Host` header, the body as a whole, and the bound on requests under way; 3. the route,
+//! 1. facts and a span; 2. the `Host` header, the body as a whole, and the bound on requests whose clients have left; 3. the route,
 //!    guarded against panics; 4. the page of an error; 5. headers; 6. the line in the log.
 //!
 //! # A client that leaves
@@ -20,7 +20,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -34,13 +34,13 @@ use axum::{
     routing::future::RouteFuture,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::timeout,
+    sync::oneshot,
+    time::{sleep, timeout},
 };
 use tower_service::Service;
 use tracing::{Instrument as _, Span};
 
-use super::{bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed};
+use super::{bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed, unattended::Unattended};
 use crate::{
     error::AppError,
     state::AppState,
@@ -51,8 +51,6 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(45);
 /// How long a route may go on after that. Everything that routes of ours wait for ends long before.
 const LINGER: Duration = Duration::from_secs(10 * 60);
-/// How many requests may wait for something at the same time.
-const UNDER_WAY: usize = 2048;
 
 /// The portal as a service. Cheap to clone: one for each connection.
 #[derive(Clone, Debug)]
@@ -67,15 +65,14 @@ pub struct Frame {
 struct Common {
     app: AppState,
     fixed: Fixed,
-    under_way: Arc<Semaphore>,
+    unattended: Unattended,
 }
 
 impl Frame {
     /// Stands around these routes.
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
-        let under_way = Arc::new(Semaphore::new(UNDER_WAY));
-        let common = Arc::new(Common { fixed: Fixed::of(&app), app, under_way });
+        let common = Arc::new(Common { fixed: Fixed::of(&app), app, unattended: Unattended::default() });
         Self { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) }
     }
 
@@ -85,8 +82,13 @@ impl Frame {
         Self { peer, ..self.clone() }
     }
 
-    /// Answers a request. Dropping the future drops the answer alone: see the module's text.
-    pub fn answer(&self, mut request: Request) -> impl Future<Output = Response> + Send + use<> {
+    /// Answers a request. Dropping the future drops the answer alone: see the module's text. `is_whole` is called when the
+    /// request is here, with its body.
+    pub fn answer(
+        &self,
+        mut request: Request,
+        is_whole: impl FnOnce() + Send,
+    ) -> impl Future<Output = Response> + Send {
         let common = self.common.clone();
         let facts = RequestFacts::of(&request, self.peer, &common.app.settings.trusted_proxies);
         let line = Some(Line::begin(&request));
@@ -95,8 +97,8 @@ impl Frame {
         let finish = Finish { common, facts, line };
         let routes = self.routes.clone();
         async move {
-            let response = match admit(&finish.common, routes, request).await {
-                Ok((route, place)) => see_through(route, place, finish, span).await,
+            let response = match admit(&finish, routes, request, is_whole).await {
+                Ok(route) => see_through(route, finish, span).await,
                 Err(error) => span.in_scope(|| finish.answer(error.into_response(), true)),
             };
             IfUndelivered::is_delivered(response)
@@ -104,33 +106,26 @@ impl Frame {
     }
 }
 
-/// A request that is whole, and for which there is a place, goes to its route.
-async fn admit(common: &Common, mut routes: Router, request: Request) -> Result<(Route, Option<Place>), AppError> {
+/// A request that is whole goes to its route.
+async fn admit(
+    Finish { common, facts, .. }: &Finish,
+    mut routes: Router,
+    request: Request,
+    is_whole: impl FnOnce(),
+) -> Result<Route, AppError> {
     bounds::check_host(&request)?;
     let request = bounds::whole(request).await?;
+    is_whole();
     // Whether the process lives can be told however busy it is.
-    let place = match is_healthz(&request, &common.app.settings.root) {
-        true => None,
-        false => Some(Place::take(common)?),
-    };
-    Ok((Route(Box::pin(Service::<Request>::call(&mut routes, request))), place))
+    if !is_healthz(&request, &common.app.settings.root) && !common.unattended.admits(facts.peer) {
+        return Err(AppError::Overloaded("too many requests go on whose clients have left".into()));
+    }
+    Ok(Route(Box::pin(Service::<Request>::call(&mut routes, request))))
 }
 
 fn is_healthz(request: &Request, root: &str) -> bool {
     let path = request.uri().path();
     path.strip_prefix(root).unwrap_or(path) == "/healthz"
-}
-
-/// A place among the requests under way.
-struct Place {
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    fn take(common: &Common) -> Result<Self, AppError> {
-        let permit = common.under_way.clone().try_acquire_owned();
-        Ok(Self { _permit: permit.map_err(|_| AppError::Overloaded("too many requests are under way".into()))? })
-    }
 }
 
 /// The answer of a route, guarded against panics.
@@ -156,7 +151,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 
 /// Sees a route through. Most are done at once; one that is not goes on in a task of its own, and this waits for the
 /// answer.
-async fn see_through(mut route: Route, place: Option<Place>, finish: Finish, span: Span) -> Response {
+async fn see_through(mut route: Route, finish: Finish, span: Span) -> Response {
     let at_once = std::future::poll_fn(|context| {
         let _in_span = span.enter();
         Poll::Ready(Pin::new(&mut route).poll(context))
@@ -166,23 +161,35 @@ async fn see_through(mut route: Route, place: Option<Place>, finish: Finish, spa
     }
     let tasks = finish.common.app.requests.clone();
     let (client, answer) = oneshot::channel();
-    drop(tasks.spawn(go_on(route, place, finish, client).instrument(span)));
+    drop(tasks.spawn(go_on(route, finish, client).instrument(span)));
     // The task answers in any case, unless the runtime ends.
     answer.await.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
 /// Answers `client` when the route is done, or when the client has waited for long enough. The route goes on to its end.
-async fn go_on(mut route: Route, place: Option<Place>, finish: Finish, client: oneshot::Sender<Response>) {
-    let done = timeout(TIMEOUT, &mut route).await;
-    let is_done = done.is_ok();
-    let response = done.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response());
+async fn go_on(mut route: Route, finish: Finish, mut client: oneshot::Sender<Response>) {
+    let (unattended, peer) = (finish.common.unattended.clone(), finish.facts.peer);
+    let mut left = None;
+    let mut deadline = pin!(sleep(TIMEOUT));
+    let done = loop {
+        tokio::select! {
+            biased;
+            response = &mut route => break Some(response),
+            () = client.closed(), if left.is_none() => left = Some(unattended.note(peer)),
+            () = &mut deadline => break None,
+        }
+    };
+    let is_done = done.is_some();
+    let response = done.unwrap_or_else(|| StatusCode::GATEWAY_TIMEOUT.into_response());
     let response = finish.answer(response, !client.is_closed());
     // A client that has left drops the answer, and with it what was not to be without the client.
     drop(client.send(response));
-    if !is_done && timeout(LINGER, route).await.is_err() {
-        tracing::error!("a request handler did not end; dropping it");
+    if !is_done {
+        let _left = left.unwrap_or_else(|| unattended.note(peer));
+        if timeout(LINGER, route).await.is_err() {
+            tracing::error!("a request handler did not end; dropping it");
+        }
     }
-    drop(place);
 }
 
 /// What makes the answer of a route the answer of the portal.

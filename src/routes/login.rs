@@ -219,6 +219,9 @@ async fn complete_once(
     let exchange = app.exchanges.begin(returned.visitor.address)?;
     check_issuer(&app, iss, &attempt.next).await?;
     let mut response = Redirect::to(attempt.next.as_str()).into_response();
+    if app.refused_states.contains(&attempt.state_hash) {
+        return Ok(response);
+    }
     match app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await? {
         Spent::First => {}
         Spent::Again => return Ok(response),
@@ -276,9 +279,9 @@ async fn lead_on(app: &AppState, sent: &SentSessions, error: AttemptError) -> Re
     Err(match error {
         AttemptError::NoCookie { .. } => AppError::StartAgain {
             message: format!(
-                "Your browser came back without this site's cookie. Either the sign-in was begun in another browser, or \
+                "Your browser came back without this site's cookie. Either you began in another browser, or \
                  under another address of this site (the address to use is {}), or your browser blocks cookies for this \
-                 site: then allow them. Nothing is lost: just start again.",
+                 site. Allow cookies for this site, then start again.",
                 app.settings.public_url("/")
             )
             .into(),
@@ -311,7 +314,7 @@ async fn check_issuer(app: &AppState, iss: Option<&str>, next: &ReturnPath) -> R
 /// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
 async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Option<&str>) -> Result<Response, AppError> {
     check_issuer(app, iss, &attempt.next).await?;
-    app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await?;
+    app.refused_states.add(attempt.state_hash);
     Err(AppError::Refused {
         title: "You are not signed in".into(),
         message: refusal.message().into(),
@@ -346,14 +349,18 @@ async fn begin_session(
     response: &TokenResponse,
 ) -> Result<Id, AppError> {
     let Visitor { before, binding, browser, address } = visitor;
-    for key in before.keys() {
-        end_earlier(app, key).await?;
-    }
     let transfer = Some(gives_transfer(response));
     let claims = claims.abridged();
     let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address), transfer };
     let subject = user.claims.sub.clone();
     let id = app.records.begin(user, response).await?;
+    // Not before the new one is there: a store that takes no more must not cost the person the session they have.
+    for key in before.keys() {
+        if let Err(error) = end_earlier(app, key).await {
+            abandon(app.clone(), id);
+            return Err(error);
+        }
+    }
     tracing::info!(sub = subject, "logged in");
     leave_nothing_over(app, &before, binding.as_ref(), session_key(id)).await;
     Ok(id)
@@ -369,7 +376,7 @@ async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Opti
     }
     for key in before.keys() {
         if let Err(error) = app.vault.forget_ended(key).await {
-            tracing::warn!(error = %error, "could not forget that a session was ended from elsewhere; that expires");
+            tracing::warn!(error = %error, "could not delete the note about a session ended elsewhere; it will expire");
         }
     }
 }

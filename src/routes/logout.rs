@@ -66,7 +66,7 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
         }
     };
     if tokio::time::timeout(PATIENCE, revoked).await.is_err() {
-        tracing::warn!("Globus takes long to revoke tokens; going on without waiting");
+        tracing::warn!("Globus is slow to revoke tokens; not waiting for it");
     }
     response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
     Ok(response)

@@ -19,6 +19,7 @@ mod profile;
 mod refusal;
 mod rounds;
 mod sessions;
+mod unattended;
 
 use axum::{Router, extract::State, http::Uri, response::Redirect, routing::get};
 

@@ -46,8 +46,8 @@ pub(super) fn page(app: &AppState, headers: &HeaderMap, sent: &SentSessions, nex
 fn likely_cause(sent: &SentSessions) -> (&'static str, &'static str) {
     if sent.is_one_of_ours() {
         return (
-            "You signed in several times in a row, and each time this site did not know your session afterwards. It probably runs on several servers that do not share their sessions; its operators need to fix that.",
-            "the browser sends its session cookie, and the session is not in the store: do all portals behind this address share SESSION_STORE and SECRET_KEY, and does no other portal on this host use SESSION_COOKIE_NAME?",
+            "You signed in several times in a row, but each time this site did not find your session afterwards. It probably runs on several servers that do not share their sessions; its operators need to fix that.",
+            "the browser sends its session cookie, but the session is not in the store: check that all portals behind this address share SESSION_STORE and SECRET_KEY, and that no other portal on this host uses the same SESSION_COOKIE_NAME",
         );
     }
     if sent.is_empty() {
@@ -57,7 +57,7 @@ fn likely_cause(sent: &SentSessions) -> (&'static str, &'static str) {
         );
     }
     (
-        "You signed in several times in a row, and each time your browser came back with a session cookie of another program on this host beside this site's own, or in its place. Remove the cookies of this host in your browser. If that does not help, the operators of this site need to give its cookie another name.",
+        "You signed in several times in a row, but each time your browser sent a session cookie of another program on this host along with this site's own, or instead of it. Delete the cookies for this host in your browser. If that does not help, the operators of this site need to give its cookie another name.",
         "another program on this host uses a cookie of the same name: choose another SESSION_COOKIE_NAME",
     )
 }

@@ -97,13 +97,21 @@ pub(super) async fn end(
     let known = app.records.of_person(&user.user().claims.sub).await?;
     let is_meant = |known: &&KnownSession| known.key != user.key() && (end == OTHERS || known.handle() == end);
     let mut ended = 0;
+    let mut failed = None;
     for session in known.iter().filter(is_meant) {
-        if app.vault.end_from_elsewhere(session.key).await? {
-            ended += 1;
-            revoke_in_background(&app, session.key);
+        match app.vault.end_from_elsewhere(session.key).await {
+            Ok(true) => {
+                ended += 1;
+                revoke_in_background(&app, session.key);
+            }
+            Ok(false) => {}
+            Err(error) => failed = Some(error),
         }
     }
     tracing::info!(sub = user.user().claims.sub, ended, "ended sessions from elsewhere");
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
     Ok(Redirect::to(&format!("{}/sessions?ended={}", app.settings.root, note(&app, user.key(), ended))))
 }
 

@@ -121,7 +121,7 @@ fn is_from_here(hosts: &Hosts, request: &Request) -> Checked {
     // A browser that knows the other page's origin has sent it, and it has been looked at.
     let foreign_site = site.is_some() && !same_site && !headers.contains_key(ORIGIN);
     if foreign_origin || foreign_site {
-        let text = "The sandbox does not take this from a page of another site.";
+        let text = "The sandbox refuses this request because it comes from a page of another site.";
         return Err((StatusCode::FORBIDDEN, text.into()));
     }
     Ok(())

@@ -143,7 +143,7 @@ fn page(status: StatusCode) -> Response {
     let page = match status {
         StatusCode::NOT_FOUND => NoticePage {
             title: "The sandbox has no such page",
-            text: "It has a part of Globus only. The front page lists what there is.",
+            text: "The sandbox covers only part of Globus. Its front page lists the pages it has.",
         },
         _ => NoticePage {
             title: "The sandbox cannot do this",

@@ -85,7 +85,7 @@ impl Open {
             let waits = (connection.progress.phase(), connection.progress.for_how_long());
             match waits {
                 (Phase::Busy, _) => None,
-                (phase, time) => Some(((phase == Phase::Head, time), *number)),
+                (phase, time) => Some(((phase != Phase::Idle, time), *number)),
             }
         };
         self.connections.iter().filter_map(rank).max().map(|(_, number)| number)
@@ -139,7 +139,7 @@ impl Connections {
         let mut open = self.open();
         if open.connections.len() >= self.0.limits.max && !open.make_room() {
             drop(open);
-            self.0.troubles.note("too many connections", &format!("the one from {} is refused", peer.ip()));
+            self.0.troubles.note("too many connections", &format!("refused the connection from {}", peer.ip()));
             return;
         }
         open.last += 1;
@@ -176,6 +176,8 @@ impl Connections {
         let limit = match progress.phase() {
             Phase::Busy => return progress.stalled_for() > STALLED,
             _ if stopping => LAST_ANSWER,
+            // It has a limit of its own, and an answer.
+            Phase::Body => return progress.stalled_for() > STALLED,
             Phase::Head => self.0.limits.head,
             Phase::Idle => self.0.limits.idle,
         };
@@ -217,10 +219,10 @@ async fn serve_connection(io: Watched, frame: Frame, mut stopping: watch::Receiv
     let _ = io.stream.set_nodelay(true);
     let progress = io.progress.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        progress.request();
-        let (answer, progress) = (frame.answer(request.map(Body::new)), progress.clone());
+        progress.head_is_here();
+        let (frame, progress) = (frame.clone(), progress.clone());
         async move {
-            let response = answer.await;
+            let response = frame.answer(request.map(Body::new), || progress.request_is_whole()).await;
             progress.answered();
             Ok::<_, Infallible>(response)
         }

@@ -13,7 +13,7 @@ pub(super) fn make_room(wanted: usize) -> usize {
     if fitting < wanted {
         tracing::warn!(
             limit,
-            "the limit of open descriptors allows for {fitting} of MAX_CONNECTIONS = {wanted} connections"
+            "the limit of open descriptors allows for {fitting} of MAX_CONNECTIONS = {wanted}: raise it (ulimit -n)"
         );
     }
     wanted.min(fitting)

@@ -86,8 +86,14 @@ impl Server {
             tracing::warn!("requests under way did not finish in time; stopping without them");
         }
         connections.close();
-        if timeout_at(asked + STOP_WITHIN, app.vault.underway.finished()).await.is_err() {
-            tracing::warn!("Globus takes too long; stopping without its answers");
+        let at_globus = async {
+            // What Globus has answered may go back to a request, and a request that lost its client may end what it began.
+            app.vault.underway.finished().await;
+            app.requests.finished().await;
+            app.vault.underway.finished().await;
+        };
+        if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
+            tracing::warn!("Globus did not answer in time; stopping anyway");
         }
         drop((limiting, sweeping, refreshing));
         app.vault.store.close().await;
@@ -126,12 +132,12 @@ async fn sweep(app: AppState) {
         match app.vault.sweep(SWEEP_LIMIT).await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "ended sessions by age"),
-            Err(error) => tracing::error!(error = %error, "cannot sweep"),
+            Err(error) => tracing::error!(error = %error, "cannot end expired sessions"),
         }
         match app.tokens.revoke_due(None).await {
             Ok((0, 0)) => {}
             Ok((revoked, failed)) => tracing::info!(revoked, failed, "revoked tokens of ended sessions"),
-            Err(error) => tracing::error!(error = %error, "cannot revoke"),
+            Err(error) => tracing::error!(error = %error, "cannot revoke tokens of ended sessions"),
         }
     }
 }

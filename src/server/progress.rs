@@ -23,11 +23,13 @@ pub(super) enum Phase {
     Head,
     /// The next request, of which nothing is here.
     Idle,
+    /// The body of a request.
+    Body,
     /// Our answer.
     Busy,
 }
 
-const PHASES: [Phase; 3] = [Phase::Head, Phase::Idle, Phase::Busy];
+const PHASES: [Phase; 4] = [Phase::Head, Phase::Idle, Phase::Body, Phase::Busy];
 
 /// No write waits.
 const NOT_STALLED: u64 = u64::MAX;
@@ -74,8 +76,13 @@ impl Progress {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// A request has come.
-    pub(super) fn request(&self) {
+    /// The head of a request has come.
+    pub(super) fn head_is_here(&self) {
+        self.enter(Phase::Body);
+    }
+
+    /// A request has come, with its body.
+    pub(super) fn request_is_whole(&self) {
         self.enter(Phase::Busy);
     }
 

@@ -36,10 +36,10 @@ pub struct Exchange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooMany {
     /// In all.
-    #[error("too many logins are at their exchange with Globus (MAX_EXCHANGES)")]
+    #[error("too many logins are exchanging codes with Globus (MAX_EXCHANGES)")]
     InAll,
     /// From this address.
-    #[error("too many logins from one address are at their exchange with Globus (a quarter of MAX_EXCHANGES)")]
+    #[error("too many logins from one address are exchanging codes with Globus (a quarter of MAX_EXCHANGES)")]
     FromOneAddress,
 }
 
@@ -87,8 +87,9 @@ impl Drop for Exchange {
     }
 }
 
-/// Whoever has one IPv6 address has the whole network of it, of 64 bits.
-fn client_of(address: IpAddr) -> IpAddr {
+/// Whom an address stands for: whoever has one IPv6 address has the whole network of it, of 64 bits.
+#[must_use]
+pub fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,

@@ -27,7 +27,7 @@ impl Records {
         let this = self.clone();
         let limiting = async move {
             if let Err(error) = this.end_those_beyond(person, newest).await {
-                tracing::warn!(error = %error, "cannot keep a person to SESSIONS_PER_PERSON");
+                tracing::warn!(error = %error, "cannot enforce SESSIONS_PER_PERSON; the next login tries again");
             }
         };
         // Nothing to wait for where the process stops.
@@ -44,7 +44,7 @@ impl Records {
         for look in 0..LOOKS {
             match self.vault.store.take_lease(lease, holder, LEASE).await? {
                 Lease::Taken | Lease::TakenOver => break,
-                Lease::Held if look + 1 == LOOKS => return Err(StoreError("another login takes too long".to_owned())),
+                Lease::Held if look + 1 == LOOKS => return Err(StoreError("timed out on another login".to_owned())),
                 Lease::Held => sleep(LOOK_AGAIN).await,
             }
         }
@@ -62,7 +62,7 @@ impl Records {
             if beyond.is_empty() {
                 return Ok(());
             }
-            tracing::info!(ended = beyond.len(), "ended the oldest sessions of a person who has too many");
+            tracing::info!(ended = beyond.len(), "ended a person's least recently used sessions (SESSIONS_PER_PERSON)");
             for key in beyond {
                 self.vault.end(key).await?;
                 self.revoke_in_background(key);

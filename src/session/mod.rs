@@ -10,6 +10,7 @@
 //! | `probes` | whether the store works, for whoever asks |
 //! | [`records`] | sessions in the store: begun, found, noted, ended; ids hashed, values sealed |
 //! | [`limit`] | how many sessions a person can have |
+//! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`recent_logins`] | the last login of each browser: what parallel logins leave over ends |
 //! | [`live`] | sessions that this process knows, so that a check of one needs no store |
 //! | [`user`] | who is logged in, and where |
@@ -23,6 +24,7 @@ pub mod login_attempt;
 mod probes;
 pub mod recent_logins;
 pub mod records;
+pub mod refused_states;
 pub mod return_path;
 pub mod seal;
 pub mod store;
@@ -152,7 +154,7 @@ impl Vault {
             ended
         };
         let ended = self.underway.spawn(ending.in_current_span()).await;
-        ended.unwrap_or_else(|_| Err(StoreError("the end of the session was broken off".to_owned())))
+        ended.unwrap_or_else(|_| Err(StoreError("ending the session was interrupted".to_owned())))
     }
 
     /// Whether a session is over, by its row.
@@ -180,11 +182,13 @@ impl Vault {
     pub async fn sweep(&self, limit: u32) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let aged = self.store.aged_sessions(now, now.saturating_sub(self.lifetimes.idle), limit).await?;
+        let mut failed = None;
         for key in &aged {
-            self.end(*key).await?;
+            // One that cannot be ended must not keep the rest from it.
+            failed = self.end(*key).await.err().or(failed);
         }
         self.store.sweep(now).await?;
-        Ok(aged.len())
+        failed.map_or(Ok(aged.len()), Err)
     }
 }
 

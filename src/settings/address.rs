@@ -32,7 +32,7 @@ impl PublicAddress {
             "https" => Ok(text.to_owned()),
             "http" if loopback || open_sandbox => Ok(text.to_owned()),
             "http" => {
-                Err("http would show everybody's session on the way: use https (http is allowed on loopback only)"
+                Err("http would expose every session on the network: use https (http is allowed on loopback only)"
                     .to_owned())
             }
             _ => Err("expected http or https".to_owned()),
@@ -52,7 +52,7 @@ impl PublicAddress {
         }
         if !listen.ip().to_canonical().is_loopback() {
             warnings.push(format!(
-                "LISTEN = {listen} lets other machines in, but SERVER_NAME = {name} leads browsers there to themselves: \
+                "LISTEN = {listen} lets other machines in, but SERVER_NAME = {name} points them to themselves: \
                  set SERVER_NAME to the public host, or let LISTEN be 127.0.0.1"
             ));
         }
@@ -60,7 +60,7 @@ impl PublicAddress {
         if !proxied && !self.leads_to(listen) {
             warnings.push(format!(
                 "browsers are sent to SERVER_NAME = {name}, but LISTEN = {listen}: give both the same address and port, \
-                 unless something passes connections on from one to the other"
+                 unless a proxy forwards connections from one to the other"
             ));
         }
         warnings

@@ -117,7 +117,7 @@ fn credentials(reader: &mut Reader, sources: &Sources, address: &PublicAddress) 
     }
     let (id, _) = id.unwrap_or_default();
     if !id.is_empty() && uuid::Uuid::parse_str(&id).is_err() {
-        reader.warnings.push("APP_CLIENT_ID is not a UUID, and client ids of Globus are".to_owned());
+        reader.warnings.push("APP_CLIENT_ID is not a UUID, but Globus client ids are: check it".to_owned());
     }
     let (secret, _) = secret.unwrap_or_default();
     (id, ClientSecret::new(secret))

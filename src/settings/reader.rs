@@ -88,12 +88,12 @@ fn one_text(found: &Found) -> Result<String, String> {
             .clone()
             .into_string()
             .map(|text| text.trim().to_owned())
-            .map_err(|_| "expected a text".to_owned()),
+            .map_err(|_| "expected a string".to_owned()),
     }
 }
 
 fn items(found: &Found, separators: &[char]) -> Result<Vec<String>, String> {
-    let no_list = || "expected a list of texts, as in ['one', 'two']".to_owned();
+    let no_list = || "expected a list of strings, as in ['one', 'two']".to_owned();
     let items: Vec<String> = match &found.value.kind {
         ValueKind::Table(_) => return Err(no_list()),
         ValueKind::Array(items) => {
@@ -108,7 +108,7 @@ fn items(found: &Found, separators: &[char]) -> Result<Vec<String>, String> {
 /// The items of a list that is one text, as in the environment.
 fn split(found: &Found, text: &str, separators: &[char]) -> Result<Vec<String>, String> {
     if !found.is_verbatim && text.starts_with('[') && text.ends_with(']') && text.contains(['"', '\'']) {
-        return Err("expected the items alone, with spaces between them: no brackets and no quotes".to_owned());
+        return Err("expected only the items, separated by spaces: no brackets and no quotes".to_owned());
     }
     match found.left_over(text) {
         Some(problem) => Err(problem),

@@ -61,7 +61,7 @@ pub(super) fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: 
         if reader.has_problem("SECRET_KEY") {
             // It is given, and refused.
         } else if address.loopback {
-            reader.warnings.push(format!("SECRET_KEY is not set: using one that ends with this process; {GENERATE}"));
+            reader.warnings.push(format!("SECRET_KEY is not set: using a temporary one for this run; {GENERATE}"));
         } else {
             reader.problem("SECRET_KEY", None, format!("missing: {GENERATE}"));
         }

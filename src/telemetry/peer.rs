@@ -1,6 +1,6 @@
 //! Who sent a request.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Once};
 
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -11,6 +11,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// first address that is not a trusted proxy's is the visitor's. What is not an address, such as `unknown`, ends the walk:
 /// nobody vouches for what stands before it.
 pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    warn_of_unnamed_proxy(peer, headers, trusted);
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut visitor = peer.to_canonical();
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
@@ -24,6 +25,16 @@ pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         visitor = address;
     }
     visitor
+}
+
+/// Behind a proxy that no setting names, all visitors have one address, in the log and for MAX_EXCHANGES. Says so once.
+fn warn_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
+    static SAID: Once = Once::new();
+    if trusted.is_empty() && headers.contains_key(FORWARDED_FOR) {
+        SAID.call_once(|| {
+            tracing::warn!(%peer, "requests carry X-Forwarded-For, but TRUSTED_PROXIES is empty: all visitors of that proxy count as one");
+        });
+    }
 }
 
 /// An address as proxies write it: alone, with a port (Azure, IIS), in brackets, in quotes (RFC 7239 section 6).

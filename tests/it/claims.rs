@@ -235,7 +235,7 @@ async fn a_refusal_names_the_member_of_the_header_or_says_what_cannot_be_read() 
         provider.good_claims("n", OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap().unix_timestamp());
     let with = |header: Value| sign(0, &header, &claims);
     let cases = [
-        (with(json!({"alg": "RS512", "crit": null})), "the id_token is refused: header crit is there"),
+        (with(json!({"alg": "RS512", "crit": null})), "the id_token is refused: header crit is present"),
         (with(json!({"alg": "RS512", "kid": 7})), "the id_token is refused: header kid is not a string"),
         (with(json!({"typ": "JWT"})), "the id_token is refused: header alg is missing"),
         (with(json!({"alg": "none"})), "the id_token is refused: it is not signed with RS512"),

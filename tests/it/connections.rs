@@ -132,6 +132,38 @@ async fn more_connections_than_there_may_be_close_those_that_wait_for_longest_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_that_owe_a_body_make_room_for_others_like_those_that_owe_a_head() {
+    let portal = Portal::with().set("MAX_CONNECTIONS", "64").start().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, MIRA).await;
+    let _streams = silent(&portal, 200, b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n").await;
+    for _ in 0..20 {
+        assert_logged_in(&portal, &browser.twin()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_many_small_pieces_costs_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (process, base) = process_with_few_descriptors(folder.path(), 1024, 1024).await;
+    let address = base.replace("http://localhost", "127.0.0.1");
+    let before = memory_of(&process);
+    let head = "POST /logout HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = format!("{head}{}", "1\r\na\r\n".repeat(60_000));
+    let mut streams = Vec::new();
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    // All of it has been read when a later request is answered, more or less; the bound leaves room for the rest.
+    assert_eq!(health(&base).await, 200);
+    let after = memory_of(&process);
+    assert!(after < before + 40_000, "{before} kB, then {after} kB");
+    process.signal("TERM");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_has_one_host() {
     let portal = Portal::start().await;
     let answers = [

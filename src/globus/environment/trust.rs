@@ -28,7 +28,7 @@ impl Trust {
             "y" | "yes" | "t" | "true" | "on" | "1" => Ok(Self::System),
             "n" | "no" | "f" | "false" | "off" | "0" if all_on_loopback => Ok(Self::AnyoneOnLoopback),
             "n" | "no" | "f" | "false" | "off" | "0" => Err(
-                "certificates are always verified, except on loopback; for a server with a CA of your own, name the PEM file of its certificate here"
+                "certificates are always verified, except on loopback; to trust your own CA, set this to the path of a PEM file with its certificate"
                     .to_owned(),
             ),
             _ => certificates(Path::new(text.trim())).map(Self::Only),

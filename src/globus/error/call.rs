@@ -37,7 +37,7 @@ pub enum CallError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The service refused the access token, and whether there is another cannot be known now.
-    #[error("another access token could not be had: {0}")]
+    #[error("could not get another access token: {0}")]
     NoToken(String),
     /// The call cannot be right, so nothing was sent.
     #[error(transparent)]

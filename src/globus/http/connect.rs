@@ -87,7 +87,7 @@ impl Connections {
             let made = tokio::task::spawn_blocking(move || build(&trust, proxied, timeout)).await;
             let made = made.map_err(|_| CallError::Request("no HTTP client could be made".to_owned()))?;
             made.map_err(|_| {
-                let text = "no HTTP client can be made: are the CA certificates installed?";
+                let text = "cannot create an HTTP client: check that CA certificates are installed";
                 CallError::Request(text.to_owned())
             })
         };

@@ -124,7 +124,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { spent_states: 100_000, ended_notes: 100_000 }
+        Self { spent_states: 250_000, ended_notes: 100_000 }
     }
 }
 

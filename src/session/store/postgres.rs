@@ -161,6 +161,14 @@ impl PostgresStore {
         }
     }
 
+    /// Lets nobody spend a state until the transaction ends. Those who spend share the lock of the one row, and would pass by a
+    /// trim that waits for it for as long as one of them is there; the lock of the table has a queue.
+    async fn stop_spending(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let lock = self.query("LOCK TABLE globus_portal.state_floor IN EXCLUSIVE MODE");
+        lock.execute(connection).await?;
+        Ok(())
+    }
+
     /// A token that came for a session that has just ended breaks the rule that tokens have a session.
     fn inserted(result: Result<PgQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
         match result {

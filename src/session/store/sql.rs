@@ -99,6 +99,7 @@ macro_rules! sql_store {
                 while let Some(until) = self.time_at(newest, self.trimming.bounds.spent_states).await? {
                     let until = self.time_at(oldest, super::sql::TRIMMED_AT_ONCE).await?.map_or(until, |oldest| oldest.min(until));
                     on!(connection = self.transaction() => {
+                        self.stop_spending(&mut connection).await?;
                         let floor = self.query(concat!("UPDATE ", $schema, "state_floor SET until = $1 WHERE until < $1")).bind(until);
                         floor.execute(&mut *connection).await?;
                         let states = self.query(concat!("DELETE FROM ", $schema, "spent_states WHERE until <= $1")).bind(until);

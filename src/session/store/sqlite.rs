@@ -149,6 +149,12 @@ impl SqliteStore {
         Ok(lent)
     }
 
+    /// A transaction that writes is alone.
+    #[expect(clippy::unused_async, reason = "as in the other stores")]
+    async fn stop_spending(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// All of it is said at once: each word to a connection costs more than what is said. Who breaks off in the middle
     /// leaves the connection in doubt.
     async fn create(
@@ -233,7 +239,7 @@ impl SqliteStore {
         let path = self.path.clone();
         let tried = tokio::task::spawn_blocking(move || files::try_room(&path)).await;
         let tried = tried.unwrap_or_else(|_| Err(std::io::Error::other("it was broken off")));
-        tried.map_err(|error| StoreError(format!("the disk of {} takes no more: {error}", self.path.display())))
+        tried.map_err(|error| StoreError(format!("cannot write to the disk of {}: {error}", self.path.display())))
     }
 
     fn listen(&self) -> UnboundedReceiver<News> {

@@ -103,7 +103,7 @@ async fn find(options: PgConnectOptions, pooled: bool) -> Result<(Way, PgConnect
     }
     let options = options.statement_cache_capacity(0);
     let connection = options.connect().await?;
-    tracing::info!("PostgreSQL is behind a pooler: each statement is a transaction, and news are looked for");
+    tracing::info!("PostgreSQL is behind a pooler: each statement is a transaction, and logouts are polled for");
     Ok((Way { options, is_pooled: true }, connection))
 }
 
@@ -123,7 +123,7 @@ async fn is_in_force(connection: &mut PgConnection, mark: &str) -> Result<bool, 
 /// time. The table of what was done is the one of sqlx.
 async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     let migrations = sqlx::migrate!("src/session/store/postgres");
-    let cannot = |error: StoreError| StoreError(format!("cannot make the tables: {error}"));
+    let cannot = |error: StoreError| StoreError(format!("cannot create the tables: {error}"));
     let mut transaction = connection.begin().await?;
     let migrated = migrate_in(&mut transaction, &migrations).await;
     migrated.map_err(cannot)?;

@@ -30,7 +30,7 @@ pub(super) async fn listen(pool: PgPool, news: UnboundedSender<News>) {
         if let Err(error) = listen_once(&pool, &news).await
             && !pool.is_closed()
         {
-            tracing::warn!(error = %error, "cannot hear of sessions that end elsewhere");
+            tracing::warn!(error = %error, "cannot listen for sessions ended elsewhere; retrying");
         }
         if news.send(News::Deaf).is_err() {
             return;

@@ -16,13 +16,15 @@ pub(super) fn warnings(info: &str, saves: Option<&str>) -> Vec<String> {
         } else {
             "leases, so that a token is renewed twice"
         };
-        format!("maxmemory-policy is {policy}: Redis may drop {what} when it is full; set maxmemory-policy noeviction")
+        format!("maxmemory-policy is {policy}: when Redis is full it may drop {what}; set maxmemory-policy noeviction")
     });
     let lost = (fact(info, "aof_enabled") == Some("0")).then(|| match saves {
-        Some("") => "appendonly is no and save is off: all sessions end with the Redis server, and tokens that wait to be \
+        Some("") => {
+            "appendonly is no and save is off: all sessions end with the Redis server, and tokens that wait to be \
                      revoked are forgotten; set appendonly yes"
-            .to_owned(),
-        _ => "appendonly is no: a Redis server that starts again forgets what came after its last snapshot, and sessions that \
+                .to_owned()
+        }
+        _ => "appendonly is no: a restarted Redis server loses all changes since its last snapshot, and sessions that \
               have ended since then are back; set appendonly yes"
             .to_owned(),
     });
@@ -38,7 +40,7 @@ pub(super) fn refusal(command: &str, why: &str) -> StoreError {
         }
         _ => "the key right ~globus-portal:* and the commands that the README names",
     };
-    StoreError(format!("the user of Redis may not {command} ({why}); give it {rights}"))
+    StoreError(format!("the Redis user may not run {command} ({why}); grant it {rights}"))
 }
 
 /// Whether a version is known to be an older one.

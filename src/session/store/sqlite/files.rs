@@ -52,7 +52,7 @@ fn narrow(path: &Path) {
         if let Err(error) = narrowed {
             tracing::warn!(
                 path = %path.display(), error = %error,
-                "others may read the session store; set its mode to 0600 with chmod"
+                "other users may be able to read the session store; run chmod 0600 on it"
             );
         }
     }
@@ -65,15 +65,15 @@ pub(super) fn trouble_with_folder(path: &Path) -> Option<String> {
     let (name, give) = (folder.display(), "give it to the user that runs the portal");
     if !folder.exists() {
         return Some(format!(
-            "the folder {name} does not exist; make it and {give}, or let SESSION_STORE name another"
+            "the folder {name} does not exist; create it and {give}, or set SESSION_STORE to a path in another folder"
         ));
     }
     if !folder.is_dir() {
-        return Some(format!("{name} is not a folder; let SESSION_STORE name a file in one"));
+        return Some(format!("{name} is not a folder; set SESSION_STORE to a file inside a folder"));
     }
     let error = unlinked(path).err()?;
     Some(format!(
-        "files cannot be made in the folder {name} ({error}), and SQLite needs some beside the database; {give}"
+        "cannot create files in the folder {name} ({error}), but SQLite needs to, next to the database; {give}"
     ))
 }
 
