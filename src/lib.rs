@@ -13,10 +13,10 @@
 //!
 //! | layer | module | what it holds |
 //! |---|---|---|
+//! | ground | [`clock`] | the one door for time (from `globus-sdk`) |
+//! | ground | [`keep_running`] | work that must run for as long as the process does (from `globus-sdk`) |
+//! | protocol | [`globus`] | the client of Globus, the crate `globus-sdk`: flow, tokens, id_tokens, Transfer, Groups |
 //! | ground | [`secret`] | secrets that do not print, random values, constant-time equality |
-//! | ground | [`clock`] | the one door for time |
-//! | ground | [`keep_running`] | work that must run for as long as the process does |
-//! | protocol | [`globus`] | the client of Globus: flow, tokens, id_tokens, Transfer, Groups; knows nothing of the rest |
 //! | settings | [`settings`] | the settings: read, checked, every problem reported at once |
 //! | memory | [`session`] | what we keep about a browser: logins under way, sessions, tokens, stores |
 //! | words | [`pages`] | one struct a template; the stylesheet |
@@ -26,7 +26,7 @@
 //! | web | [`routes`] | the route table, one file a page, and [`LoggedIn`](routes::logged_in::LoggedIn) |
 //! | process | [`server`] | bind, accept, the limits of connections, sweep, stop |
 //! | process | [`cli`] | the commands |
-//! | aside | [`sandbox`] | a stand-in for Globus, which shares nothing with the rest, so that it cannot share a mistake |
+//! | aside | [`sandbox`] | a stand-in for Globus, the crate `globus-sandbox`, which shares nothing with the rest, so that it cannot share a mistake |
 //!
 //! A client that leaves changes nothing: a route that has to wait goes on in a task of its own, which outlives the client
 //! and the deadline, so a handler runs from its beginning to its end (see [`routes::frame`]). What a client must have for it
@@ -36,14 +36,14 @@
 //! One login, to read along: `routes/login.rs` from top to bottom, then [`session::login_attempt`], [`globus::flow`],
 //! [`globus::id_token`], [`session::records`] and [`session::tokens`].
 
+pub use globus_sandbox as sandbox;
+pub use globus_sdk as globus;
+pub use globus_sdk::{clock, keep_running};
+
 pub mod cli;
-pub mod clock;
 pub mod error;
-pub mod globus;
-pub mod keep_running;
 pub mod pages;
 pub mod routes;
-pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod session;

@@ -1,0 +1,386 @@
+//! Globus Auth: clients of apps with a secret, of apps without one, and of a person's token.
+//!
+//! Names are those of the Python SDK. A login is not kept inside a client, as the SDK does, but in a value of its own
+//! (see [`flow`](super::flow)): one client serves any number of people at once.
+//!
+//! ```
+//! use globus_sdk::{auth::ConfidentialAppAuthClient, environment::Environment, http::HttpClient};
+//!
+//! # use globus_sandbox::{self as sandbox, Sandbox};
+//! # use globus_sdk::{clock::Clock, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
+//! // `app` is a `ConfidentialAppAuthClient`; here, that of a sandbox.
+//! let tokens = app.oauth2_client_credentials_tokens("openid").await?;
+//! let token = &tokens.by_resource_server("auth.globus.org").ok_or("no token")?.access_token;
+//! assert!(app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);
+//! app.oauth2_revoke_token(token.expose_secret(), None).await?;
+//! assert!(!app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);
+//! # Ok(())
+//! # }
+//! ```
+
+mod documents;
+mod person;
+
+use std::{fmt::Display, sync::Arc};
+
+use url::Url;
+
+pub use self::documents::{
+    Consent, Consents, Identities, IdentitiesQuery, Identity, IdentityProvider, IdentityProviders, Introspection,
+    ProvidersQuery,
+};
+pub use self::person::AuthClient;
+use self::person::get_identities;
+use super::{
+    authorizer::{Authorizer, BasicAuthorizer},
+    client::ServiceClient,
+    environment::join,
+    error::{ApiError, CallError, Service},
+    flow::{AuthorizationCodeFlowManager, NativeAppFlowManager},
+    http::HttpClient,
+    id_token::IdTokenVerifier,
+    provider::{Discovery, JwkSet, Provider, jwk_set, openid_configuration},
+    query::{Parameters, encode},
+    tokens::{DependentTokenResponse, TokenResponse},
+};
+use crate::{
+    clock::Clock,
+    secret::{AccessToken, ClientSecret, RefreshToken},
+};
+
+/// Why the token endpoint gave no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The code or refresh token is unknown, used, expired, revoked, or was made for something else: `invalid_grant`
+    /// (RFC 6749 section 5.2). Globus says so with status 401 for codes and 400 for refresh tokens.
+    #[error("Globus refuses the grant: {0}")]
+    InvalidGrant(ApiError),
+    /// Globus does not accept our client id and secret.
+    #[error("Globus does not accept the client id and secret: {0}")]
+    ClientRefused(ApiError),
+    /// Anything else.
+    #[error(transparent)]
+    Call(CallError),
+}
+
+impl From<CallError> for TokenError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Api(error) if error.is_invalid_grant() => Self::InvalidGrant(error),
+            CallError::Api(error) if error.http_status() == 401 => Self::ClientRefused(error),
+            error => Self::Call(error),
+        }
+    }
+}
+
+impl TokenError {
+    /// The failed call, without the distinction.
+    #[must_use]
+    pub fn into_call_error(self) -> CallError {
+        match self {
+            Self::InvalidGrant(error) | Self::ClientRefused(error) => CallError::Api(error),
+            Self::Call(error) => error,
+        }
+    }
+}
+
+/// Which kind of token a revocation is about (RFC 7009 section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenTypeHint {
+    /// An access token.
+    AccessToken,
+    /// A refresh token.
+    RefreshToken,
+}
+
+impl TokenTypeHint {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+/// How an app proves to Globus Auth who it is.
+#[derive(Clone, Debug)]
+pub struct Confidential(());
+
+/// An app that cannot keep a secret: it names itself in each form instead.
+#[derive(Clone, Debug)]
+pub struct Native(());
+
+/// A client of Globus Auth for an app that people log in to. `K` says which kind of app: [`Confidential`] or [`Native`].
+#[derive(Clone, Debug)]
+pub struct AppAuthClient<K> {
+    service: ServiceClient,
+    /// Where browsers reach Globus Auth: the same base, except for a stand-in that has another address inside a container.
+    browser_base: Url,
+    clock: Clock,
+    client_id: String,
+    /// Added to each form; only for native apps.
+    names_itself: bool,
+    kind: std::marker::PhantomData<K>,
+}
+
+/// An app with a secret, which it sends by Basic authentication (the Python SDK's `ConfidentialAppAuthClient`).
+pub type ConfidentialAppAuthClient = AppAuthClient<Confidential>;
+
+/// An app without a secret (the Python SDK's `NativeAppAuthClient`).
+pub type NativeAppAuthClient = AppAuthClient<Native>;
+
+impl ConfidentialAppAuthClient {
+    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    #[must_use]
+    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String, client_secret: &ClientSecret) -> Self {
+        let (name, password) = (basic_part(&client_id), basic_part(client_secret.expose_secret()));
+        let authorizer = BasicAuthorizer::new(&name, &password).into();
+        let browser_base = base.clone();
+        let service = ServiceClient { service: Service::Auth, base, http, authorizer };
+        Self { service, browser_base, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
+    }
+
+    /// Begins a login: [`AuthorizationCodeFlowManager::new`]. The login is the value that comes back, not a part of this
+    /// client.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
+    pub fn oauth2_start_flow(
+        &self,
+        redirect_uri: impl Into<String>,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<AuthorizationCodeFlowManager, UsageError> {
+        AuthorizationCodeFlowManager::new(self, redirect_uri, requested_scopes)
+    }
+
+    /// Gets tokens for the app itself (RFC 6749 section 4.4). `scopes` are separated by spaces.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn oauth2_client_credentials_tokens(&self, scopes: &str) -> Result<TokenResponse, TokenError> {
+        self.oauth2_token(&[("grant_type", "client_credentials"), ("scope", scopes)]).await
+    }
+
+    /// Trades a token that somebody sent to this app, as a service, for tokens of the services it depends on (Globus Auth
+    /// developer guide, "dependent token grant"). `refresh_tokens` asks for offline access; `scope` narrows the request.
+    ///
+    /// # Errors
+    /// [`TokenError`]; its [`ApiError`] carries the scopes to ask for when the person has not consented to them.
+    pub async fn oauth2_get_dependent_tokens(
+        &self,
+        token: &AccessToken,
+        refresh_tokens: bool,
+        scope: Option<&str>,
+    ) -> Result<DependentTokenResponse, TokenError> {
+        let mut form =
+            vec![("grant_type", "urn:globus:auth:grant_type:dependent_token"), ("token", token.expose_secret())];
+        form.extend(refresh_tokens.then_some(("access_type", "offline")));
+        form.extend(scope.map(|scope| ("scope", scope)));
+        let answer = self.service.post_form("v2/oauth2/token", &self.form(&form), false).await?;
+        Ok(DependentTokenResponse::read(&answer, self.clock.now())?)
+    }
+
+    /// Asks what a token is (RFC 7662). `include` names more to be told: `identity_set`, `identity_set_detail`,
+    /// `session_info`.
+    ///
+    /// # Errors
+    /// [`CallError`]; an [`ApiError`] with status 401 when Globus does not accept the client id and secret.
+    pub async fn oauth2_token_introspect(&self, token: &str, include: &[&str]) -> Result<Introspection, CallError> {
+        let include = include.join(",");
+        let mut form = vec![("token", token)];
+        form.extend((!include.is_empty()).then_some(("include", include.as_str())));
+        self.service.post_form("v2/oauth2/token/introspect", &self.form(&form), false).await?.document()
+    }
+
+    /// Identities by their usernames or ids, asked with the app's own credentials: see [`AuthClient::get_identities`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_identities(&self, query: &IdentitiesQuery<'_>) -> Result<Identities, CallError> {
+        get_identities(&self.service, query).await
+    }
+}
+
+impl NativeAppAuthClient {
+    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    ///
+    /// # Errors
+    /// [`UsageError`] for an empty client id.
+    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String) -> Result<Self, UsageError> {
+        if client_id.is_empty() {
+            return Err(UsageError("a native app needs a client id".to_owned()));
+        }
+        let service = ServiceClient { service: Service::Auth, base, http, authorizer: Authorizer::Null };
+        let browser_base = service.base.clone();
+        Ok(Self { service, browser_base, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
+    }
+
+    /// Begins a login: [`NativeAppFlowManager::new`]. The login is the value that comes back, not a part of this client.
+    ///
+    /// # Errors
+    /// [`UsageError`] when no scope is asked for.
+    pub fn oauth2_start_flow(
+        &self,
+        requested_scopes: impl IntoIterator<Item = impl Display>,
+    ) -> Result<NativeAppFlowManager, UsageError> {
+        NativeAppFlowManager::new(self, requested_scopes)
+    }
+}
+
+/// A call that cannot be right, whatever Globus would answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+impl<K> AppAuthClient<K> {
+    /// The app's client id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The same client, which waits for an answer for so long, and does not try again.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
+        self.service.http = self.service.http.without_retries().with_timeout(timeout);
+        self
+    }
+
+    /// The same client, of a Globus Auth that browsers reach at another base URL, which is its issuer too.
+    #[must_use]
+    pub fn with_browser_base(mut self, base: Url) -> Self {
+        self.browser_base = base;
+        self
+    }
+
+    /// The base URL at which browsers reach Globus Auth, with a slash at its end.
+    #[must_use]
+    pub fn browser_base(&self) -> &Url {
+        &self.browser_base
+    }
+
+    /// The base URL of Globus Auth, with a slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.service.base
+    }
+
+    /// The authorize endpoint, where a person's browser starts a login.
+    #[must_use]
+    pub fn authorize_endpoint(&self) -> Url {
+        join(&self.browser_base, "v2/oauth2/authorize")
+    }
+
+    /// Asks the token endpoint with any form (RFC 6749 section 4.5), for grants that have no method here. A form that
+    /// carries a code or a refresh token is never sent a second time, whatever comes back: it may have been spent.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn oauth2_token(&self, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
+        let spends = |(name, value): &(&str, &str)| {
+            *name == "grant_type" && matches!(*value, "authorization_code" | "refresh_token")
+        };
+        let once = form.iter().any(spends);
+        let answer = self.service.post_form("v2/oauth2/token", &self.form(form), once).await?;
+        Ok(TokenResponse::read(&answer, self.clock.now())?)
+    }
+
+    /// Gets a new access token for the resource server of a refresh token (RFC 6749 section 6).
+    ///
+    /// # Errors
+    /// [`TokenError`]; [`TokenError::InvalidGrant`] when the refresh token is no longer good.
+    pub async fn oauth2_refresh_token(&self, token: &RefreshToken) -> Result<TokenResponse, TokenError> {
+        self.oauth2_token(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
+    }
+
+    /// Revokes a token (RFC 7009). A token that is unknown or already revoked is a success. `hint` says which kind it is.
+    ///
+    /// # Errors
+    /// [`CallError`]: the token may still be good.
+    pub async fn oauth2_revoke_token(&self, token: &str, hint: Option<TokenTypeHint>) -> Result<(), CallError> {
+        let mut form = vec![("token", token)];
+        form.extend(hint.map(|hint| ("token_type_hint", hint.as_str())));
+        self.service.post_form("v2/oauth2/token/revoke", &self.form(&form), false).await?.success()
+    }
+
+    /// The discovery document (OpenID Connect Discovery section 4).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
+        openid_configuration(&self.public_service()).await
+    }
+
+    /// The set of keys that sign id_tokens (RFC 7517 section 5).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_jwk(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
+        jwk_set(&self.public_service(), jwks_uri).await
+    }
+
+    /// Verifies id_tokens that Globus Auth makes for this app. It keeps the provider's documents in memory: make one, and
+    /// keep it.
+    #[must_use]
+    pub fn id_token_verifier(&self) -> IdTokenVerifier {
+        let provider = Provider::new(self, self.clock.clone());
+        IdTokenVerifier::new(Arc::new(provider), self.client_id.clone())
+    }
+
+    /// Globus's page that ends the browser's session with Globus Auth (Globus Auth documentation, "helper pages"). It
+    /// shows a link to `redirect_uri` named `redirect_name`; it revokes no token.
+    #[must_use]
+    pub fn logout_url(&self, redirect_uri: &str, redirect_name: &str) -> Url {
+        self.helper_page("v2/web/logout", redirect_uri, redirect_name)
+    }
+
+    /// Globus's page on which a person sees and links identities.
+    #[must_use]
+    pub fn identities_url(&self, redirect_uri: &str, redirect_name: &str) -> Url {
+        self.helper_page("v2/web/identities", redirect_uri, redirect_name)
+    }
+
+    /// Globus's page on which a person sees and rescinds consents.
+    #[must_use]
+    pub fn consents_url(&self, redirect_uri: &str, redirect_name: &str) -> Url {
+        self.helper_page("v2/web/consents", redirect_uri, redirect_name)
+    }
+
+    fn helper_page(&self, path: &str, redirect_uri: &str, redirect_name: &str) -> Url {
+        let parameters =
+            [("client_id", &*self.client_id), ("redirect_uri", redirect_uri), ("redirect_name", redirect_name)];
+        let mut url = join(&self.browser_base, path);
+        url.set_query(Some(&Parameters::from(&parameters[..]).encoded()));
+        url
+    }
+
+    /// The service as anybody may ask it: no credentials go where none are needed.
+    pub(super) fn public_service(&self) -> ServiceClient {
+        ServiceClient { authorizer: Authorizer::Null, ..self.service.clone() }
+    }
+
+    /// A form with the app's name in it, where that is how the app says who it is.
+    fn form(&self, pairs: &[(&str, &str)]) -> Parameters {
+        let mut form = Parameters::from(pairs);
+        if self.names_itself {
+            form.set("client_id", &*self.client_id);
+        }
+        form
+    }
+}
+
+/// One half of the Basic credentials. RFC 6749 section 2.3.1 wants both halves form-encoded. Globus makes its secrets
+/// of base64 text and compares them as they come, without decoding, as its SDKs send them: a `+` or `=` must stay what
+/// it is. So text of that alphabet goes as it is, and any other text as the RFC says.
+fn basic_part(text: &str) -> String {
+    let base64_text = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b));
+    if base64_text { text.to_owned() } else { encode(text) }
+}

@@ -1,0 +1,106 @@
+//! Globus Auth with a person's token.
+
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::{Consents, Identities, IdentitiesQuery, IdentityProviders, ProvidersQuery};
+use crate::{
+    authorizer::Authorizer,
+    client::ServiceClient,
+    error::{CallError, Service},
+    http::HttpClient,
+    id_token::IdTokenClaims,
+    provider::{Discovery, openid_configuration},
+    query::{Parameters, segment},
+};
+
+/// A client of Globus Auth that acts with a person's token, or with any authorizer (the Python SDK's `AuthClient`).
+#[derive(Clone, Debug)]
+pub struct AuthClient {
+    service: ServiceClient,
+}
+
+impl AuthClient {
+    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    #[must_use]
+    pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
+        Self { service: ServiceClient { service: Service::Auth, base, http, authorizer: authorizer.into() } }
+    }
+
+    /// The claims about the person whose token this is (OpenID Connect Core section 5.3). Needs `openid`; what is told
+    /// depends on `profile` and `email`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn userinfo(&self) -> Result<IdTokenClaims, CallError> {
+        self.get("v2/oauth2/userinfo", &Parameters::default()).await
+    }
+
+    /// The same for the person of a login: claims about anybody else than `subject`, the `sub` of its id_token, are refused
+    /// (OpenID Connect Core section 5.3.2).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn userinfo_of(&self, subject: &str) -> Result<IdTokenClaims, CallError> {
+        let answer = self.service.get("v2/oauth2/userinfo", &Parameters::default()).await?;
+        let claims: IdTokenClaims = answer.document()?;
+        if claims.sub == subject { Ok(claims) } else { Err(answer.malformed("sub is not that of the id_token")) }
+    }
+
+    /// Identities by their usernames or ids (Globus Auth API, "Get Identities"). Names that nobody has are left out of the
+    /// answer. Needs `view_identities`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_identities(&self, query: &IdentitiesQuery<'_>) -> Result<Identities, CallError> {
+        get_identities(&self.service, query).await
+    }
+
+    /// Identity providers by their domains or ids (Globus Auth API, "Get Identity Providers").
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_identity_providers(&self, query: &ProvidersQuery<'_>) -> Result<IdentityProviders, CallError> {
+        let mut parameters = Parameters::default();
+        match query {
+            ProvidersQuery::Domains(domains) => parameters.set("domains", domains.join(",")),
+            ProvidersQuery::Ids(ids) => parameters.set("ids", ids.join(",")),
+        }
+        self.get("v2/api/identity_providers", &parameters).await
+    }
+
+    /// The consents that an identity has given (Globus Auth API, "Get Consents").
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_consents(&self, identity_id: &str) -> Result<Consents, CallError> {
+        self.get(&format!("v2/api/identities/{}/consents", segment(identity_id)?), &Parameters::default()).await
+    }
+
+    /// The discovery document (OpenID Connect Discovery section 4).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
+        openid_configuration(&self.service).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
+        self.service.get(path, query).await?.document()
+    }
+}
+
+pub(super) async fn get_identities(
+    service: &ServiceClient,
+    query: &IdentitiesQuery<'_>,
+) -> Result<Identities, CallError> {
+    let mut parameters = Parameters::default();
+    match query {
+        IdentitiesQuery::Usernames { usernames, provision } => {
+            parameters.set("usernames", usernames.join(","));
+            parameters.set("provision", if *provision { "true" } else { "false" });
+        }
+        IdentitiesQuery::Ids(ids) => parameters.set("ids", ids.join(",")),
+    }
+    service.get("v2/api/identities", &parameters).await?.document()
+}

@@ -1,0 +1,98 @@
+//! Why a call gave no answer that can be used.
+
+use super::{ApiError, Fault};
+use crate::auth::UsageError;
+
+/// Why a call to Globus gave no answer that can be used. The first three are the SDK's `NetworkError`s.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The time limit passed (the SDK's `GlobusTimeoutError`). The service may have done what was asked.
+    #[error("no answer within the time limit")]
+    Timeout,
+    /// The time limit for making a connection passed (the SDK's `GlobusConnectionTimeoutError`): nothing was sent.
+    #[error("no connection within the time limit")]
+    ConnectTimeout,
+    /// No connection, or one that broke (the SDK's `GlobusConnectionError`).
+    #[error("the connection failed: {0}")]
+    Connection(String),
+    /// So many calls of this service are under way that this one found no turn within its deadline: nothing was sent.
+    #[error("too many calls wait for this service")]
+    Busy,
+    /// The request cannot be made at all: a header or URL that is none.
+    #[error("the request cannot be made: {0}")]
+    Request(String),
+    /// The answer's body is larger than we read.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The answer says success and is not the document that was expected.
+    #[error("the answer is not the document expected: {what}")]
+    Malformed {
+        /// What is wrong with it; never its text.
+        what: String,
+    },
+    /// The service answered with an error.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The service refused the access token, and whether there is another cannot be known now.
+    #[error("could not get another access token: {0}")]
+    NoToken(String),
+    /// The call cannot be right, so nothing was sent.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        // The URL of a request may carry what belongs in no log.
+        let error = error.without_url();
+        match (error.is_timeout(), error.is_connect()) {
+            (true, true) => Self::ConnectTimeout,
+            (true, false) => Self::Timeout,
+            _ if error.is_builder() => Self::Request(causes(&error)),
+            _ => Self::Connection(causes(&error)),
+        }
+    }
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl CallError {
+    /// Whether no whole answer came back: nothing is known of what the service did.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Connection(_))
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Api(error) => error.fault(),
+            Self::Request(_) | Self::Usage(_) => Fault::OurMistake,
+            Self::Timeout
+            | Self::ConnectTimeout
+            | Self::Busy
+            | Self::Connection(_)
+            | Self::TooLarge { .. }
+            | Self::Malformed { .. }
+            | Self::NoToken(_) => Fault::TryAgain,
+        }
+    }
+
+    /// Whether a time limit passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Busy)
+    }
+}

@@ -1,0 +1,175 @@
+//! Globus Groups: the groups a person is in, and one of them.
+//!
+//! To let in the members of a group only, ask with the person's token and look with [`is_active_member`].
+//!
+//! ```
+//! use globus_sdk::{
+//!     auth::ConfidentialAppAuthClient,
+//!     authorizer::RenewingAuthorizer,
+//!     environment::Environment,
+//!     groups::{GroupsClient, is_active_member},
+//!     http::HttpClient,
+//! };
+//!
+//! # use globus_sandbox::{self as sandbox, Sandbox};
+//! # use globus_sdk::{clock::Clock, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
+//! // Here the app itself asks, and is in no group. For a person, use their token.
+//! let scope = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
+//! let authorizer = RenewingAuthorizer::client_credentials(app, scope, None, clock);
+//! let groups = GroupsClient::new(environment.groups, http, authorizer).get_my_groups(&[]).await?;
+//! assert!(!is_active_member(&groups, "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0002"));
+//! # Ok(())
+//! # }
+//! ```
+
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    authorizer::Authorizer,
+    client::ServiceClient,
+    error::{CallError, Service},
+    http::{Answer, HttpClient},
+    query::{Parameters, segment},
+};
+
+documents! {
+    /// A group (Groups API, "Get Group"). All texts are somebody's own words.
+    Group {
+        /// Its id, a UUID.
+        id: String,
+        /// Its name.
+        name: Option<String>,
+        /// What it is for.
+        description: Option<String>,
+        /// The group it is part of.
+        parent_id: Option<String>,
+        /// The groups that are part of it (with `include` `child_ids`).
+        child_ids: Option<Vec<String>>,
+        /// `regular` or `plus`.
+        group_type: Option<String>,
+        /// Whether using it asks for a fresh login.
+        enforce_session: Option<bool>,
+        /// How fresh, in seconds.
+        session_limit: Option<u64>,
+        /// By identity, when the login is no longer fresh enough.
+        session_timeouts: Option<Value>,
+        /// The person's own memberships: one for each of their identities that is in it.
+        my_memberships: Vec<Membership>,
+        /// Everybody's memberships (with `include` `memberships`).
+        memberships: Option<Vec<Membership>>,
+        /// Who sees what of it.
+        policies: Option<Policies>,
+        /// What the person may do with it (with `include` `allowed_actions`).
+        allowed_actions: Option<Vec<String>>,
+        /// The subscription it belongs to.
+        subscription_id: Option<String>,
+    }
+
+    /// What an identity is to a group.
+    Membership {
+        /// The group.
+        group_id: Option<String>,
+        /// The identity, by its id.
+        identity_id: Option<String>,
+        /// The identity's username.
+        username: Option<String>,
+        /// `member`, `manager` or `admin`.
+        role: Option<String>,
+        /// `active`, `invited`, `pending`, `rejected`, `removed`, `left` or `declined`.
+        status: Option<String>,
+    }
+
+    /// A group's policies (Groups API, "Get Policies").
+    Policies {
+        /// Who finds it: `authenticated` or `private`.
+        group_visibility: Option<String>,
+        /// Who sees its members: `members` or `managers`.
+        group_members_visibility: Option<String>,
+        /// Whether it asks for a recent login.
+        is_high_assurance: Option<bool>,
+        /// How recent, in seconds.
+        authentication_assurance_timeout: Option<u64>,
+        /// Whether people can ask to be let in.
+        join_requests: Option<bool>,
+        /// What they have to tell then.
+        signup_fields: Option<Vec<String>>,
+    }
+}
+
+impl Membership {
+    /// Whether it counts: somebody who was invited, has left or was removed is no member.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status.as_deref() == Some("active")
+    }
+}
+
+impl Group {
+    /// Whether the person is a member, with any of their identities.
+    #[must_use]
+    pub fn is_active_member(&self) -> bool {
+        let here = |membership: &Membership| membership.group_id.as_ref().is_none_or(|id| same_id(id, &self.id));
+        self.my_memberships.iter().any(|membership| membership.is_active() && here(membership))
+    }
+}
+
+/// Whether the person whose groups these are is an active member of the group with this id.
+#[must_use]
+pub fn is_active_member(groups: &[Group], group_id: &str) -> bool {
+    groups.iter().any(|group| same_id(&group.id, group_id) && group.is_active_member())
+}
+
+/// UUIDs are the same in upper and lower case (RFC 9562 section 4); nothing is the same as no id.
+fn same_id(one: &str, other: &str) -> bool {
+    !one.is_empty() && one.eq_ignore_ascii_case(other)
+}
+
+/// A client of the Groups API (the Python SDK's `GroupsClient`).
+#[derive(Clone, Debug)]
+pub struct GroupsClient {
+    service: ServiceClient,
+}
+
+impl GroupsClient {
+    /// A client of the Groups API at `base`, a URL whose path ends with a slash, with an authorizer for
+    /// `groups.api.globus.org`.
+    #[must_use]
+    pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
+        Self { service: ServiceClient { service: Service::Groups, base, http, authorizer: authorizer.into() } }
+    }
+
+    /// The groups of the person (Groups API, "Retrieve your groups and membership"). `statuses` asks for those with
+    /// memberships of these statuses; none for Globus's default, which is `active`. Needs
+    /// `urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_my_groups(&self, statuses: &[&str]) -> Result<Vec<Group>, CallError> {
+        self.get("v2/groups/my_groups", "statuses", statuses).await?.list()
+    }
+
+    /// One group by its id (Groups API, "Get Group"). `include` names more to be told: `memberships`, `my_memberships`,
+    /// `policies`, `allowed_actions`, `child_ids`.
+    ///
+    /// # Errors
+    /// [`CallError`]; status 404 when there is none, 403 when the person may not see it.
+    pub async fn get_group(&self, group_id: &str, include: &[&str]) -> Result<Group, CallError> {
+        self.get(&format!("v2/groups/{}", segment(group_id)?), "include", include).await?.document()
+    }
+
+    /// `GET path` with a parameter that is a list, if there is anything in it.
+    async fn get(&self, path: &str, name: &str, list: &[&str]) -> Result<Answer, CallError> {
+        let mut parameters = Parameters::default();
+        parameters.set_some(name, (!list.is_empty()).then(|| list.join(",")));
+        self.service.get(path, &parameters).await
+    }
+}

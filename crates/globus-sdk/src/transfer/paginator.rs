@@ -1,0 +1,120 @@
+//! Lists that come page by page.
+
+use std::{collections::VecDeque, fmt};
+
+use serde::de::DeserializeOwned;
+
+use crate::{client::ServiceClient, error::CallError, query::Parameters};
+
+/// One page of a list.
+pub trait Page: DeserializeOwned {
+    /// What is listed.
+    type Item;
+
+    /// What this page lists.
+    fn items(&mut self) -> &mut Vec<Self::Item>;
+
+    /// Whether the list goes on at an offset, which is that of the first item after this page.
+    fn goes_on_at(&self, offset: u32) -> bool;
+}
+
+/// A list, asked for page by page (the Python SDK's `Paginator`): [`next`](Self::next) gives one item after the other,
+/// [`next_page`](Self::next_page) whole pages. Nothing is asked before it is needed; after an error the same page can
+/// be asked for again.
+#[derive(Clone)]
+pub struct Paginator<P: Page> {
+    service: ServiceClient,
+    path: String,
+    parameters: Parameters,
+    page_size: u32,
+    offset: u32,
+    /// The offset that the service does not go beyond.
+    end: u32,
+    done: bool,
+    held: VecDeque<P::Item>,
+}
+
+impl<P: Page> fmt::Debug for Paginator<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paginator").field("path", &self.path).field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+/// Where a list starts, how much of it a page holds, and where it ends at the latest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) page_size: u32,
+    pub(super) offset: Option<u32>,
+    pub(super) end: u32,
+}
+
+impl<P: Page> Paginator<P> {
+    /// `parameters` hold `limit` and `offset` in their places, with any value.
+    pub(super) fn new(service: &ServiceClient, path: String, mut parameters: Parameters, extent: Extent) -> Self {
+        let offset = extent.offset.unwrap_or_default();
+        parameters.set("offset", offset.to_string());
+        Self {
+            service: service.clone(),
+            path,
+            parameters,
+            page_size: extent.page_size,
+            offset,
+            end: extent.end,
+            done: false,
+            held: VecDeque::new(),
+        }
+    }
+
+    /// The next item; nothing at the end of the list.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn next(&mut self) -> Result<Option<P::Item>, CallError> {
+        while self.held.is_empty() {
+            let Some(mut page) = self.next_page().await? else { return Ok(None) };
+            self.held = std::mem::take(page.items()).into();
+        }
+        Ok(self.held.pop_front())
+    }
+
+    /// The next page; nothing at the end of the list. Items of an earlier page that [`next`](Self::next) has not given
+    /// yet are not in it.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn next_page(&mut self) -> Result<Option<P>, CallError> {
+        if self.done || self.offset >= self.end {
+            return Ok(None);
+        }
+        let limit = self.page_size.min(self.end - self.offset);
+        let mut page: P = self.service.get(&self.path, &self.asked(limit)).await?.document()?;
+        let count = u32::try_from(page.items().len()).unwrap_or(u32::MAX);
+        self.offset = self.offset.saturating_add(count);
+        // A page with nothing on it that promises another one would be asked for again and again.
+        self.done = count == 0 || !page.goes_on_at(self.offset);
+        Ok(Some(page))
+    }
+
+    /// All items that are left, in one list.
+    ///
+    /// # Errors
+    /// [`CallError`]: then what had been asked for is lost.
+    pub async fn collect(mut self) -> Result<Vec<P::Item>, CallError> {
+        let mut items = Vec::from(std::mem::take(&mut self.held));
+        while let Some(mut page) = self.next_page().await? {
+            items.append(page.items());
+        }
+        Ok(items)
+    }
+
+    fn asked(&self, limit: u32) -> Parameters {
+        let mut parameters = self.parameters.clone();
+        parameters.set("limit", limit.to_string());
+        if self.offset == 0 {
+            parameters.remove("offset");
+        } else {
+            parameters.set("offset", self.offset.to_string());
+        }
+        parameters
+    }
+}

@@ -1,0 +1,17 @@
+//! The client of Globus, called as any program calls it.
+
+mod api_errors;
+mod authorize_urls;
+mod authorizers;
+mod globus_fixtures;
+mod groups;
+mod id_tokens;
+mod my_endpoints;
+mod native_app;
+mod recorder;
+mod requests;
+mod retries;
+mod scopes;
+mod step_up;
+mod token_responses;
+mod transfer;

@@ -1,0 +1,14 @@
+//! The sandbox: as a browser, the official tools and our own client see it.
+
+mod clients;
+mod faults;
+mod gcs;
+mod general;
+mod globus_cli;
+mod groups;
+mod hosts;
+mod outside;
+mod sdk;
+mod sign_in;
+mod transfer;
+pub mod visit;

@@ -1,0 +1,8 @@
+//! Sessions: tokens renewed, sessions listed, limited and ended, by one portal and by several.
+
+mod ended_elsewhere;
+mod limit;
+mod one_session;
+mod pages;
+mod replicas;
+mod tokens;
