@@ -25,8 +25,8 @@ use tokio::{sync::Notify, task::JoinSet};
 use url::Url;
 
 use crate::harness::{
-    Provider, Scripted, Step, loopback_client,
-    provider::{CLIENT_ID, CLIENT_SECRET, Call},
+    Provider, Step, loopback_client,
+    provider::{CLIENT_ID, CLIENT_SECRET, Request},
 };
 
 fn start() -> OffsetDateTime {
@@ -48,7 +48,7 @@ fn renewed(access_token: &str, refresh_token: Option<&str>) -> Value {
 /// Globus Auth, which gives the tokens `A1`, `A2`, … and says whose refresh token it got, and a service that notes who asks.
 struct Bench {
     auth: Provider,
-    service: Scripted,
+    service: Provider,
     clock: Clock,
 }
 
@@ -61,7 +61,7 @@ impl Bench {
             *count += 1;
             Json(renewed(&format!("A{count}"), None)).into_response()
         });
-        Self { auth, service: Scripted::start(answers).await, clock: Clock::manual(start()) }
+        Self { auth, service: Provider::scripted(answers).await, clock: Clock::manual(start()) }
     }
 
     /// A service that is content with a number of requests.
@@ -76,7 +76,7 @@ impl Bench {
     }
 
     fn auth_base(&self) -> Url {
-        Url::parse(&format!("{}/", self.auth.base)).unwrap()
+        self.auth.url.clone()
     }
 
     /// A refresh token authorizer with an access token that is good for an hour.
@@ -86,12 +86,12 @@ impl Bench {
     }
 
     fn transfer(&self, authorizer: impl Into<Authorizer>) -> TransferClient {
-        TransferClient::new(self.service.base.clone(), loopback_client(Limits::default()), authorizer)
+        TransferClient::new(self.service.url.clone(), loopback_client(Limits::default()), authorizer)
     }
 
     /// The headers that the service got.
     fn headers(&self) -> Vec<Option<String>> {
-        self.service.seen().into_iter().map(|seen| seen.authorization).collect()
+        self.service.requests().iter().map(|request| request.header("authorization").map(str::to_owned)).collect()
     }
 
     fn bearers(&self) -> Vec<String> {
@@ -240,7 +240,7 @@ async fn a_hundred_callers_at_the_same_time_make_one_renewal() {
 #[tokio::test]
 async fn a_hundred_callers_whose_token_is_refused_make_one_renewal() {
     let mut bench = Bench::content(0).await;
-    bench.service = Scripted::judging(|seen| match seen.authorization.as_deref() {
+    bench.service = Provider::answering(|request| match request.header("authorization") {
         Some("Bearer A1") => good(),
         _ => unauthorized(),
     })
@@ -332,7 +332,7 @@ async fn a_renewal_with_two_tokens_is_an_error() {
     assert!(matches!(ask(&bench.transfer(authorizer)).await, Err(CallError::Malformed { .. })));
 }
 
-fn refusal(_: &Call) -> Response {
+fn refusal(_: &Request) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response()
 }
 
@@ -346,16 +346,16 @@ async fn a_refused_renewal_is_the_error_of_globus_auth() {
     // The service got nothing more, and Globus Auth one request a call.
     let error = ask(&transfer).await.unwrap_err();
     assert!(matches!(error, CallError::Api(error) if error.is_invalid_grant()));
-    assert_eq!((bench.service.seen().len(), bench.auth.token_calls().len()), (1, 2));
+    assert_eq!((bench.service.requests().len(), bench.auth.token_calls().len()), (1, 2));
 }
 
 #[tokio::test]
 async fn a_caller_that_goes_away_in_the_middle_of_a_renewal_loses_nothing() {
     let gate = Arc::new(Notify::new());
     let first = Step::Behind(gate.clone(), Box::new(Step::answer(200, renewed("A1", Some("R2")))));
-    let auth = Scripted::start([first, Step::answer(200, renewed("A2", None))]).await;
+    let auth = Provider::scripted([first, Step::answer(200, renewed("A2", None))]).await;
     let mut bench = Bench::content(2).await;
-    bench.auth.base = auth.base.as_str().trim_end_matches('/').to_owned();
+    bench.auth = auth;
     let transfer = bench.transfer(bench.refreshing());
     bench.clock.advance(Duration::HOUR);
 
@@ -363,7 +363,7 @@ async fn a_caller_that_goes_away_in_the_middle_of_a_renewal_loses_nothing() {
         let transfer = transfer.clone();
         async move { ask(&transfer).await }
     });
-    while auth.seen().is_empty() {
+    while bench.auth.requests().is_empty() {
         tokio::task::yield_now().await;
     }
     caller.abort();
@@ -371,10 +371,10 @@ async fn a_caller_that_goes_away_in_the_middle_of_a_renewal_loses_nothing() {
     gate.notify_one();
     // The renewal went on without its caller: the next one finds its token, and later its refresh token.
     ask(&transfer).await.unwrap();
-    assert_eq!((bench.bearers(), auth.seen().len()), (vec!["A1".to_owned()], 1));
+    assert_eq!((bench.bearers(), bench.auth.requests().len()), (vec!["A1".to_owned()], 1));
     bench.clock.advance(Duration::HOUR);
     ask(&transfer).await.unwrap();
-    assert!(auth.seen()[1].body.contains("refresh_token=R2&"), "{:?}", auth.seen());
+    assert!(bench.auth.requests()[1].body.contains("refresh_token=R2&"), "{:?}", bench.auth.requests());
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::harness::{
     Provider, fixture, loopback_client,
-    provider::{CLIENT_ID, CLIENT_SECRET, Call},
+    provider::{CLIENT_ID, CLIENT_SECRET, Request},
 };
 
 /// A fixture document, or the end of the test where there are none.
@@ -38,7 +38,7 @@ macro_rules! document {
 }
 
 fn base(provider: &Provider) -> Url {
-    Url::parse(&format!("{}/", provider.base)).unwrap()
+    provider.url.clone()
 }
 
 fn auth_client(provider: &Provider) -> ConfidentialAppAuthClient {
@@ -54,7 +54,7 @@ fn as_person(provider: &Provider) -> AuthClient {
 }
 
 /// An answer with a status and a JSON text.
-fn answer(status: u16, text: String) -> impl Fn(&Call) -> Response + Send + Sync + 'static {
+fn answer(status: u16, text: String) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
     let status = StatusCode::from_u16(status).unwrap();
     move |_| (status, [(header::CONTENT_TYPE, "application/json")], text.clone()).into_response()
 }

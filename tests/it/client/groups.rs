@@ -7,20 +7,20 @@ use globus_portal::globus::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::recorder::{Recorder, http, status, token},
-    harness::fixture,
+    client::clients::{http, token},
+    harness::{Provider, Step, fixture},
 };
 
 const GROUP: &str = "d3974728-6458-11e4-b72d-123139141556";
 
-fn client(server: &Recorder) -> GroupsClient {
-    GroupsClient::new(server.base.clone(), http(), token())
+fn client(server: &Provider) -> GroupsClient {
+    GroupsClient::new(server.url.clone(), http(), token())
 }
 
 #[tokio::test]
 async fn groups_are_read_as_globus_sends_them() {
     let Some(text) = fixture("documents of Groups", "my_groups.json") else { return };
-    let server = Recorder::with(text).await;
+    let server = Provider::with(text).await;
     let groups = client(&server).get_my_groups(&[]).await.unwrap();
     assert_eq!(groups.len(), 7);
     assert_eq!((&*groups[0].id, groups[0].name.as_deref()), (GROUP, Some("Claptrap's Rough Riders")));
@@ -31,7 +31,7 @@ async fn groups_are_read_as_globus_sends_them() {
     assert!(!is_active_member(&groups, "6ef39cf3-2294-4c0d-a431-d686c906c46e"));
     assert!(!is_active_member(&groups, ""));
 
-    let server = Recorder::with(fixture("documents of Groups", "get_group.json").unwrap()).await;
+    let server = Provider::with(fixture("documents of Groups", "get_group.json").unwrap()).await;
     let group = client(&server).get_group("6ef39cf3-2294-4c0d-a431-d686c906c46e", &[]).await.unwrap();
     assert_eq!((group.description.as_deref(), group.session_limit), (Some("No stairs allowed."), Some(28_800)));
     assert!(group.is_active_member());
@@ -60,7 +60,7 @@ fn only_an_active_membership_of_that_group_counts() {
 
 #[tokio::test]
 async fn an_id_is_one_segment_of_the_path_and_an_answer_that_is_no_list_is_an_error() {
-    let server = Recorder::with("{}").await;
+    let server = Provider::with("{}").await;
     let client = client(&server);
     drop(client.get_group("a/b", &[]).await);
     assert_eq!(server.the_only().uri.to_string(), "/v2/groups/a%2Fb");
@@ -72,7 +72,7 @@ async fn an_id_is_one_segment_of_the_path_and_an_answer_that_is_no_list_is_an_er
 #[tokio::test]
 async fn an_error_of_groups_comes_with_its_code() {
     let document = r#"{"errors": [{"id": "x", "status": "401", "code": "INVALID_TOKEN", "detail": "no"}]}"#;
-    let server = Recorder::start(move |_| status(401, document)).await;
+    let server = Provider::answering(move |_| Step::text(401, document)).await;
     let Err(CallError::Api(error)) = client(&server).get_my_groups(&["active"]).await else { panic!("no error") };
     assert_eq!((error.http_status(), error.code()), (401, Some("INVALID_TOKEN")));
 }

@@ -13,7 +13,6 @@ use globus_portal::{
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use url::Url;
 
 use crate::harness::{
     Provider, fixture, loopback_client,
@@ -118,7 +117,7 @@ async fn one_bit_changed_anywhere_and_the_real_id_token_is_refused() {
 }
 
 async fn app(provider: &Provider, now: i64) -> ConfidentialAppAuthClient {
-    let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+    let base = provider.url.clone();
     let http = loopback_client(Limits::default());
     ConfidentialAppAuthClient::new(base, http, at(now), CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
 }
@@ -162,7 +161,7 @@ async fn a_token_response_decodes_its_id_token() {
         let claims = response.decode_id_token(&verifier, Some("N")).await.unwrap();
         assert_eq!(claims.sub, "person-1");
     }
-    assert_eq!(provider.inner.key_calls.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(provider.key_calls(), 1);
 
     // An id_token that came with another access token.
     let mut claims = provider.good_claims("N", REAL_IAT);

@@ -3,12 +3,12 @@
 mod api_errors;
 mod authorize_urls;
 mod authorizers;
+mod clients;
 mod globus_fixtures;
 mod groups;
 mod id_tokens;
 mod my_endpoints;
 mod native_app;
-mod recorder;
 mod requests;
 mod retries;
 mod scopes;

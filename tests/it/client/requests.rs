@@ -21,8 +21,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    client::recorder::{Recorder, Request, http, token},
-    harness::fixture,
+    client::clients::{http, token, transfer_client},
+    harness::{Provider, fixture, provider::Request},
 };
 
 const CLIENT_ID: &str = "6f0a8e0c-1111-4222-8333-444455556666";
@@ -45,7 +45,7 @@ struct Case {
 }
 
 /// Makes the call of a case. What comes back does not matter: the answer is the same for all.
-async fn call(server: &Recorder, case: &str) {
+async fn call(server: &Provider, case: &str) {
     match case {
         name if name.contains("identit") || matches!(name, "userinfo" | "openid_configuration") => {
             auth_call(server, case).await;
@@ -59,16 +59,16 @@ async fn call(server: &Recorder, case: &str) {
     }
 }
 
-fn app(server: &Recorder) -> ConfidentialAppAuthClient {
+fn app(server: &Provider) -> ConfidentialAppAuthClient {
     let secret = ClientSecret::new(SECRET);
-    ConfidentialAppAuthClient::new(server.base.clone(), http(), Clock::system(), CLIENT_ID.to_owned(), &secret)
+    ConfidentialAppAuthClient::new(server.url.clone(), http(), Clock::system(), CLIENT_ID.to_owned(), &secret)
 }
 
-fn native(server: &Recorder) -> NativeAppAuthClient {
-    NativeAppAuthClient::new(server.base.clone(), http(), Clock::system(), CLIENT_ID.to_owned()).unwrap()
+fn native(server: &Provider) -> NativeAppAuthClient {
+    NativeAppAuthClient::new(server.url.clone(), http(), Clock::system(), CLIENT_ID.to_owned()).unwrap()
 }
 
-async fn exchange(server: &Recorder, case: &str) {
+async fn exchange(server: &Provider, case: &str) {
     let (code, verifier) = (AuthorizationCode::new("CODE"), CodeVerifier::new(VERIFIER));
     if case == "code_exchange_native" {
         let flow = NativeAppFlowManager::new(&native(server), [SCOPES]).unwrap().with_verifier(verifier).unwrap();
@@ -82,7 +82,7 @@ async fn exchange(server: &Recorder, case: &str) {
     let _ = flow.exchange_code_for_tokens(code).await;
 }
 
-async fn native_call(server: &Recorder, case: &str) {
+async fn native_call(server: &Provider, case: &str) {
     match case {
         "refresh_native" => drop(native(server).oauth2_refresh_token(&RefreshToken::new("RT")).await),
         "revoke_native" => drop(native(server).oauth2_revoke_token("TOK", None).await),
@@ -90,7 +90,7 @@ async fn native_call(server: &Recorder, case: &str) {
     }
 }
 
-async fn app_call(server: &Recorder, case: &str) {
+async fn app_call(server: &Provider, case: &str) {
     let (app, token) = (app(server), AccessToken::new("AT"));
     match case {
         "refresh_confidential" => drop(app.oauth2_refresh_token(&RefreshToken::new("RT")).await),
@@ -104,8 +104,8 @@ async fn app_call(server: &Recorder, case: &str) {
     }
 }
 
-async fn auth_call(server: &Recorder, case: &str) {
-    let client = AuthClient::new(server.base.clone(), http(), token());
+async fn auth_call(server: &Provider, case: &str) {
+    let client = AuthClient::new(server.url.clone(), http(), token());
     let names = |usernames, provision| IdentitiesQuery::Usernames { usernames, provision };
     match case {
         "userinfo" => drop(client.userinfo().await),
@@ -122,8 +122,8 @@ async fn auth_call(server: &Recorder, case: &str) {
     }
 }
 
-async fn groups_call(server: &Recorder, case: &str) {
-    let client = GroupsClient::new(server.base.clone(), http(), token());
+async fn groups_call(server: &Provider, case: &str) {
+    let client = GroupsClient::new(server.url.clone(), http(), token());
     match case {
         "my_groups" => drop(client.get_my_groups(&[]).await),
         "my_groups_statuses" => drop(client.get_my_groups(&["active", "invited"]).await),
@@ -146,8 +146,8 @@ const TRANSFER: &[&str] = &[
     "operation_rename",
 ];
 
-async fn files_call(server: &Recorder, case: &str) {
-    let client = server.transfer();
+async fn files_call(server: &Provider, case: &str) {
+    let client = transfer_client(server);
     let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
     match case {
         "endpoint_search_scope" => drop(client.endpoint_search(&mine).await),
@@ -192,8 +192,8 @@ fn listing() -> LsQuery<'static> {
     }
 }
 
-async fn tasks_call(server: &Recorder, case: &str) {
-    let client = server.transfer();
+async fn tasks_call(server: &Provider, case: &str) {
+    let client = transfer_client(server);
     match case {
         "submission_id" => drop(client.get_submission_id().await),
         "submit_transfer" => drop(client.submit_transfer(&mut transfer()).await),
@@ -242,7 +242,7 @@ async fn every_measured_request_goes_out_as_it_was_measured() {
     let cases: Vec<Case> = serde_json::from_str(&text).unwrap();
     assert!(cases.len() >= 37, "{} cases", cases.len());
     let compact = without_spaces(&text);
-    let server = Recorder::with("{}").await;
+    let server = Provider::with("{}").await;
     for case in cases {
         call(&server, &case.name).await;
         let sent = server.the_only();
@@ -257,7 +257,7 @@ fn same_target(case: &Case, sent: &Request) {
     assert_eq!(target, (&*case.method, &*case.path, &*case.query_raw), "{}", case.name);
 }
 
-fn same_body(case: &Case, sent: &Request, server: &Recorder, compact: &str) {
+fn same_body(case: &Case, sent: &Request, server: &Provider, compact: &str) {
     if let Some(document) = &case.json {
         assert_eq!(&sent.json(), document, "{}", case.name);
         // The measured document stands in the file with its members in their order.
@@ -268,7 +268,7 @@ fn same_body(case: &Case, sent: &Request, server: &Recorder, compact: &str) {
     }
     // A native app's page for copying the code is on the server that is asked.
     let encoded = |url: &str| url.replace(':', "%3A").replace('/', "%2F");
-    let (there, here) = (encoded("https://auth.globus.org/"), encoded(server.base.as_str()));
+    let (there, here) = (encoded("https://auth.globus.org/"), encoded(server.url.as_str()));
     let expected = case.form_raw.clone().unwrap_or_default().replace(&there, &here);
     assert_eq!(sent.body, expected, "{}", case.name);
 }
@@ -311,10 +311,10 @@ fn without_spaces(json: &str) -> String {
 
 #[tokio::test]
 async fn a_secret_of_base64_text_stands_in_the_basic_header_as_it_is() {
-    let server = Recorder::with("{}").await;
+    let server = Provider::with("{}").await;
     let secret = ClientSecret::new("abc+/def==");
     let app =
-        ConfidentialAppAuthClient::new(server.base.clone(), http(), Clock::system(), CLIENT_ID.to_owned(), &secret);
+        ConfidentialAppAuthClient::new(server.url.clone(), http(), Clock::system(), CLIENT_ID.to_owned(), &secret);
     drop(app.oauth2_token_introspect("TOK", &[]).await);
     let sent = server.the_only();
     let (name, secret) = basic(sent.header("Authorization").unwrap().strip_prefix("Basic ").unwrap());
@@ -323,10 +323,10 @@ async fn a_secret_of_base64_text_stands_in_the_basic_header_as_it_is() {
 
 #[tokio::test]
 async fn every_option_of_a_transfer_and_of_a_deletion_is_sent_under_its_name() {
-    let server = Recorder::with(r#"{"task_id": "t", "code": "Accepted"}"#).await;
+    let server = Provider::with(r#"{"task_id": "t", "code": "Accepted"}"#).await;
     let mut data = full_transfer();
     data.add_item(TransferItem::new("/f", "/g").with_external_checksum("abc").with_checksum_algorithm("SHA256"));
-    server.transfer().submit_transfer(&mut data).await.unwrap();
+    transfer_client(&server).submit_transfer(&mut data).await.unwrap();
     assert_eq!(
         server.the_only().body,
         concat!(
@@ -343,7 +343,7 @@ async fn every_option_of_a_transfer_and_of_a_deletion_is_sent_under_its_name() {
 
     let mut data = full_deletion();
     data.add_item("/a/");
-    server.transfer().submit_delete(&mut data).await.unwrap();
+    transfer_client(&server).submit_delete(&mut data).await.unwrap();
     assert_eq!(
         server.the_only().json(),
         json!({

@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
-use crate::harness::{NotedPause, Scripted, Seen, Step, fixture, loopback_client};
+use crate::harness::{NotedPause, Provider, Step, fixture, loopback_client, provider::Request};
 
 const CLIENT_ID: &str = "6f0a8e0c-1111-4222-8333-444455556666";
 const BASIC: &str = "Basic NmYwYThlMGMtMTExMS00MjIyLTgzMzMtNDQ0NDU1NTU2NjY2OnM=";
@@ -34,14 +34,14 @@ fn start_of_time() -> OffsetDateTime {
 
 /// A server, and clients of it whose pauses are noted.
 struct Bench {
-    server: Scripted,
+    server: Provider,
     pause: Arc<NotedPause>,
     limits: Limits,
 }
 
 impl Bench {
     async fn with(limits: Limits, steps: impl IntoIterator<Item = Step>) -> Self {
-        Self { server: Scripted::start(steps).await, pause: Arc::default(), limits }
+        Self { server: Provider::scripted(steps).await, pause: Arc::default(), limits }
     }
 
     async fn start(steps: impl IntoIterator<Item = Step>) -> Self {
@@ -53,7 +53,7 @@ impl Bench {
     }
 
     fn app(&self) -> ConfidentialAppAuthClient {
-        app(&self.server.base, self.http())
+        app(&self.server.url, self.http())
     }
 
     /// A client of Transfer whose token is renewed with a refresh token.
@@ -61,15 +61,16 @@ impl Bench {
         let old = Some((AccessToken::new("OLD"), start_of_time() + time::Duration::HOUR));
         let clock = Clock::manual(start_of_time());
         let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), old, clock);
-        TransferClient::new(self.server.base.clone(), self.http(), authorizer)
+        TransferClient::new(self.server.url.clone(), self.http(), authorizer)
     }
 
     fn fixed(&self) -> TransferClient {
-        TransferClient::new(self.server.base.clone(), self.http(), old_token())
+        TransferClient::new(self.server.url.clone(), self.http(), old_token())
     }
 
     fn requests(&self) -> Vec<(String, Option<String>)> {
-        self.server.seen().into_iter().map(|Seen { method, authorization, .. }| (method, authorization)).collect()
+        let by = |request: &Request| request.header("authorization").map(str::to_owned);
+        self.server.requests().iter().map(|request| (request.method.to_string(), by(request))).collect()
     }
 }
 
@@ -156,7 +157,7 @@ fn with_differences(mut case: Value) -> Value {
 }
 
 async fn call(bench: &Bench, case: &Value) -> String {
-    let (base, http) = (bench.server.base.clone(), bench.http());
+    let (base, http) = (bench.server.url.clone(), bench.http());
     match (case["method"].as_str().unwrap(), case["client"].as_str().unwrap(), case["authorizer"].as_str().unwrap()) {
         ("POST", "transfer", "access") => outcome(bench.fixed().operation_mkdir("e", "/x", None).await),
         ("GET", "groups", "access") => outcome(GroupsClient::new(base, http, old_token()).get_group("g", &[]).await),
@@ -236,21 +237,21 @@ async fn a_one_use_code_and_a_refresh_token_are_never_sent_twice() {
         let flow = bench.app().oauth2_start_flow("http://localhost/login", ["openid"]).unwrap();
         let result = flow.exchange_code_for_tokens(AuthorizationCode::new("c")).await;
         assert!(matches!(result, Err(TokenError::Call(_))), "{first:?}: {result:?}");
-        assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
+        assert_eq!((bench.server.requests().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
 
         let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
         let result = bench.app().oauth2_refresh_token(&RefreshToken::new("R")).await;
         assert!(matches!(result, Err(TokenError::Call(_))), "{first:?}: {result:?}");
-        assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
+        assert_eq!((bench.server.requests().len(), bench.pause.seconds().len()), (1, 0), "{first:?}");
 
         let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
         drop(bench.app().oauth2_token(&[("code", "c"), ("grant_type", "authorization_code")]).await);
-        assert_eq!(bench.server.seen().len(), 1, "{first:?}");
+        assert_eq!(bench.server.requests().len(), 1, "{first:?}");
 
         // A grant that spends nothing is tried again.
         let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
         bench.app().oauth2_client_credentials_tokens("s").await.unwrap();
-        assert_eq!((bench.server.seen().len(), bench.pause.seconds().len()), (2, 1), "{first:?}");
+        assert_eq!((bench.server.requests().len(), bench.pause.seconds().len()), (2, 1), "{first:?}");
     }
 }
 
@@ -317,18 +318,18 @@ async fn the_callers_deadline_bounds_the_whole() {
     let bench = Bench::with(limits, std::iter::repeat_n(Step::Hold, 9)).await;
     let begun = Instant::now();
     assert!(matches!(bench.fixed().get_endpoint("e").await, Err(CallError::Timeout)));
-    assert!(bench.server.seen().len() <= 1 && bench.pause.seconds().is_empty());
+    assert!(bench.server.requests().len() <= 1 && bench.pause.seconds().is_empty());
 
     // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
     let patient = loopback_client(Limits { deadline: long, ..limits });
     let clock = Clock::manual(start_of_time());
-    let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.base, patient), "s", None, clock);
-    let transfer = TransferClient::new(bench.server.base.clone(), bench.http(), authorizer);
+    let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.url, patient), "s", None, clock);
+    let transfer = TransferClient::new(bench.server.url.clone(), bench.http(), authorizer);
     for _ in 0..2 {
         // The second caller waits for the renewal that the first one began.
         assert!(matches!(transfer.get_endpoint("e").await, Err(CallError::Timeout)));
     }
-    let renewals = bench.server.seen().iter().filter(|seen| seen.path == "/v2/oauth2/token").count();
+    let renewals = bench.server.token_calls().len();
     assert!(renewals <= 1, "{renewals}");
     assert!(begun.elapsed() < long / 2, "{:?}", begun.elapsed());
 }
@@ -345,10 +346,10 @@ async fn no_limit_is_no_limit() {
 #[tokio::test]
 async fn a_redirect_is_an_error_and_is_not_followed() {
     for status in [301, 302, 303, 304, 307, 308] {
-        let elsewhere = Scripted::start([endpoint()]).await;
-        let away = Step::answer(status, "").with("Location", elsewhere.base.as_str());
+        let elsewhere = Provider::scripted([endpoint()]).await;
+        let away = Step::answer(status, "").with("Location", elsewhere.url.as_str());
         let bench = Bench::start([away, endpoint()]).await;
         assert_eq!(outcome(bench.fixed().get_endpoint("e").await), format!("APIError {status}"));
-        assert_eq!((elsewhere.seen().len(), bench.server.seen().len()), (0, 1));
+        assert_eq!((elsewhere.requests().len(), bench.server.requests().len()), (0, 1));
     }
 }

@@ -15,7 +15,6 @@ use globus_portal::{
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use url::Url;
 
 use crate::harness::{
     Provider, fixture, loopback_client,
@@ -25,7 +24,7 @@ use crate::harness::{
 const NOW: i64 = 1_700_000_000;
 
 fn client(provider: &Provider) -> ConfidentialAppAuthClient {
-    let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+    let base = provider.url.clone();
     let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
     let http = loopback_client(Limits::default());
     ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))

@@ -6,7 +6,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::response::Response;
 use globus_portal::globus::{
     error::{CallError, Fault},
     http::{HttpClient, Limits, Pause},
@@ -20,8 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    client::recorder::{Recorder, Request, http, json, status, token},
-    harness::fixture,
+    client::clients::{http, token, transfer_client},
+    harness::{Provider, Step, fixture, provider::Request},
 };
 
 /// A document of the fixtures; nothing where there are none.
@@ -86,13 +85,13 @@ fn tasks_are_read_as_globus_sends_them() {
 #[tokio::test]
 async fn an_odd_member_spoils_nothing_else_and_an_answer_without_its_list_is_no_empty_list() {
     let odd = r#"{"DATA": [{"id": "a", "public": "yes", "display_name": 7}, {}], "has_next_page": null}"#;
-    let server = Recorder::with(odd).await;
-    let page = server.transfer().endpoint_search(&EndpointSearch::default()).await.unwrap();
+    let server = Provider::with(odd).await;
+    let page = transfer_client(&server).endpoint_search(&EndpointSearch::default()).await.unwrap();
     assert_eq!((page.endpoints.len(), &*page.endpoints[0].id, page.has_next_page), (2, "a", false));
     assert_eq!((page.endpoints[0].public, page.endpoints[0].display_name.as_deref()), (None, None));
 
-    let server = Recorder::with("{}").await;
-    let client = server.transfer();
+    let server = Provider::with("{}").await;
+    let client = transfer_client(&server);
     let malformed = |error: CallError| assert!(matches!(error, CallError::Malformed { .. }), "{error:?}");
     malformed(client.endpoint_search(&EndpointSearch::default()).await.unwrap_err());
     malformed(client.get_endpoint("e").await.unwrap_err());
@@ -110,21 +109,22 @@ fn page(request: &Request, all: usize) -> Vec<Value> {
 }
 
 /// A server with `all` endpoints.
-async fn endpoints(all: usize) -> Recorder {
-    Recorder::start(move |request| {
+async fn endpoints(all: usize) -> Provider {
+    Provider::answering(move |request| {
         let items = page(request, all);
         let more = request.number("offset").unwrap_or(0) + items.len() < all;
-        json(&json!({"DATA": items, "has_next_page": more}).to_string())
+        Step::text(200, json!({"DATA": items, "has_next_page": more}).to_string())
     })
     .await
 }
 
 /// A server with `all` things, which tells so.
-async fn with_total(all: usize) -> Recorder {
-    Recorder::start(move |request| json(&json!({"DATA": page(request, all), "total": all}).to_string())).await
+async fn with_total(all: usize) -> Provider {
+    Provider::answering(move |request| Step::text(200, json!({"DATA": page(request, all), "total": all}).to_string()))
+        .await
 }
 
-fn queries(server: &Recorder) -> Vec<String> {
+fn queries(server: &Provider) -> Vec<String> {
     server.take().iter().map(|request| request.query().to_owned()).collect()
 }
 
@@ -132,7 +132,7 @@ fn queries(server: &Recorder) -> Vec<String> {
 async fn a_search_goes_on_page_by_page_until_there_is_no_next_page() {
     let server = endpoints(250).await;
     let search = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
-    let mut found = server.transfer().paginated().endpoint_search(&search);
+    let mut found = transfer_client(&server).paginated().endpoint_search(&search);
     assert!(server.take().is_empty(), "nothing is asked before it is needed");
     let mut ids = Vec::new();
     while let Some(endpoint) = found.next().await.unwrap() {
@@ -149,12 +149,12 @@ async fn a_search_goes_on_page_by_page_until_there_is_no_next_page() {
 async fn a_search_stops_at_1000_results_and_at_a_page_with_nothing_on_it() {
     let server = endpoints(5000).await;
     let search = EndpointSearch { limit: Some(80), offset: Some(880), ..EndpointSearch::default() };
-    let rest = server.transfer().paginated().endpoint_search(&search).collect().await.unwrap();
+    let rest = transfer_client(&server).paginated().endpoint_search(&search).collect().await.unwrap();
     assert_eq!((rest.len(), &*rest[0].id, &*rest[119].id), (120, "880", "999"));
     assert_eq!(queries(&server), ["limit=80&offset=880", "limit=40&offset=960"]);
 
-    let server = Recorder::with(r#"{"DATA": [], "has_next_page": true}"#).await;
-    let found = server.transfer().paginated().endpoint_search(&EndpointSearch::default());
+    let server = Provider::with(r#"{"DATA": [], "has_next_page": true}"#).await;
+    let found = transfer_client(&server).paginated().endpoint_search(&EndpointSearch::default());
     assert!(found.collect().await.unwrap().is_empty());
     assert_eq!(server.take().len(), 1);
 }
@@ -162,7 +162,7 @@ async fn a_search_stops_at_1000_results_and_at_a_page_with_nothing_on_it() {
 #[tokio::test]
 async fn lists_with_a_total_end_at_the_total() {
     let server = with_total(2500).await;
-    let client = server.transfer();
+    let client = transfer_client(&server);
     let folder = LsQuery { path: Some("/"), show_hidden: Some(true), ..LsQuery::default() };
     let mut pages = client.paginated().operation_ls("e", &folder).unwrap();
     let mut sizes = Vec::new();
@@ -174,13 +174,13 @@ async fn lists_with_a_total_end_at_the_total() {
 
     let server = with_total(25).await;
     let query = TaskQuery { limit: Some(10), orderby: &["label"], ..TaskQuery::default() };
-    let tasks = server.transfer().paginated().task_list(&query).collect().await.unwrap();
+    let tasks = transfer_client(&server).paginated().task_list(&query).collect().await.unwrap();
     assert_eq!(tasks.len(), 25);
     let pages = ["limit=10&", "limit=10&offset=10&", "limit=10&offset=20&"].map(|page| format!("{page}orderby=label"));
     assert_eq!(queries(&server), pages);
 
     let server = with_total(5000).await;
-    let events = server.transfer().paginated().task_event_list("t", &EventQuery::default()).unwrap();
+    let events = transfer_client(&server).paginated().task_event_list("t", &EventQuery::default()).unwrap();
     assert_eq!(events.collect().await.unwrap().len(), 1000);
     assert_eq!(queries(&server), ["limit=1000"]);
 }
@@ -188,15 +188,15 @@ async fn lists_with_a_total_end_at_the_total() {
 #[tokio::test]
 async fn after_an_error_the_same_page_can_be_asked_for_again() {
     let failed = Mutex::new(false);
-    let server = Recorder::start(move |request| {
+    let server = Provider::answering(move |request| {
         let second = request.number("offset") == Some(100);
         if second && !std::mem::replace(&mut *failed.lock().unwrap(), true) {
-            return status(502, r#"{"code": "ExternalError.X", "message": "off line"}"#);
+            return Step::text(502, r#"{"code": "ExternalError.X", "message": "off line"}"#);
         }
-        json(&json!({"DATA": page(request, 150), "has_next_page": !second}).to_string())
+        Step::text(200, json!({"DATA": page(request, 150), "has_next_page": !second}).to_string())
     })
     .await;
-    let mut found = server.transfer().paginated().endpoint_search(&EndpointSearch::default());
+    let mut found = transfer_client(&server).paginated().endpoint_search(&EndpointSearch::default());
     assert_eq!(found.next_page().await.unwrap().unwrap().endpoints.len(), 100);
     assert!(found.next_page().await.is_err());
     assert_eq!(found.next_page().await.unwrap().unwrap().endpoints.len(), 50);
@@ -204,21 +204,21 @@ async fn after_an_error_the_same_page_can_be_asked_for_again() {
 }
 
 /// A server that gives submission ids and knows repeats; the first `lost` answers to a submit get lost.
-async fn submissions(lost: usize) -> Recorder {
+async fn submissions(lost: usize) -> Provider {
     let (given, seen) = (Mutex::new(0), Mutex::new(Vec::<Value>::new()));
-    Recorder::start(move |request| -> Response {
+    Provider::answering(move |request| -> Step {
         if request.uri.path() == "/v0.10/submission_id" {
             *given.lock().unwrap() += 1;
-            return json(&json!({"value": format!("id-{}", given.lock().unwrap())}).to_string());
+            return Step::text(200, json!({"value": format!("id-{}", given.lock().unwrap())}).to_string());
         }
         let mut seen = seen.lock().unwrap();
         let id = request.json()["submission_id"].clone();
         let code = if seen.contains(&id) { "Duplicate" } else { "Accepted" };
         seen.push(id);
         if seen.len() <= lost {
-            return status(500, "{}");
+            return Step::text(500, "{}");
         }
-        json(&json!({"task_id": "the task", "code": code}).to_string())
+        Step::text(200, json!({"task_id": "the task", "code": code}).to_string())
     })
     .await
 }
@@ -226,7 +226,7 @@ async fn submissions(lost: usize) -> Recorder {
 #[tokio::test]
 async fn a_transfer_handed_in_again_keeps_its_submission_id_and_makes_no_second_task() {
     let server = submissions(1).await;
-    let client = server.transfer();
+    let client = transfer_client(&server);
     let mut data = TransferData::new("a", "b");
     data.add_item(TransferItem::new("/x", "/y"));
     assert_eq!(data.submission_id(), None);
@@ -247,9 +247,9 @@ async fn a_transfer_handed_in_again_keeps_its_submission_id_and_makes_no_second_
 
 #[tokio::test]
 async fn without_a_submission_id_nothing_is_handed_in() {
-    let server = Recorder::start(|_| status(403, r#"{"code": "PermissionDenied", "message": "no"}"#)).await;
+    let server = Provider::answering(|_| Step::text(403, r#"{"code": "PermissionDenied", "message": "no"}"#)).await;
     let mut data = DeleteData::new("a");
-    let error = server.transfer().submit_delete(&mut data).await.unwrap_err();
+    let error = transfer_client(&server).submit_delete(&mut data).await.unwrap_err();
     assert_eq!(error.fault(), Fault::NotAllowed);
     assert_eq!((server.the_only().uri.path(), data.submission_id()), ("/v0.10/submission_id", None));
 }
@@ -272,15 +272,15 @@ impl Pause for Noted {
 /// Waits for a task that has each status in turn, the last one for ever; gives the result and the seconds waited.
 async fn wait(statuses: &'static [&str], timeout: u64, interval: u64) -> (Result<bool, CallError>, Vec<u64>) {
     let asked = Mutex::new(0);
-    let server = Recorder::start(move |_| {
+    let server = Provider::answering(move |_| {
         let mut asked = asked.lock().unwrap();
         let status = statuses[(*asked).min(statuses.len() - 1)];
         *asked += 1;
-        json(&json!({"task_id": "t", "status": status}).to_string())
+        Step::text(200, json!({"task_id": "t", "status": status}).to_string())
     })
     .await;
     let noted = Arc::new(Noted::default());
-    let client = TransferClient::new(server.base.clone(), http().with_pause(noted.clone()), token());
+    let client = TransferClient::new(server.url.clone(), http().with_pause(noted.clone()), token());
     let result = client.task_wait("t", Duration::from_secs(timeout), Duration::from_secs(interval)).await;
     let waited = noted.0.lock().unwrap().clone();
     let calls = server.take().len();
@@ -322,8 +322,8 @@ async fn waiting_for_less_than_a_second_is_a_mistake_of_the_caller() {
 
 #[tokio::test]
 async fn an_id_is_one_segment_of_the_path_whatever_is_in_it() {
-    let server = Recorder::with("{}").await;
-    let client = server.transfer();
+    let server = Provider::with("{}").await;
+    let client = transfer_client(&server);
     drop(client.get_endpoint("a/../b?c#d é%2e").await);
     assert_eq!(server.the_only().uri.to_string(), "/v0.10/endpoint/a%2F..%2Fb%3Fc%23d%20%C3%A9%252e");
     drop(client.operation_mkdir("../x", "/p", None).await);
@@ -347,7 +347,7 @@ async fn an_id_is_one_segment_of_the_path_whatever_is_in_it() {
 async fn retries_of_one_call_carry_the_same_document() {
     let server = submissions(2).await;
     let http = HttpClient::new(Limits::default(), true).unwrap().with_pause(Arc::new(Noted::default()));
-    let client = TransferClient::new(server.base.clone(), http, token());
+    let client = TransferClient::new(server.url.clone(), http, token());
     let mut data = DeleteData::new("e");
     data.add_item("/x");
     assert!(client.submit_delete(&mut data).await.unwrap().is_duplicate());

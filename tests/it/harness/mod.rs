@@ -4,13 +4,13 @@ mod browser;
 mod failing_store;
 mod kept_connection;
 pub mod leak;
+mod pause;
 pub mod place;
 mod portal;
 mod process;
 mod programs;
 mod proofs;
 pub mod provider;
-mod scripted;
 mod services;
 mod signals;
 pub mod steps;
@@ -21,12 +21,12 @@ pub use self::{
     browser::{Answer, Browser, parameter},
     failing_store::FailingStore,
     kept_connection::KeptConnection,
+    pause::{NotedPause, loopback_client},
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, start_sandbox},
     programs::{Running, find_program, fixture, free_port, machine_allows, needs, skip_without},
     proofs::number,
-    provider::Provider,
-    scripted::{NotedPause, Scripted, Seen, Step, loopback_client},
+    provider::{Provider, Step},
     services::{
         Pooler, PostgresServer, RedisServer, fresh_postgres, fresh_redis, skip_without_pgbouncer,
         skip_without_postgres, skip_without_redis,

@@ -14,7 +14,6 @@ use globus_portal::{
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use url::Url;
 
 use crate::harness::{
     Answer, Browser, Portal, Process, Provider, loopback_client, parameter, portal_at,
@@ -187,7 +186,7 @@ async fn refusal(claim: &str, value: Option<Value>) -> String {
 }
 
 fn app(provider: &Provider, clock: Clock) -> ConfidentialAppAuthClient {
-    let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+    let base = provider.url.clone();
     let http = loopback_client(Limits::default());
     ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
 }
@@ -279,7 +278,7 @@ async fn userinfo_about_another_person_than_the_id_token_is_refused() {
     let provider = Provider::start().await;
     provider
         .on_other(|_| Json(json!({"sub": "person-2", "name": null, "email": 7, "identity_set": "x"})).into_response());
-    let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+    let base = provider.url.clone();
     let auth =
         AuthClient::new(base, loopback_client(Limits::default()), AccessTokenAuthorizer::new(AccessToken::new("t")));
     assert_eq!(auth.userinfo_of("person-2").await.unwrap().sub, "person-2");
@@ -313,7 +312,7 @@ async fn odd_members_of_other_documents_of_globus_auth_count_as_absent() {
     }
     answer(json!({"active": true, "aud": "one"}));
     assert_eq!(app.oauth2_token_introspect("t", &[]).await.unwrap().aud, ["one"]);
-    let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+    let base = provider.url.clone();
     let auth =
         AuthClient::new(base, loopback_client(Limits::default()), AccessTokenAuthorizer::new(AccessToken::new("t")));
     answer(json!({"identity_providers": [{"id": "p", "name": 7, "domains": null}, null]}));

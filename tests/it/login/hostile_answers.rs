@@ -14,11 +14,10 @@ use globus_portal::globus::{
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
-use url::Url;
 
 use crate::harness::{
-    Answer, Browser, Portal, Process, Provider, Scripted, Seen, Step, loopback_client, parameter, portal_at,
-    provider::{id_token, jwk, token_response},
+    Answer, Browser, Portal, Process, Provider, Step, loopback_client, parameter, portal_at,
+    provider::{id_token, token_response},
     until,
 };
 
@@ -63,17 +62,13 @@ fn troubles() -> Vec<(&'static str, Step)> {
 }
 
 /// A provider whose documents are good and whose other answers are one trouble.
-async fn provider_with(trouble: Step) -> Scripted {
-    let (base, listener) = Scripted::bind().await;
-    let own = base.as_str().trim_end_matches('/').to_owned();
-    let judge = move |seen: &Seen| match seen.path.as_str() {
-        "/.well-known/openid-configuration" => {
-            Step::answer(200, json!({"issuer": own, "jwks_uri": format!("{own}/jwk.json")}))
-        }
-        "/jwk.json" => Step::answer(200, json!({"keys": [jwk(0, Some("0"))]})),
-        _ => trouble.clone(),
-    };
-    Scripted::judging_at(base, listener, judge)
+async fn provider_with(trouble: Step) -> Provider {
+    let provider = Provider::start().await;
+    let (token, revoke) = (trouble.clone(), trouble.clone());
+    provider.on_token(move |_| token.clone());
+    provider.on_revoke(move |_| revoke.clone());
+    provider.on_other(move |_| trouble.clone());
+    provider
 }
 
 async fn come_back(base: &str) -> (Browser, Answer) {
@@ -90,13 +85,12 @@ async fn come_back(base: &str) -> (Browser, Answer) {
 async fn whatever_the_token_endpoint_does_a_page_comes_in_time_and_nobody_is_logged_in() {
     for (case, trouble) in troubles() {
         let globus = provider_with(trouble).await;
-        let base = globus.base.as_str().trim_end_matches('/');
-        let portal = Portal::with().globus_at(base).set("GLOBUS_SDK_HTTP_TIMEOUT", TIMEOUT).start().await;
+        let portal = Portal::with().globus_at(&globus.base).set("GLOBUS_SDK_HTTP_TIMEOUT", TIMEOUT).start().await;
         let (browser, answer) = come_back(&portal.base).await;
         assert!(matches!(answer.status.as_u16(), 502 | 504), "{case}: {} {}", answer.status, answer.body);
         assert!(answer.body.contains("<h1") && !answer.body.contains("SENTINEL"), "{case}: {}", answer.body);
         assert_eq!((answer.set_cookies().len(), portal.session_cookie(&browser)), (0, None), "{case}");
-        let exchanges = globus.seen().iter().filter(|seen| seen.path == "/v2/oauth2/token").count();
+        let exchanges = globus.token_calls().len();
         assert_eq!(exchanges, 1, "{case}: a code is sent once");
     }
 }
@@ -115,7 +109,7 @@ async fn answers_without_end_cost_a_bounded_amount_of_memory() {
     for (case, trouble) in troubles().into_iter().filter(|(case, _)| floods.contains(case)) {
         let folder = TempDir::new().unwrap();
         let globus = provider_with(trouble).await;
-        let (mut command, base) = portal_at(folder.path(), globus.base.as_str().trim_end_matches('/'));
+        let (mut command, base) = portal_at(folder.path(), &globus.base);
         command.env("GLOBUS_SDK_HTTP_TIMEOUT", TIMEOUT);
         let mut process = Process::start(&mut command, &folder.path().join("printed"));
         process.says("Listening").await;
@@ -135,8 +129,8 @@ async fn answers_without_end_cost_a_bounded_amount_of_memory() {
 async fn whatever_any_other_call_meets_it_ends_within_its_deadline() {
     let limits = Limits { max_retries: 0, ..Limits::default() }.with_timeout(Duration::from_secs(1));
     for (case, trouble) in troubles() {
-        let globus = Scripted::judging(move |_| trouble.clone()).await;
-        let (base, http) = (globus.base.clone(), loopback_client(limits));
+        let globus = Provider::answering(move |_| trouble.clone()).await;
+        let (base, http) = (globus.url.clone(), loopback_client(limits));
         let auth = AuthClient::new(base.clone(), http.clone(), Authorizer::Null);
         let transfer = TransferClient::new(base.clone(), http.clone(), Authorizer::Null);
         let groups = GroupsClient::new(base, http, Authorizer::Null);
@@ -174,36 +168,38 @@ async fn a_discovery_document_or_key_set_larger_than_any_is_refused() {
 /// A service that is slow takes up so many connections and no more, and keeps no call of another service waiting.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_of_a_service_that_hangs_do_not_pile_up() {
-    let globus = Scripted::judging(|seen| {
-        let quick = seen.path.starts_with("/v2/groups");
+    let globus = Provider::answering(|request| {
+        let quick = request.uri.path().starts_with("/v2/groups");
         if quick { Step::answer(200, json!([])) } else { Step::Hold }
     })
     .await;
     let http: HttpClient = loopback_client(Limits { max_retries: 0, ..Limits::default() });
-    let transfer = TransferClient::new(globus.base.clone(), http.clone(), Authorizer::Null);
+    let transfer = TransferClient::new(globus.url.clone(), http.clone(), Authorizer::Null);
     let waiting: Vec<_> = (0..300)
         .map(|_| {
             let transfer = transfer.clone();
             tokio::spawn(async move { transfer.get_endpoint("e").await.map(drop) })
         })
         .collect();
-    until("as many calls as there may be", || (globus.seen().len() == 256).then_some(())).await;
-    let groups = GroupsClient::new(globus.base.clone(), http.clone(), Authorizer::Null);
+    until("as many calls as there may be", || (globus.requests().len() == 256).then_some(())).await;
+    let groups = GroupsClient::new(globus.url.clone(), http.clone(), Authorizer::Null);
     groups.get_my_groups(&[]).await.unwrap();
-    assert_eq!(globus.seen().len(), 257);
+    assert_eq!(globus.requests().len(), 257);
     // Who finds no turn within the deadline hears so; nothing was sent.
-    let short =
-        TransferClient::new(globus.base.clone(), http.with_timeout(Duration::from_millis(50)), Authorizer::Null);
+    let short = TransferClient::new(globus.url.clone(), http.with_timeout(Duration::from_millis(50)), Authorizer::Null);
     let begun = Instant::now();
     let error = short.get_endpoint("e").await.unwrap_err();
     assert!(matches!(error, CallError::Busy) && begun.elapsed() < IN_TIME, "{error:?}");
-    assert_eq!(globus.seen().len(), 257);
+    assert_eq!(globus.requests().len(), 257);
     // A caller that leaves gives its turn to the next.
     for one in &waiting {
         one.abort();
     }
     let last = tokio::spawn(async move { transfer.get_endpoint("the last").await.map(drop) });
-    until("the last one's turn", || globus.seen().iter().any(|seen| seen.path.ends_with("last")).then_some(())).await;
+    until("the last one's turn", || {
+        globus.requests().iter().any(|request| request.uri.path().ends_with("last")).then_some(())
+    })
+    .await;
     last.abort();
 }
 
@@ -227,10 +223,9 @@ async fn a_token_response_that_is_a_list_in_the_order_of_the_members_logs_nobody
 #[tokio::test]
 async fn a_timeout_of_the_python_sdk_is_the_portals_too() {
     let globus = provider_with(Step::Hold).await;
-    let base = globus.base.as_str().trim_end_matches('/').to_owned();
-    let portal = Portal::with().globus_at(&base).set("GLOBUS_SDK_HTTP_TIMEOUT", "1.5").start().await;
+    let portal = Portal::with().globus_at(&globus.base).set("GLOBUS_SDK_HTTP_TIMEOUT", "1.5").start().await;
     assert_eq!(portal.app.settings.globus_timeout, Duration::from_millis(1500));
     let (_, answer) = come_back(&portal.base).await;
     assert_eq!(answer.status, 504);
-    assert_eq!(Url::parse(&base).unwrap(), portal.app.settings.environment.auth);
+    assert_eq!(globus.url, portal.app.settings.environment.auth);
 }

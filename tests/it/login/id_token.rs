@@ -571,7 +571,7 @@ async fn a_request_for_the_keys_that_began_before_the_rotation_does_not_hide_the
     let rotating = stage.provider.inner.clone();
     // The key set is rotated while a refresh in the background is being answered with the old one.
     *stage.provider.inner.on_keys.lock().unwrap() = Some(Arc::new(move || {
-        if rotating.key_calls.load(Ordering::SeqCst) == 3 {
+        if rotating.key_calls() == 3 {
             *rotating.key_set.lock().unwrap() = json!({"keys": [jwk(1, Some("1"))]});
         }
     }));

@@ -18,7 +18,6 @@ use globus_portal::{
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
-use url::Url;
 
 use crate::harness::{
     Browser, Portal, Provider, loopback_client, parameter,
@@ -41,7 +40,7 @@ impl Stage {
     async fn new() -> Self {
         let provider = Provider::start().await;
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
-        let base = Url::parse(&format!("{}/", provider.base)).unwrap();
+        let base = provider.url.clone();
         let (http, secret) = (loopback_client(Limits::default()).without_retries(), ClientSecret::new(CLIENT_SECRET));
         let app = ConfidentialAppAuthClient::new(base, http, clock.clone(), CLIENT_ID.to_owned(), &secret);
         let documents = Arc::new(Documents::new(&app, clock.clone()));

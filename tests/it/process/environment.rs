@@ -15,9 +15,7 @@ use globus_portal::{
 };
 use url::Url;
 
-use crate::harness::{
-    Provider, Running, Scripted, Step, free_port, globus_portal, portal_at, skip_without, start_sandbox,
-};
+use crate::harness::{Provider, Running, Step, free_port, globus_portal, portal_at, skip_without, start_sandbox};
 
 /// Variables by their names, without what they begin with.
 fn variables<'a>(given: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
@@ -228,11 +226,12 @@ async fn a_proxy_of_the_environment_is_never_between_this_machine_and_itself() {
 async fn a_proxy_of_the_environment_is_used_for_every_other_machine() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-        let proxy = Scripted::judging(|_| Step::Cut).await;
-        check(folder.path(), "https://auth.globus.invalid", &[(name, proxy.base.as_str())]);
-        let seen = proxy.seen();
-        let asked = seen.iter().any(|seen| seen.method == "CONNECT" && seen.path == "auth.globus.invalid:443");
-        assert!(asked, "{name}: {seen:?}");
+        let proxy = Provider::answering(|_| Step::Cut).await;
+        check(folder.path(), "https://auth.globus.invalid", &[(name, proxy.url.as_str())]);
+        let requests = proxy.requests();
+        let asked =
+            requests.iter().any(|request| request.method == "CONNECT" && request.uri == "auth.globus.invalid:443");
+        assert!(asked, "{name}: {requests:?}");
     }
 }
 

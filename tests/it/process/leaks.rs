@@ -12,10 +12,9 @@ use std::{
 
 use aws_lc_rs::digest;
 use axum::{
-    Json, Router,
+    Json,
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
+    response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use globus_portal::clock::Clock;
@@ -27,7 +26,7 @@ use crate::harness::{
     Answer, Browser, Process, Provider,
     leak::{Secret, assert_free, characters},
     parameter, portal_at,
-    provider::{CLIENT_ID, CLIENT_SECRET, Call, at_hash, id_token},
+    provider::{CLIENT_ID, CLIENT_SECRET, Request, at_hash, id_token},
 };
 
 const SECRET_KEY: &str = "SENTINEL secret key, long enough to be one";
@@ -92,7 +91,7 @@ impl Shared {
         })
     }
 
-    fn token_endpoint(&self, base: &str, call: &Call) -> Response {
+    fn token_endpoint(&self, base: &str, call: &Request) -> Response {
         let echo = format!("{:?} {:?}", call.form, call.headers[header::AUTHORIZATION]);
         let refusal = |status: StatusCode, error: &str| {
             (status, Json(json!({"error": error, "error_description": echo, "message": echo}))).into_response()
@@ -164,10 +163,13 @@ impl Walk {
             Trouble::None => Json(json!({"active": false})).into_response(),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": "e", "message": call.form}))).into_response(),
         });
-        let transfer = start_transfer(shared.clone()).await;
+        let of_transfer = shared.clone();
+        provider.on_other(move |call| match call.uri.path() {
+            "/v0.10/endpoint_search" => of_transfer.endpoint_search(&call.headers),
+            _ => StatusCode::NOT_FOUND.into_response(),
+        });
         let (mut command, base) = portal_at(folder.path(), &provider.base);
         command
-            .env("GLOBUS_SDK_SERVICE_URL_TRANSFER", format!("{transfer}/"))
             .env("GLOBUS_PORTAL_SECRET_KEY", SECRET_KEY)
             .env("GLOBUS_PORTAL_APP_CLIENT_ID", CLIENT_ID)
             .env("GLOBUS_PORTAL_APP_CLIENT_SECRET", CLIENT_SECRET)
@@ -242,15 +244,6 @@ impl Walk {
         let files = entries.filter(|path| named(path).starts_with("sessions.db"));
         files.map(|path| (named(&path), fs::read(&path).unwrap())).collect()
     }
-}
-
-async fn start_transfer(shared: Arc<Shared>) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let search = get(move |headers: HeaderMap| async move { shared.endpoint_search(&headers) });
-    let router = Router::new().route("/v0.10/endpoint_search", search);
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    base
 }
 
 /// Goes everywhere, with everything that can go wrong, and looks for what got out.

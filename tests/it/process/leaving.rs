@@ -26,7 +26,7 @@ use tower_sessions::session::Id;
 use crate::harness::{
     Browser, Portal, PostgresServer, Provider, fresh_postgres, number, parameter,
     place::on_every_store,
-    provider::{Call, at_hash, id_token},
+    provider::{Request, at_hash, id_token},
     skip_without_postgres,
 };
 
@@ -60,7 +60,7 @@ impl Bank {
     }
 
     /// A code names its person and the nonce of its login.
-    fn exchange(&self, call: &Call, claims: impl Fn(&str) -> Value) -> Value {
+    fn exchange(&self, call: &Request, claims: impl Fn(&str) -> Value) -> Value {
         let (person, nonce) = call.field("code").unwrap().split_once('~').unwrap();
         let mut response = self.token(AUTH, person);
         let mut claims = claims(nonce);

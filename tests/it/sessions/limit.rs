@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::harness::{
     Browser, Portal, Provider, parameter,
     place::on_every_store,
-    provider::{Call, id_token, token_response},
+    provider::{Request, id_token, token_response},
     steps::{assert_logged_in, log_in_at},
     until,
 };
@@ -75,7 +75,7 @@ async fn logins_at_the_same_moment_leave_as_many_sessions_as_there_may_be() {
     let (portal, clock) = portal(&provider, "3").await;
     // The code says which nonce to answer with.
     let (now, claims) = (clock.now().unix_timestamp(), provider.good_claims("", 0));
-    provider.on_token(move |call: &Call| {
+    provider.on_token(move |call: &Request| {
         let mut claims = claims.clone();
         claims["nonce"] = call.field("code").unwrap().into();
         (claims["iat"], claims["exp"]) = (now.into(), (now + 3600).into());

@@ -13,7 +13,7 @@ use time::{Duration, OffsetDateTime};
 use crate::harness::{
     Browser, Portal, Provider, parameter,
     place::{Place, in_memory, in_postgres, in_redis, in_sqlite},
-    provider::{Call, id_token, token_response},
+    provider::{Request, id_token, token_response},
     steps::key_of,
 };
 
@@ -54,7 +54,7 @@ impl House {
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
         let issued = Arc::<AtomicUsize>::default();
         let (base, now, count) = (provider.good_claims("", 0), clock.clone(), issued.clone());
-        provider.on_token(move |call: &Call| {
+        provider.on_token(move |call: &Request| {
             let number = count.fetch_add(1, Ordering::SeqCst);
             if let Some((resource_server, _)) = call.field("refresh_token").and_then(|token| token.split_once('/')) {
                 let mut renewed = token(resource_server, number);

@@ -30,12 +30,11 @@ use globus_portal::{
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::Id;
-use url::Url;
 
 use crate::harness::{
     Answer, Browser, Portal, PortalBuilder, Provider, parameter,
     place::on_every_store,
-    provider::{CLIENT_ID, Call, id_token, token_response},
+    provider::{CLIENT_ID, Request, id_token, token_response},
 };
 
 const TRANSFER: &str = "transfer.api.globus.org";
@@ -46,7 +45,7 @@ const LIFE: i64 = 3600;
 /// Changes a token response.
 type Change<'a> = &'a dyn Fn(&mut Value);
 /// Answers a refresh.
-type Failure = Box<dyn Fn(&Call) -> Response + Send + Sync>;
+type Failure = Box<dyn Fn(&Request) -> Response + Send + Sync>;
 
 on_every_store! {
     each_api_gets_its_own_token_however_many_there_are
@@ -142,7 +141,7 @@ impl Stage {
             .collect()
     }
 
-    fn refreshes(&self) -> Vec<Call> {
+    fn refreshes(&self) -> Vec<Request> {
         let calls = self.provider.token_calls();
         calls.into_iter().filter(|call| call.field("grant_type") == Some("refresh_token")).collect()
     }
@@ -178,7 +177,7 @@ fn renewed(name: &str) -> Value {
     response
 }
 
-fn invalid_grant(_: &Call) -> Response {
+fn invalid_grant(_: &Request) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response()
 }
 
@@ -530,7 +529,7 @@ async fn a_globus_that_cannot_refresh_now_costs_neither_token_nor_session() {
     let cookie = stage.portal.session_cookie(&browser);
     stage.clock.advance(Duration::seconds(LIFE));
     let auth_error = |status: u16, body: Value| {
-        move |_: &Call| (StatusCode::from_u16(status).unwrap(), Json(body.clone())).into_response()
+        move |_: &Request| (StatusCode::from_u16(status).unwrap(), Json(body.clone())).into_response()
     };
     let failures: [(&str, Failure); 7] = [
         ("500", Box::new(auth_error(500, json!({"error": "server_error"})))),
@@ -578,7 +577,7 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     // The same vault with a client that waits less long, for an answer that never comes.
     let limits = Limits { timeout: Wait::from_millis(50), ..Limits::default() };
     let http = HttpClient::new(limits, true).unwrap();
-    let base = Url::parse(&format!("{}/", stage.provider.base)).unwrap();
+    let base = stage.provider.url.clone();
     let auth =
         ConfidentialAppAuthClient::new(base, http, stage.clock.clone(), CLIENT_ID.to_owned(), &ClientSecret::new("s"));
     let app = &stage.portal.app;

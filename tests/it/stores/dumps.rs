@@ -22,7 +22,7 @@ use crate::harness::{
     leak::{Secret, assert_free, holds},
     parameter,
     place::{Place, in_postgres, in_redis, in_sqlite},
-    provider::{Call, id_token, token_response},
+    provider::{Request, id_token, token_response},
     steps::key_of,
 };
 
@@ -100,7 +100,7 @@ impl Walk {
 }
 
 /// A token response, with tokens that nobody had before.
-fn tokens(call: &Call, id_token: &str, issued: &AtomicUsize) -> Value {
+fn tokens(call: &Request, id_token: &str, issued: &AtomicUsize) -> Value {
     let number = issued.fetch_add(1, Ordering::SeqCst);
     let token = |resource_server: &str| {
         json!({

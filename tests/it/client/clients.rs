@@ -1,0 +1,25 @@
+//! Clients of a provider of the test's own.
+
+use globus_portal::{
+    globus::{
+        authorizer::AccessTokenAuthorizer,
+        http::{HttpClient, Limits},
+        transfer::TransferClient,
+    },
+    secret::AccessToken,
+};
+
+use crate::harness::Provider;
+
+pub fn transfer_client(provider: &Provider) -> TransferClient {
+    TransferClient::new(provider.url.clone(), http(), token())
+}
+
+/// Calls that are not retried.
+pub fn http() -> HttpClient {
+    HttpClient::new(Limits { max_retries: 0, ..Limits::default() }, true).unwrap()
+}
+
+pub fn token() -> AccessTokenAuthorizer {
+    AccessTokenAuthorizer::new(AccessToken::new("AT"))
+}
