@@ -1,9 +1,9 @@
 //! The sandbox: as a browser, the official tools and our own client see it.
 
+mod auth;
 mod clients;
 mod faults;
 mod gcs;
-mod general;
 mod globus_cli;
 mod groups;
 mod hosts;

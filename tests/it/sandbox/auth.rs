@@ -1,4 +1,4 @@
-//! The stand-in itself: what it refuses, what it gives, and that its documents have Globus's shapes.
+//! Globus Auth of the stand-in: codes, tokens, id_tokens, introspection and identities.
 
 use std::io;
 
