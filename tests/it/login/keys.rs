@@ -19,6 +19,7 @@ use tower_sessions::session::Id;
 use crate::harness::{
     Browser, MIRA, Portal, PortalBuilder, Provider, parameter,
     provider::{id_token, token_response},
+    until,
 };
 
 const OLD: &str = "the key of before, which is long enough to be one";
@@ -219,13 +220,18 @@ async fn tokens_that_a_portal_cannot_open_wait_for_one_that_has_their_key() {
     house.provider.on_revoke(|_| StatusCode::OK.into_response());
     first.stop().await;
 
+    let tried = house.provider.revoke_calls().len();
     let stranger = house.portal(NEW_WORD, "").await;
     house.clock.advance(Duration::minutes(2));
-    assert_eq!(stranger.app.tokens.revoke_due(None).await.unwrap(), (0, 2));
+    // The portal's own sweep, which begins at once, may find the two that it cannot open first.
+    let tried_by_us = stranger.app.tokens.revoke_due(None).await.unwrap();
+    assert!(matches!(tried_by_us, (0, 0 | 2)), "{tried_by_us:?}");
     stranger.stop().await;
+    assert_eq!(house.provider.revoke_calls().len(), tried);
     let again = house.portal(NEW_WORD, OLD_WORD).await;
     house.clock.advance(Duration::minutes(2));
-    assert_eq!(again.app.tokens.revoke_due(None).await.unwrap(), (2, 0));
+    again.app.tokens.revoke_due(None).await.unwrap();
+    until("the revocations", || (house.provider.revoke_calls().len() >= tried + 3).then_some(())).await;
 }
 
 const OLD_WORD: &str = "an-old-key-without-any-space-in-it-of-40";
