@@ -22,6 +22,7 @@ use super::{
     Answer, Browser, Portal, Provider,
     browser::parameter,
     provider::{id_token, token_response},
+    wait::PATIENCE,
 };
 
 /// Lets the provider answer a login that has begun with a good id_token for `person`; gives the token response.
@@ -54,7 +55,7 @@ pub fn key_of(portal: &Portal, browser: &Browser) -> SessionKey {
     session_key(portal.session_cookie(browser).unwrap().parse::<Id>().unwrap())
 }
 
-/// Whether Globus still takes a token: Globus Auth tells us of its own ones, Transfer's are tried.
+/// Whether Globus still accepts a token: Globus Auth reports on its own, and Transfer's are tried out.
 pub async fn is_active(portal: &Portal, token: &AccessToken) -> bool {
     let base = portal.app.settings.environment.transfer.clone();
     let authorizer = AccessTokenAuthorizer::new(token.clone());
@@ -64,14 +65,14 @@ pub async fn is_active(portal: &Portal, token: &AccessToken) -> bool {
         || transfer.endpoint_search(&search).await.is_ok()
 }
 
-/// Waits until Globus no longer takes a token: revocation may go on after the answer.
+/// Waits until Globus no longer accepts a token: revocation may go on after the answer.
 pub async fn until_revoked(portal: &Portal, token: &AccessToken) {
     let revoked = async {
         while is_active(portal, token).await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), revoked).await.unwrap();
+    tokio::time::timeout(PATIENCE, revoked).await.unwrap();
 }
 
 /// Asserts that a browser is logged in, by the front page.
@@ -88,7 +89,7 @@ pub async fn assert_anonymous(portal: &Portal, browser: &Browser) {
     assert_eq!(page.location().path(), format!("{}/login", portal.app.settings.root));
 }
 
-/// Asserts that a browser's session was ended by somebody else, and that its person learns so.
+/// Asserts that a browser's session was ended elsewhere, and that its person is told.
 pub async fn assert_ended_elsewhere(portal: &Portal, browser: &Browser) {
     let page = browser.get(&portal.url("/")).await;
     assert_eq!((page.status.as_u16(), page.header("location")), (401, None), "{}", page.body);

@@ -1,10 +1,7 @@
 //! The provider's documents: fetched once for all who wait, whoever leaves; refreshed before anybody has to wait; and asked
 //! for no more often than the interval, whatever happens.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration as Time,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use globus_portal::{
     clock::Clock,
@@ -20,14 +17,11 @@ use time::{Duration, OffsetDateTime};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::harness::{
-    Browser, Portal, Provider, loopback_client, parameter,
+    Browser, PATIENCE, Portal, Provider, loopback_client, parameter,
     provider::{CLIENT_ID, CLIENT_SECRET, jwk},
     steps::{let_in, log_in_at},
     until,
 };
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Time = Time::from_secs(60);
 
 /// A provider, and what a client keeps of its documents, by a clock that stands still.
 struct Stage {

@@ -82,7 +82,7 @@ macro_rules! on_own_stores {
     };
 }
 
-use crate::harness::number;
+use crate::harness::{PATIENCE, number};
 
 mod caches;
 mod load;
@@ -108,6 +108,6 @@ async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
     waited.unwrap_or_else(|_| panic!("waited too long for: {what}"));
 }
