@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, StatusCode, header};
+use globus_portal::clock::Clock;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -101,7 +102,7 @@ impl Connection {
         if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
             headers.insert(header::CONTENT_LENGTH, body.len().into());
         }
-        let now = || httpdate::fmt_http_date(SystemTime::now()).parse().unwrap();
+        let now = || httpdate::fmt_http_date(SystemTime::from(Clock::system().now())).parse().unwrap();
         headers.entry(header::DATE).or_insert_with(now);
         let mut answer = format!("HTTP/1.1 {} Answer\r\n", status.as_str()).into_bytes();
         for (name, value) in &headers {

@@ -36,7 +36,7 @@ impl Stage {
     }
 
     async fn at(provider: Provider, clock: Clock) -> Self {
-        let portal = Portal::with().provider(&provider).clock(&clock).start().await;
+        let portal = Box::pin(Portal::with().provider(&provider).clock(&clock).start()).await;
         Self { provider, portal, clock }
     }
 
