@@ -9,12 +9,7 @@ use axum::{
 };
 
 use crate::{
-    globus::{
-        auth::TokenError,
-        error::{CallError, Fault},
-        id_token::IdTokenError,
-        provider::ProviderError,
-    },
+    globus::{auth::TokenError, error::CallError, fault::Fault, id_token::IdTokenError, provider::ProviderError},
     session::{
         exchanges::TooMany, return_path::ReturnPath, seal::SealError, store::StoreError, tokens::TokenUnavailable,
     },

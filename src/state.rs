@@ -11,8 +11,9 @@ use std::{
 use crate::{
     clock::Clock,
     globus::{
-        auth::{ConfidentialAppAuthClient, UsageError},
+        auth::ConfidentialAppAuthClient,
         environment::{Environment, Trust},
+        error::UsageError,
         flow::{AuthorizationCodeFlowManager, AuthorizeUrls},
         http::{HttpClient, Limits},
         id_token::IdTokenVerifier,

@@ -12,13 +12,7 @@ use time::Duration;
 use super::cookies::SentSessions;
 use crate::{
     error::{AppError, GlobusError},
-    globus::{
-        authorizer::KeptAuthorizer,
-        error::{CallError, Fault},
-        groups::GroupsClient,
-        scopes,
-        transfer::TransferClient,
-    },
+    globus::{error::CallError, fault::Fault, groups::GroupsClient, scopes, transfer::TransferClient},
     pages::UserView,
     secret::AccessToken,
     session::{
@@ -157,10 +151,9 @@ impl LoggedIn {
         Ok(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
     }
 
-    async fn authorizer(&self, app: &AppState, resource_server: &str) -> Result<KeptAuthorizer, AppError> {
+    async fn authorizer(&self, app: &AppState, resource_server: &str) -> Result<SessionToken, AppError> {
         let token = self.access_token(app, resource_server).await?;
-        let keeper = SessionToken::new(app.tokens.clone(), self.key(), resource_server);
-        Ok(KeptAuthorizer::new(token, Arc::new(keeper)))
+        Ok(SessionToken::new(app.tokens.clone(), self.key(), resource_server, token))
     }
 
     /// What a failed call for this person means: a token that Globus no longer accepts sends the person through login

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::{AppError, GlobusError, SignIn},
     globus::{
-        auth::UsageError,
+        error::UsageError,
         flow::{AuthorizationCodeFlowManager, FlowManager as _},
         id_token::IdTokenClaims,
         scopes,

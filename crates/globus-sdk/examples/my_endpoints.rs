@@ -13,8 +13,8 @@
 use std::error::Error;
 
 use globus_sdk::{
-    auth::{ConfidentialAppAuthClient, NativeAppAuthClient},
-    authorizer::{AccessTokenAuthorizer, Authorizer, LoginClient, RenewingAuthorizer},
+    auth::{ConfidentialAppAuthClient, LoginClient, NativeAppAuthClient, RenewingAuthorizer},
+    authorizer::{AccessTokenAuthorizer, Authorizer},
     clock::Clock,
     environment::{Environment, process_variable},
     groups::GroupsClient,

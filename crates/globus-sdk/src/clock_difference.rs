@@ -4,6 +4,8 @@ use std::fmt;
 
 use time::{Duration, OffsetDateTime};
 
+/// How far the clock of this machine may be behind Globus's, for `iat` and `nbf`: as in the Python SDK.
+pub const LEEWAY: Duration = Duration::minutes(5);
 /// From this difference on, the operator should look after the clock.
 const LARGE: Duration = Duration::minutes(1);
 

@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::{Value, error::Category};
 
-use super::error::plain;
+use crate::text::plain;
 
 /// An object of JSON. serde's derived types would take a list as well, with the members in their order.
 pub(super) struct Object<T>(pub(super) T);

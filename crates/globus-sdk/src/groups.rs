@@ -4,8 +4,7 @@
 //!
 //! ```
 //! use globus_sdk::{
-//!     auth::ConfidentialAppAuthClient,
-//!     authorizer::RenewingAuthorizer,
+//!     auth::{ConfidentialAppAuthClient, RenewingAuthorizer},
 //!     environment::Environment,
 //!     groups::{GroupsClient, is_active_member},
 //!     http::HttpClient,
@@ -33,12 +32,15 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    authorizer::Authorizer,
-    client::ServiceClient,
+use crate::{
     error::{CallError, Service},
-    http::{Answer, HttpClient},
-    query::{Parameters, segment},
+    service::{
+        answer::Answer,
+        authorizer::Authorizer,
+        client::ServiceClient,
+        http::HttpClient,
+        query::{Parameters, segment},
+    },
 };
 
 documents! {

@@ -25,27 +25,23 @@
 #![doc = include_str!("differences.md")]
 
 pub mod auth;
-pub mod authorizer;
-pub mod claims;
-mod client;
 pub mod clock;
 pub mod clock_difference;
 #[macro_use]
 mod document;
 pub mod environment;
 pub mod error;
-pub mod flow;
+pub mod fault;
 pub mod gare;
 pub mod groups;
-pub mod http;
-pub mod id_token;
 pub mod keep_running;
-mod kept;
-pub mod provider;
 #[doc = include_str!("python_sdk.md")]
 pub mod python_sdk {}
-mod query;
 pub mod scopes;
 pub mod secret;
-pub mod tokens;
+mod service;
+mod text;
 pub mod transfer;
+
+pub use auth::{claims, flow, id_token, provider, tokens};
+pub use service::{authorizer, http};

@@ -11,7 +11,7 @@ mod revocation;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
 };
 
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     globus::{
         auth::{ConfidentialAppAuthClient, TokenError},
-        authorizer::Replace,
+        authorizer::TokenSource,
         error::CallError,
         id_token::IdTokenVerifier,
         tokens::{Token, TokenResponse},
@@ -269,26 +269,40 @@ fn place(key: SessionKey, resource_server: &str) -> Vec<u8> {
     [&key.0[..], resource_server.as_bytes()].concat()
 }
 
-/// The token of a session for one resource server, as the authorizer of a client: refused once, it is renewed once.
+/// The token of a session for one resource server, as the source of a client's tokens: refused once, it is renewed once.
 #[derive(Debug)]
 pub struct SessionToken {
     tokens: Tokens,
     key: SessionKey,
     resource_server: String,
+    current: RwLock<AccessToken>,
 }
 
 impl SessionToken {
-    /// Of this session, for this resource server.
+    /// Of this session, for this resource server, beginning with `current`.
     #[must_use]
-    pub fn new(tokens: Tokens, key: SessionKey, resource_server: impl Into<String>) -> Self {
-        Self { tokens, key, resource_server: resource_server.into() }
+    pub fn new(tokens: Tokens, key: SessionKey, resource_server: impl Into<String>, current: AccessToken) -> Self {
+        Self { tokens, key, resource_server: resource_server.into(), current: RwLock::new(current) }
+    }
+
+    fn current(&self) -> AccessToken {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[async_trait]
-impl Replace for SessionToken {
-    async fn replace(&self, refused: &AccessToken) -> Result<Option<AccessToken>, CallError> {
-        let another = self.tokens.another(self.key, &self.resource_server, refused).await;
-        another.map_err(|error| CallError::NoToken(error.to_string()))
+impl TokenSource for SessionToken {
+    async fn access_token(&self) -> Result<AccessToken, CallError> {
+        Ok(self.current())
+    }
+
+    async fn refused(&self, token: &AccessToken) -> Result<bool, CallError> {
+        if !equal(self.current().expose_secret().as_bytes(), token.expose_secret().as_bytes()) {
+            return Ok(true); // Another call has replaced it.
+        }
+        let another = self.tokens.another(self.key, &self.resource_server, token).await;
+        let Some(another) = another.map_err(|error| CallError::NoToken(error.to_string()))? else { return Ok(false) };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = another;
+        Ok(true)
     }
 }

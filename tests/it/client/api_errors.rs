@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, io, time::Duration};
 
 use globus_portal::globus::{
-    error::{ApiError, CallError, Fault, Service},
+    error::{ApiError, CallError, Service},
+    fault::Fault,
     gare::{Gare, GlobusAuthorizationParameters, LoginParameters, has_gares, is_gare, to_gare, to_gares},
     scopes::{self, ScopeParseError},
 };

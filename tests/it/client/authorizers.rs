@@ -11,8 +11,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use globus_portal::{
     clock::Clock,
     globus::{
+        auth::RenewingAuthorizer,
         auth::{AuthClient, ConfidentialAppAuthClient, NativeAppAuthClient},
-        authorizer::{AccessTokenAuthorizer, Authorizer, BasicAuthorizer, RenewingAuthorizer},
+        authorizer::{AccessTokenAuthorizer, Authorizer, BasicAuthorizer},
         error::CallError,
         http::Limits,
         transfer::TransferClient,

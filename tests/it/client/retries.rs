@@ -8,8 +8,8 @@ use std::{
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::{ConfidentialAppAuthClient, TokenError},
-        authorizer::{AccessTokenAuthorizer, Authorizer, RenewingAuthorizer},
+        auth::{ConfidentialAppAuthClient, RenewingAuthorizer, TokenError},
+        authorizer::{AccessTokenAuthorizer, Authorizer},
         error::CallError,
         flow::FlowManager as _,
         groups::GroupsClient,

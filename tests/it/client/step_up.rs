@@ -3,7 +3,8 @@
 use globus_portal::{
     globus::{
         authorizer::AccessTokenAuthorizer,
-        error::{CallError, Fault},
+        error::CallError,
+        fault::Fault,
         flow::{AuthorizationCodeFlowManager, AuthorizeParameters, FlowManager as _},
         gare::to_gare,
         scopes::{self, Scope},

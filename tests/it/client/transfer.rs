@@ -7,7 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use globus_portal::globus::{
-    error::{CallError, Fault},
+    error::CallError,
+    fault::Fault,
     http::{HttpClient, Limits, Pause},
     transfer::{
         BookmarkList, DeleteData, Endpoint, EndpointPage, EndpointSearch, EventQuery, FileEntry, FileList, LsQuery,

@@ -3,21 +3,24 @@
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{Consents, Identities, IdentitiesQuery, IdentityProviders, ProvidersQuery};
+use super::{
+    claims::IdTokenClaims,
+    documents::{Consents, Identities, IdentitiesQuery, IdentityProviders, ProvidersQuery},
+};
 use crate::{
-    authorizer::Authorizer,
-    client::ServiceClient,
     error::{CallError, Service},
-    http::HttpClient,
-    id_token::IdTokenClaims,
-    provider::{Discovery, openid_configuration},
-    query::{Parameters, segment},
+    service::{
+        authorizer::Authorizer,
+        client::ServiceClient,
+        http::HttpClient,
+        query::{Parameters, segment},
+    },
 };
 
 /// A client of Globus Auth that acts with a person's token, or with any authorizer (the Python SDK's `AuthClient`).
 #[derive(Clone, Debug)]
 pub struct AuthClient {
-    service: ServiceClient,
+    pub(super) service: ServiceClient,
 }
 
 impl AuthClient {
@@ -75,14 +78,6 @@ impl AuthClient {
     /// [`CallError`].
     pub async fn get_consents(&self, identity_id: &str) -> Result<Consents, CallError> {
         self.get(&format!("v2/api/identities/{}/consents", segment(identity_id)?), &Parameters::default()).await
-    }
-
-    /// The discovery document (OpenID Connect Discovery section 4).
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
-        openid_configuration(&self.service).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Environment, Trust, UnknownEnvironment, service_url};
-use crate::http::{HttpClient, Limits};
+use super::names::{Environment, UnknownEnvironment};
+use crate::service::{
+    http::{HttpClient, Limits},
+    trust::Trust,
+    url::service_url,
+};
 
 const ENVIRONMENT: &str = "GLOBUS_SDK_ENVIRONMENT";
 const SERVICE_URL: &str = "GLOBUS_SDK_SERVICE_URL_";

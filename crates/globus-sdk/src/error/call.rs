@@ -1,7 +1,6 @@
 //! Why a call gave no answer that can be used.
 
-use super::{ApiError, Fault};
-use crate::auth::UsageError;
+use super::{api::ApiError, usage::UsageError};
 
 /// Why a call to Globus gave no answer that can be used. The first three are the SDK's `NetworkError`s.
 #[derive(Debug, thiserror::Error)]
@@ -72,22 +71,6 @@ impl CallError {
     #[must_use]
     pub fn is_network(&self) -> bool {
         matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Connection(_))
-    }
-
-    /// Whose fault it is.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::Api(error) => error.fault(),
-            Self::Request(_) | Self::Usage(_) => Fault::OurMistake,
-            Self::Timeout
-            | Self::ConnectTimeout
-            | Self::Busy
-            | Self::Connection(_)
-            | Self::TooLarge { .. }
-            | Self::Malformed { .. }
-            | Self::NoToken(_) => Fault::TryAgain,
-        }
     }
 
     /// Whether a time limit passed.

@@ -1,6 +1,6 @@
 //! Scopes that bear the id of a collection, an endpoint or a flow.
 
-use super::{Scope, ScopeParseError};
+use super::{error::ScopeParseError, scope::Scope};
 
 fn url_scope(resource_server: &str, name: &str) -> Scope {
     Scope::from_parts(&format!("https://auth.globus.org/scopes/{resource_server}/{name}"), false, Vec::new())

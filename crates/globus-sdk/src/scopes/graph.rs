@@ -3,7 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{MAX_DEPTH, MAX_SCOPES, Scope, ScopeParseError, tokens::Token};
+use super::{
+    error::{MAX_DEPTH, MAX_SCOPES, ScopeParseError},
+    scope::Scope,
+    tokens::Token,
+};
 
 /// A scope where it stands: which name, and whether it is marked as optional there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

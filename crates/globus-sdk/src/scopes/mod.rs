@@ -36,13 +36,17 @@
 //! Printing and parsing again therefore gives the same value.
 
 mod collections;
+mod error;
 mod graph;
+mod parse;
 mod scope;
 mod tokens;
 
 pub use self::{
     collections::{GcsCollectionScopes, GcsEndpointScopes, SpecificFlowScopes},
-    scope::{MAX_DEPTH, MAX_SCOPES, Scope, ScopeParseError, merge, parse, serialize},
+    error::{MAX_DEPTH, MAX_SCOPES, ScopeParseError},
+    parse::{merge, parse, serialize},
+    scope::Scope,
 };
 
 /// Scopes and names of Globus Auth.

@@ -1,7 +1,7 @@
 //! From text to tokens. What may stand next to what is checked here for characters and in the graph for tokens, in the
 //! SDK's order, so that a text with several mistakes is told of the same one.
 
-use super::{MAX_SCOPES, ScopeParseError};
+use super::error::{MAX_SCOPES, ScopeParseError};
 
 /// A scope has at most its mark, its name and two brackets.
 const MAX_TOKENS: usize = 4 * MAX_SCOPES;

@@ -2,10 +2,14 @@
 
 use serde::Serialize;
 
-use super::{FileEntry, FileList, Filter, OperationResult, TransferClient};
+use super::{
+    client::TransferClient,
+    documents::{FileEntry, FileList, OperationResult},
+    filter::Filter,
+};
 use crate::{
     error::CallError,
-    query::{Parameters, flag, segment},
+    service::query::{Parameters, flag, segment},
 };
 
 /// How many entries a page of a folder holds.

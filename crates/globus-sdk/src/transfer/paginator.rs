@@ -4,7 +4,10 @@ use std::{collections::VecDeque, fmt};
 
 use serde::de::DeserializeOwned;
 
-use crate::{client::ServiceClient, error::CallError, query::Parameters};
+use crate::{
+    error::CallError,
+    service::{client::ServiceClient, query::Parameters},
+};
 
 /// One page of a list.
 pub trait Page: DeserializeOwned {

@@ -8,8 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{SubmitResult, TransferClient, require_id};
-use crate::{auth::UsageError, error::CallError, query::Parameters};
+use super::{
+    client::{TransferClient, require_id},
+    documents::SubmitResult,
+};
+use crate::{
+    error::{CallError, UsageError},
+    service::query::Parameters,
+};
 
 /// When a file that is at the destination already is transferred again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

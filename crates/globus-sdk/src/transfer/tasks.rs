@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Filter, OperationResult, Task, TaskEventPage, TaskPage, TransferClient, require_id};
+use super::{
+    client::{TransferClient, require_id},
+    documents::{OperationResult, Task, TaskEventPage, TaskPage},
+    filter::Filter,
+};
 use crate::{
-    auth::UsageError,
-    error::CallError,
-    query::{Parameters, segment},
+    error::{CallError, UsageError},
+    service::query::{Parameters, segment},
 };
 
 /// How many tasks or events a page holds.

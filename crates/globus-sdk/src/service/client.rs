@@ -5,27 +5,27 @@ use serde::Serialize;
 use url::Url;
 
 use super::{
-    auth::UsageError,
+    answer::Answer,
     authorizer::Authorizer,
-    environment::join,
-    error::{CallError, Service},
-    http::{Answer, Body, Call, HttpClient},
+    http::{Body, Call, HttpClient},
     query::Parameters,
+    url::join,
 };
+use crate::error::{CallError, Service, UsageError};
 
 /// A client of one service.
 #[derive(Clone, Debug)]
-pub(super) struct ServiceClient {
-    pub(super) service: Service,
+pub(crate) struct ServiceClient {
+    pub(crate) service: Service,
     /// Ends with a slash.
-    pub(super) base: Url,
-    pub(super) http: HttpClient,
-    pub(super) authorizer: Authorizer,
+    pub(crate) base: Url,
+    pub(crate) http: HttpClient,
+    pub(crate) authorizer: Authorizer,
 }
 
 impl ServiceClient {
     /// `GET path?query`. `path` has no slash in front.
-    pub(super) async fn get(&self, path: &str, query: &Parameters) -> Result<Answer, CallError> {
+    pub(crate) async fn get(&self, path: &str, query: &Parameters) -> Result<Answer, CallError> {
         let mut url = join(&self.base, path);
         if !query.is_empty() {
             url.set_query(Some(&query.encoded()));
@@ -34,24 +34,24 @@ impl ServiceClient {
     }
 
     /// `GET` of a whole URL, which a service has named itself.
-    pub(super) async fn get_url(&self, url: Url) -> Result<Answer, CallError> {
+    pub(crate) async fn get_url(&self, url: Url) -> Result<Answer, CallError> {
         self.send(Method::GET, url, &Body::None, false).await
     }
 
     /// `POST path` with a form. A form that carries a one-use code is sent `once`.
-    pub(super) async fn post_form(&self, path: &str, form: &Parameters, once: bool) -> Result<Answer, CallError> {
+    pub(crate) async fn post_form(&self, path: &str, form: &Parameters, once: bool) -> Result<Answer, CallError> {
         self.send(Method::POST, join(&self.base, path), &Body::Form(form.encoded()), once).await
     }
 
     /// `POST path` with a JSON document, whose members are sent in the order they are declared in.
-    pub(super) async fn post_json(&self, path: &str, document: &impl Serialize) -> Result<Answer, CallError> {
+    pub(crate) async fn post_json(&self, path: &str, document: &impl Serialize) -> Result<Answer, CallError> {
         let text = serde_json::to_string(document)
             .map_err(|error| UsageError(format!("the document cannot be written as JSON: {error}")))?;
         self.send(Method::POST, join(&self.base, path), &Body::Json(text), false).await
     }
 
     /// `POST path` with nothing.
-    pub(super) async fn post_nothing(&self, path: &str) -> Result<Answer, CallError> {
+    pub(crate) async fn post_nothing(&self, path: &str) -> Result<Answer, CallError> {
         self.send(Method::POST, join(&self.base, path), &Body::None, false).await
     }
 

@@ -8,8 +8,59 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 
-use super::provider::{MAX_AGE, MIN_INTERVAL, ProviderError, REFRESH_AFTER};
-use crate::clock::Clock;
+use crate::{clock::Clock, error::CallError};
+
+/// The shortest time between a failed request for a document and the next, and between two requests for a key that is not
+/// known.
+pub const MIN_INTERVAL: Duration = Duration::seconds(10);
+/// The age from which a document is refreshed in the background.
+pub const REFRESH_AFTER: Duration = Duration::minutes(30);
+/// The age from which a login waits for a newer document, unless Globus has just failed to give one.
+pub const MAX_AGE: Duration = Duration::hours(1);
+
+/// Why the provider's documents cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The call failed.
+    #[error("cannot get the {document} of Globus Auth: {cause}")]
+    Call {
+        /// Which document.
+        document: &'static str,
+        /// Why.
+        cause: Arc<CallError>,
+    },
+    /// It failed a moment ago, and it is too early to try again.
+    #[error("{failed} (a moment ago; the next try is made within 10 seconds)")]
+    TooSoon {
+        /// Why it failed.
+        failed: Box<ProviderError>,
+    },
+    /// The task that fetched it has died.
+    #[error("the request for the {document} of Globus Auth was broken off")]
+    BrokenOff {
+        /// Which document.
+        document: &'static str,
+    },
+    /// The document names another issuer or another host than the one that was asked (OpenID Connect Discovery section
+    /// 4.3).
+    #[error("the discovery document is not that of {expected}: its issuer or jwks_uri names another address")]
+    Foreign {
+        /// The issuer that was expected.
+        expected: String,
+    },
+}
+
+impl ProviderError {
+    /// Whether a time limit passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Call { cause, .. } => cause.is_timeout(),
+            Self::TooSoon { failed } => failed.is_timeout(),
+            Self::BrokenOff { .. } | Self::Foreign { .. } => false,
+        }
+    }
+}
 
 /// What a fetch has given, once it is over.
 type Outcome<T> = Option<Result<Arc<T>, ProviderError>>;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{lenient, lenient_items};
+use crate::document::{lenient, lenient_items};
 
 /// How much of one text a session keeps, in bytes.
 const MAX_TEXT: usize = 4 << 10;

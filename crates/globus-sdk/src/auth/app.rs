@@ -1,96 +1,24 @@
-//! Globus Auth: clients of apps with a secret, of apps without one, and of a person's token.
-//!
-//! Names are those of the Python SDK. A login is not kept inside a client, as the SDK does, but in a value of its own
-//! (see [`flow`](super::flow)): one client serves any number of people at once.
-//!
-//! ```
-//! use globus_sdk::{auth::ConfidentialAppAuthClient, environment::Environment, http::HttpClient};
-//!
-//! # use globus_sandbox::{self as sandbox, Sandbox};
-//! # use globus_sdk::{clock::Clock, secret::*};
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
-//! # let environment = Environment::at(&sandbox.base_url().parse()?);
-//! # tokio::spawn(sandbox.serve(std::future::pending()));
-//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
-//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
-//! // `app` is a `ConfidentialAppAuthClient`; here, that of a sandbox.
-//! let tokens = app.oauth2_client_credentials_tokens("openid").await?;
-//! let token = &tokens.by_resource_server("auth.globus.org").ok_or("no token")?.access_token;
-//! assert!(app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);
-//! app.oauth2_revoke_token(token.expose_secret(), None).await?;
-//! assert!(!app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);
-//! # Ok(())
-//! # }
-//! ```
-
-mod documents;
-mod person;
-
-use std::{fmt::Display, sync::Arc};
+//! Clients of Globus Auth for apps: with a secret, and without one.
 
 use url::Url;
 
-pub use self::documents::{
-    Consent, Consents, Identities, IdentitiesQuery, Identity, IdentityProvider, IdentityProviders, Introspection,
-    ProvidersQuery,
-};
-pub use self::person::AuthClient;
-use self::person::get_identities;
 use super::{
-    authorizer::{Authorizer, BasicAuthorizer},
-    client::ServiceClient,
-    environment::join,
-    error::{ApiError, CallError, Service},
-    flow::{AuthorizationCodeFlowManager, NativeAppFlowManager},
-    http::HttpClient,
-    id_token::IdTokenVerifier,
-    provider::{Discovery, JwkSet, Provider, jwk_set, openid_configuration},
-    query::{Parameters, encode},
-    tokens::{DependentTokenResponse, TokenResponse},
+    documents::{Identities, IdentitiesQuery, Introspection},
+    person::get_identities,
+    tokens::{DependentTokenResponse, TokenError, TokenResponse},
 };
 use crate::{
     clock::Clock,
+    error::{CallError, Service, UsageError},
     secret::{AccessToken, ClientSecret, RefreshToken},
+    service::{
+        authorizer::{Authorizer, BasicAuthorizer},
+        client::ServiceClient,
+        http::HttpClient,
+        query::{Parameters, encode},
+        url::join,
+    },
 };
-
-/// Why the token endpoint gave no tokens.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenError {
-    /// The code or refresh token is unknown, used, expired, revoked, or was made for something else: `invalid_grant`
-    /// (RFC 6749 section 5.2). Globus says so with status 401 for codes and 400 for refresh tokens.
-    #[error("Globus refuses the grant: {0}")]
-    InvalidGrant(ApiError),
-    /// Globus does not accept our client id and secret.
-    #[error("Globus does not accept the client id and secret: {0}")]
-    ClientRefused(ApiError),
-    /// Anything else.
-    #[error(transparent)]
-    Call(CallError),
-}
-
-impl From<CallError> for TokenError {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Api(error) if error.is_invalid_grant() => Self::InvalidGrant(error),
-            CallError::Api(error) if error.http_status() == 401 => Self::ClientRefused(error),
-            error => Self::Call(error),
-        }
-    }
-}
-
-impl TokenError {
-    /// The failed call, without the distinction.
-    #[must_use]
-    pub fn into_call_error(self) -> CallError {
-        match self {
-            Self::InvalidGrant(error) | Self::ClientRefused(error) => CallError::Api(error),
-            Self::Call(error) => error,
-        }
-    }
-}
 
 /// Which kind of token a revocation is about (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +49,11 @@ pub struct Native(());
 /// A client of Globus Auth for an app that people log in to. `K` says which kind of app: [`Confidential`] or [`Native`].
 #[derive(Clone, Debug)]
 pub struct AppAuthClient<K> {
-    service: ServiceClient,
+    pub(super) service: ServiceClient,
     /// Where browsers reach Globus Auth: the same base, except for a stand-in that has another address inside a container.
     browser_base: Url,
-    clock: Clock,
-    client_id: String,
+    pub(super) clock: Clock,
+    pub(super) client_id: String,
     /// Added to each form; only for native apps.
     names_itself: bool,
     kind: std::marker::PhantomData<K>,
@@ -148,19 +76,6 @@ impl ConfidentialAppAuthClient {
         Self { service, browser_base, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
     }
 
-    /// Begins a login: [`AuthorizationCodeFlowManager::new`]. The login is the value that comes back, not a part of this
-    /// client.
-    ///
-    /// # Errors
-    /// [`UsageError`] when no scope is asked for.
-    pub fn oauth2_start_flow(
-        &self,
-        redirect_uri: impl Into<String>,
-        requested_scopes: impl IntoIterator<Item = impl Display>,
-    ) -> Result<AuthorizationCodeFlowManager, UsageError> {
-        AuthorizationCodeFlowManager::new(self, redirect_uri, requested_scopes)
-    }
-
     /// Gets tokens for the app itself (RFC 6749 section 4.4). `scopes` are separated by spaces.
     ///
     /// # Errors
@@ -173,7 +88,7 @@ impl ConfidentialAppAuthClient {
     /// developer guide, "dependent token grant"). `refresh_tokens` asks for offline access; `scope` narrows the request.
     ///
     /// # Errors
-    /// [`TokenError`]; its [`ApiError`] carries the scopes to ask for when the person has not consented to them.
+    /// [`TokenError`]; its [`ApiError`](crate::error::ApiError) carries the scopes to ask for when the person has not consented to them.
     pub async fn oauth2_get_dependent_tokens(
         &self,
         token: &AccessToken,
@@ -192,7 +107,7 @@ impl ConfidentialAppAuthClient {
     /// `session_info`.
     ///
     /// # Errors
-    /// [`CallError`]; an [`ApiError`] with status 401 when Globus does not accept the client id and secret.
+    /// [`CallError`]; an [`ApiError`](crate::error::ApiError) with status 401 when Globus does not accept the client id and secret.
     pub async fn oauth2_token_introspect(&self, token: &str, include: &[&str]) -> Result<Introspection, CallError> {
         let include = include.join(",");
         let mut form = vec![("token", token)];
@@ -200,7 +115,7 @@ impl ConfidentialAppAuthClient {
         self.service.post_form("v2/oauth2/token/introspect", &self.form(&form), false).await?.document()
     }
 
-    /// Identities by their usernames or ids, asked with the app's own credentials: see [`AuthClient::get_identities`].
+    /// Identities by their usernames or ids, asked with the app's own credentials: see [`AuthClient::get_identities`](super::AuthClient::get_identities).
     ///
     /// # Errors
     /// [`CallError`].
@@ -222,23 +137,7 @@ impl NativeAppAuthClient {
         let browser_base = service.base.clone();
         Ok(Self { service, browser_base, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
     }
-
-    /// Begins a login: [`NativeAppFlowManager::new`]. The login is the value that comes back, not a part of this client.
-    ///
-    /// # Errors
-    /// [`UsageError`] when no scope is asked for.
-    pub fn oauth2_start_flow(
-        &self,
-        requested_scopes: impl IntoIterator<Item = impl Display>,
-    ) -> Result<NativeAppFlowManager, UsageError> {
-        NativeAppFlowManager::new(self, requested_scopes)
-    }
 }
-
-/// A call that cannot be right, whatever Globus would answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct UsageError(pub String);
 
 impl<K> AppAuthClient<K> {
     /// The app's client id.
@@ -309,30 +208,6 @@ impl<K> AppAuthClient<K> {
         let mut form = vec![("token", token)];
         form.extend(hint.map(|hint| ("token_type_hint", hint.as_str())));
         self.service.post_form("v2/oauth2/token/revoke", &self.form(&form), false).await?.success()
-    }
-
-    /// The discovery document (OpenID Connect Discovery section 4).
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
-        openid_configuration(&self.public_service()).await
-    }
-
-    /// The set of keys that sign id_tokens (RFC 7517 section 5).
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn get_jwk(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
-        jwk_set(&self.public_service(), jwks_uri).await
-    }
-
-    /// Verifies id_tokens that Globus Auth makes for this app. It keeps the provider's documents in memory: make one, and
-    /// keep it.
-    #[must_use]
-    pub fn id_token_verifier(&self) -> IdTokenVerifier {
-        let provider = Provider::new(self, self.clock.clone());
-        IdTokenVerifier::new(Arc::new(provider), self.client_id.clone())
     }
 
     /// Globus's page that ends the browser's session with Globus Auth (Globus Auth documentation, "helper pages"). It

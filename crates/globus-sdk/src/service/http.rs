@@ -5,12 +5,8 @@
 //! Redirects are not followed because a token endpoint or an API that answers with one would otherwise make us carry
 //! credentials to where it points (RFC 9700 section 4.12).
 
-mod answer;
-mod connect;
-
 use std::{fmt, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 pub use reqwest::Certificate;
 use reqwest::{
     Method, StatusCode,
@@ -19,86 +15,20 @@ use reqwest::{
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-pub(super) use self::answer::Answer;
-use self::connect::Connections;
 use super::{
+    answer::Answer,
     authorizer::Authorizer,
-    environment::Trust,
-    error::{CallError, Service},
+    connect::{Connections, JSON},
 };
-use crate::secret::random_bytes;
+pub use super::{
+    limits::{Limits, Pause, RealPause},
+    trust::Trust,
+};
+use crate::error::{CallError, Service};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The largest body of an error that is kept, in bytes.
 const MAX_ERROR: usize = 256 << 10;
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-
-/// Bounds on a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// One try, from connecting to the last byte of the answer.
-    pub timeout: Duration,
-    /// The whole call: all tries, and the pauses between them.
-    pub deadline: Duration,
-    /// How many more tries there are after the first.
-    pub max_retries: u32,
-    /// The longest pause between two tries.
-    pub max_sleep: Duration,
-    /// The answer's body, in bytes.
-    pub body: usize,
-}
-
-impl Default for Limits {
-    /// As the Python SDK: 60 seconds a try, 5 more tries, pauses of 10 seconds at most; and 2 minutes for the whole.
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(60),
-            deadline: Duration::from_secs(120),
-            max_retries: 5,
-            max_sleep: Duration::from_secs(10),
-            body: 4 << 20,
-        }
-    }
-}
-
-impl Limits {
-    /// For a server that answers a person meanwhile: 10 seconds a try, one more try, 15 seconds for the whole.
-    #[must_use]
-    pub fn for_web_pages() -> Self {
-        Self { max_retries: 1, ..Self::default() }.with_timeout(Duration::from_secs(10))
-    }
-
-    /// The same with so much time for one try, and half as much more for the whole.
-    #[must_use]
-    pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { timeout, deadline: timeout.saturating_add(timeout / 2), ..self }
-    }
-}
-
-/// How a pause between two tries is made. The one that waits is [`RealPause`]; a test looks at the durations instead.
-#[async_trait]
-pub trait Pause: fmt::Debug + Send + Sync + 'static {
-    /// A random number from 0 up to 1, which spreads the tries of many clients.
-    fn random(&self) -> f64;
-
-    /// Waits.
-    async fn sleep(&self, duration: Duration);
-}
-
-/// Waits for as long as it says.
-#[derive(Clone, Copy, Debug)]
-pub struct RealPause;
-
-#[async_trait]
-impl Pause for RealPause {
-    fn random(&self) -> f64 {
-        f64::from(u32::from_be_bytes(random_bytes())) / (f64::from(u32::MAX) + 1.0)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
 
 /// An HTTP client with [`Limits`]. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
@@ -172,7 +102,7 @@ impl HttpClient {
 
     /// The same client, with the same connections, that reads no larger answers than this.
     #[must_use]
-    pub(super) fn with_body_limit(mut self, bytes: usize) -> Self {
+    pub(crate) fn with_body_limit(mut self, bytes: usize) -> Self {
         self.limits.body = bytes;
         self
     }
@@ -185,21 +115,22 @@ impl HttpClient {
     }
 
     /// Waits, as between two tries.
-    pub(super) async fn sleep(&self, duration: Duration) {
+    pub(crate) async fn sleep(&self, duration: Duration) {
         self.pause.sleep(duration).await;
     }
 
     /// Makes a call: tries again what may pass, renews the authorization once when the service no longer accepts it, and
     /// stops at the deadline. Gives the last answer, whatever its status.
-    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let deadline = after(self.limits.deadline);
         let mut renewed = false;
         let mut tries = 0;
         loop {
             let authorization = call.authorizer.authorization(deadline).await?;
-            let result = self.attempt(call, authorization.as_ref(), deadline).await;
+            let header = authorization.as_ref().map(|authorization| &authorization.header);
+            let result = self.attempt(call, header, deadline).await;
             let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
-            if refused && !renewed && call.authorizer.forget(authorization.as_ref(), deadline).await? {
+            if refused && !renewed && call.authorizer.refused(authorization.as_ref(), deadline).await? {
                 renewed = true;
                 continue;
             }
@@ -293,18 +224,18 @@ fn left(deadline: Instant) -> Duration {
 
 /// One call: what to send, and with whose authorization.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
-    pub(super) service: Service,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) body: &'a Body,
-    pub(super) authorizer: &'a Authorizer,
+pub(crate) struct Call<'a> {
+    pub(crate) service: Service,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) body: &'a Body,
+    pub(crate) authorizer: &'a Authorizer,
     /// Whether it must not be sent a second time.
-    pub(super) once: bool,
+    pub(crate) once: bool,
 }
 
 /// What a call carries.
-pub(super) enum Body {
+pub(crate) enum Body {
     None,
     /// A form, encoded.
     Form(String),

@@ -9,11 +9,11 @@ use reqwest::{
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use url::Url;
 
-use super::JSON;
-use crate::{
-    environment::{Trust, is_loopback},
-    error::{CallError, Service},
-};
+use super::{trust::Trust, url::is_loopback};
+use crate::error::{CallError, Service};
+
+/// What is sent, and what is accepted.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 const CLIENT_INFO: &str = concat!("product=globus-portal,version=", env!("CARGO_PKG_VERSION"));
 const USER_AGENT: &str = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{EXPIRED_LEEWAY, Expected, IdTokenError, LEEWAY};
+use super::refusal::{EXPIRED_LEEWAY, Expected, IdTokenError};
 use crate::{
+    clock_difference::LEEWAY,
     document,
     secret::{AccessToken, equal},
 };

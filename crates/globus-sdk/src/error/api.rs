@@ -1,29 +1,11 @@
-//! What can go wrong in a call, what Globus says of it, and whose fault it is.
-
-mod call;
+//! An error answer of a service, and what its body says.
 
 use std::{borrow::Cow, fmt};
 
 use serde_json::{Map, Value};
 
-pub use self::call::CallError;
-use super::gare::to_gare;
-
-/// Whose fault a failure is, and so what helps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Globus does not answer, or answers nonsense, or is asked too often: try again later.
-    TryAgain,
-    /// The person's token, sign-in or session is not good enough (any longer): sign in again, with the parameters of
-    /// [`to_gare`] if it gives any.
-    SignInAgain,
-    /// The person has to consent to more scopes: sign in again with those of [`to_gare`].
-    ConsentNeeded,
-    /// The person may not do this.
-    NotAllowed,
-    /// What was asked for is wrong or is not there: an operator or developer has to look.
-    OurMistake,
-}
+use super::subdocument::{ErrorInfo, ErrorSubdocument};
+use crate::text::plain;
 
 /// The service that an answer comes from; they do not all write their errors alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +32,7 @@ pub enum Service {
 /// code and request id alone.
 ///
 /// ```
-/// use globus_sdk::error::{ApiError, Fault, Service};
+/// use globus_sdk::{error::{ApiError, Service}, fault::Fault};
 ///
 /// let body = br#"{"code": "AuthenticationFailed", "message": "Token is not active", "request_id": "UhP7t1wh2"}"#;
 /// let error = ApiError::parse(Service::Transfer, 401, Some("application/json"), body);
@@ -237,24 +219,6 @@ impl ApiError {
     pub fn is_invalid_grant(&self) -> bool {
         self.oauth_error() == Some("invalid_grant")
     }
-
-    /// Whose fault it is. What an error says of authorization comes before its status: Transfer can say with a 502 that
-    /// the person's session is not good enough.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        if let Some(gare) = to_gare(self) {
-            let scopes = gare.authorization_parameters.required_scopes;
-            let consent = scopes.is_some_and(|scopes| !scopes.is_empty());
-            return if consent { Fault::ConsentNeeded } else { Fault::SignInAgain };
-        }
-        match (self.oauth_error(), self.0.http_status) {
-            (Some("invalid_client"), _) => Fault::OurMistake,
-            (Some("invalid_grant"), _) | (_, 401) => Fault::SignInAgain,
-            (_, 403) => Fault::NotAllowed,
-            (_, 400..=499) if !matches!(self.0.http_status, 408 | 425 | 429) => Fault::OurMistake,
-            _ => Fault::TryAgain,
-        }
-    }
 }
 
 impl Parts {
@@ -333,91 +297,3 @@ impl fmt::Debug for ApiError {
 }
 
 impl std::error::Error for ApiError {}
-
-/// One error of those that an answer lists.
-#[derive(Clone, Copy)]
-pub struct ErrorSubdocument<'a> {
-    raw: &'a Map<String, Value>,
-    message_fields: &'static [&'static str],
-}
-
-impl<'a> ErrorSubdocument<'a> {
-    /// The document as it came.
-    #[must_use]
-    pub fn raw(&self) -> &'a Map<String, Value> {
-        self.raw
-    }
-
-    /// A member of it.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&'a Value> {
-        self.raw.get(name)
-    }
-
-    /// Its code, if that is a text.
-    #[must_use]
-    pub fn code(&self) -> Option<&'a str> {
-        self.get("code")?.as_str()
-    }
-
-    /// Its text for people: the first that is there of `message`, `detail` and `title`; in JSON:API `message` means
-    /// nothing.
-    #[must_use]
-    pub fn message(&self) -> Option<&'a str> {
-        self.message_fields.iter().find_map(|name| self.get(name)?.as_str())
-    }
-}
-
-/// Its code alone.
-impl fmt::Debug for ErrorSubdocument<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ErrorSubdocument({})", plain(self.code().unwrap_or_default()))
-    }
-}
-
-/// What an error tells beyond code and messages (the SDK's `ErrorInfoContainer`). [`to_gare`] knows more forms and
-/// checks types.
-#[derive(Clone, Copy)]
-pub struct ErrorInfo<'a> {
-    document: Option<&'a Map<String, Value>>,
-}
-
-impl<'a> ErrorInfo<'a> {
-    /// The scopes that the person has to consent to, when the code is `ConsentRequired` and there are any: of
-    /// `required_scopes`, or else the one of `required_scope`.
-    #[must_use]
-    pub fn consent_required(&self) -> Option<Vec<&'a str>> {
-        let document = self.document?;
-        if document.get("code")?.as_str()? != "ConsentRequired" {
-            return None;
-        }
-        let list = document.get("required_scopes").and_then(Value::as_array);
-        let list: Option<Vec<_>> = list.and_then(|scopes| scopes.iter().map(Value::as_str).collect());
-        let scopes = match list {
-            Some(scopes) => scopes,
-            None => vec![document.get("required_scope")?.as_str()?],
-        };
-        (!scopes.is_empty()).then_some(scopes)
-    }
-
-    /// The member `authorization_parameters` as it came, when it is an object.
-    #[must_use]
-    pub fn authorization_parameters(&self) -> Option<&'a Map<String, Value>> {
-        self.document?.get("authorization_parameters")?.as_object()
-    }
-}
-
-/// What there is, and none of its texts.
-impl fmt::Debug for ErrorInfo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ErrorInfo")
-            .field("consent_required", &self.consent_required().is_some())
-            .field("authorization_parameters", &self.authorization_parameters().is_some())
-            .finish()
-    }
-}
-
-/// At most 80 plain characters: what comes from another machine and goes into logs.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
-}

@@ -2,100 +2,34 @@
 //! before the signature holds.
 
 mod checks;
+mod refusal;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
+use self::checks::{Checked, check_claims};
+pub use self::refusal::{EXPIRED_LEEWAY, Expected, IdTokenError};
+pub use super::claims::{IdTokenClaims, LinkedIdentity};
+use super::{
+    app::AppAuthClient,
+    kept::ProviderError,
+    provider::{Discovery, JwkSet, Provider},
+    tokens::TokenResponse,
+};
+pub use crate::clock_difference::LEEWAY;
+use crate::{
+    clock::Clock,
+    document::{self, Object},
+    secret::IdToken,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use time::Duration;
 
-use self::checks::{Checked, check_claims};
-pub use super::claims::{IdTokenClaims, LinkedIdentity};
-use super::{
-    clock_difference::ClockDifference,
-    document::{self, Object},
-    provider::{Discovery, JwkSet, Provider, ProviderError},
-};
-use crate::{
-    clock::Clock,
-    secret::{AccessToken, IdToken},
-};
-
-/// How far the clock of this machine may be behind Globus's, for `iat` and `nbf`: as in the Python SDK.
-pub const LEEWAY: Duration = Duration::minutes(5);
-/// How long ago `exp` may have been. The SDK allows five minutes here too; Globus's id_tokens last two days, so that no clock
-/// needs it.
-pub const EXPIRED_LEEWAY: Duration = Duration::minutes(1);
 /// The longest id_token that is looked at, in bytes: with 2,000 linked identities it has about a million.
 pub const MAX_LENGTH: usize = 1280 << 10;
 /// How often a newer key set is looked for, where each lacks the key.
 const NEWER_KEY_SETS: usize = 2;
-
-/// Why an id_token is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum IdTokenError {
-    /// It is not a JSON Web Signature in compact form (RFC 7515 section 3.1), or not of JSON, or too long.
-    #[error("the id_token cannot be read: {0}")]
-    Form(String),
-    /// A member of its header is missing, of another type, or says what this verifier does not do.
-    #[error("the id_token is refused: header {name} {problem}")]
-    Header {
-        /// The member.
-        name: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The algorithm is not RS512, the only one Globus announces (RFC 8725 section 3.1).
-    #[error("the id_token is refused: it is not signed with RS512")]
-    Algorithm,
-    /// No key of Globus, or more than one, verifies the signature.
-    #[error("the id_token is refused: its signature is not by a key of Globus")]
-    Signature,
-    /// A claim is missing, of another type, or not what it has to be.
-    #[error("the id_token is refused: claim {name} {problem}")]
-    Claim {
-        /// The claim.
-        name: &'static str,
-        /// What is wrong with it.
-        problem: Cow<'static, str>,
-    },
-    /// There is none to verify.
-    #[error("there is no id_token: was the scope openid asked for?")]
-    Missing,
-    /// The provider's documents could not be had.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-}
-
-impl IdTokenError {
-    /// The same error, with the difference of the clocks where that explains it.
-    #[must_use]
-    pub(super) fn explained_by(self, difference: Option<ClockDifference>) -> Self {
-        match (self, difference) {
-            (Self::Claim { name: name @ ("exp" | "iat" | "nbf"), problem }, Some(difference))
-                if difference.is_large() =>
-            {
-                let problem = format!("{problem}; {difference}, by the Date header of Globus Auth").into();
-                Self::Claim { name, problem }
-            }
-            (error, _) => error,
-        }
-    }
-}
-
-/// What an id_token must fit to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Expected<'a> {
-    /// The nonce of this login. Where none was sent, an id_token with one belongs to another login and is refused.
-    pub nonce: Option<&'a str>,
-    /// The access token that came with it; without one, `at_hash` is not looked at.
-    pub access_token: Option<&'a AccessToken>,
-    /// Whether it came with a refresh: then a nonce, which should not be in it, is that of the login long ago, and is not
-    /// looked at (section 12.2).
-    pub of_a_refresh: bool,
-}
 
 /// Verifies id_tokens that Globus Auth made for one app.
 #[derive(Debug)]
@@ -290,4 +224,31 @@ fn decoded(part: &str, which: &str) -> Result<Vec<u8>, IdTokenError> {
 
 fn read<T: DeserializeOwned>(json: &[u8], which: &str) -> Result<T, IdTokenError> {
     document::read(json).map(|Object(value)| value).map_err(|problem| IdTokenError::Form(format!("{which}: {problem}")))
+}
+
+impl<K> AppAuthClient<K> {
+    /// Verifies id_tokens that Globus Auth makes for this app. It keeps the provider's documents in memory: make one, and
+    /// keep it.
+    #[must_use]
+    pub fn id_token_verifier(&self) -> IdTokenVerifier {
+        let provider = Provider::new(self, self.clock.clone());
+        IdTokenVerifier::new(Arc::new(provider), self.client_id.clone())
+    }
+}
+
+impl TokenResponse {
+    /// Verifies the id_token and gives its claims. `nonce` is the one that the login was begun with, if it was begun with
+    /// one.
+    ///
+    /// # Errors
+    /// [`IdTokenError`]; [`IdTokenError::Missing`] when `openid` was not granted.
+    pub async fn decode_id_token(
+        &self,
+        verifier: &IdTokenVerifier,
+        nonce: Option<&str>,
+    ) -> Result<IdTokenClaims, IdTokenError> {
+        let id_token = self.id_token().ok_or(IdTokenError::Missing)?;
+        let expected = Expected { nonce, access_token: Some(self.access_token()), of_a_refresh: false };
+        verifier.verify(id_token, &expected).await.map_err(|error| error.explained_by(self.difference))
+    }
 }

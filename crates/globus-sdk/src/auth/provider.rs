@@ -12,19 +12,16 @@ use time::Duration;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{
-    auth::AppAuthClient, client::ServiceClient, clock_difference::ClockDifference, error::CallError, http::Answer,
-    id_token::LEEWAY, kept::Kept, query::Parameters,
+pub use super::kept::{MAX_AGE, MIN_INTERVAL, ProviderError, REFRESH_AFTER};
+use super::{app::AppAuthClient, kept::Kept, person::AuthClient};
+use crate::{
+    clock::Clock,
+    clock_difference::{ClockDifference, LEEWAY},
+    error::CallError,
+    keep_running::keep_running,
+    service::{answer::Answer, client::ServiceClient, query::Parameters},
 };
-use crate::{clock::Clock, keep_running::keep_running};
 
-/// The shortest time between a failed request for a document and the next, and between two requests for a key that is not
-/// known.
-pub const MIN_INTERVAL: Duration = Duration::seconds(10);
-/// The age from which a document is refreshed in the background.
-pub const REFRESH_AFTER: Duration = Duration::minutes(30);
-/// The age from which a login waits for a newer document, unless Globus has just failed to give one.
-pub const MAX_AGE: Duration = Duration::hours(1);
 /// How often the documents are looked at by [`Provider::keep_fresh`].
 const LOOK_EVERY: Duration = Duration::MINUTE;
 /// The largest discovery document or key set, in bytes: Globus's have less than 2,000.
@@ -53,50 +50,6 @@ fn null_is_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::
 pub struct JwkSet {
     /// The keys as they came.
     pub keys: Vec<serde_json::Value>,
-}
-
-/// Why the provider's documents cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// The call failed.
-    #[error("cannot get the {document} of Globus Auth: {cause}")]
-    Call {
-        /// Which document.
-        document: &'static str,
-        /// Why.
-        cause: Arc<CallError>,
-    },
-    /// It failed a moment ago, and it is too early to try again.
-    #[error("{failed} (a moment ago; the next try is made within 10 seconds)")]
-    TooSoon {
-        /// Why it failed.
-        failed: Box<ProviderError>,
-    },
-    /// The task that fetched it has died.
-    #[error("the request for the {document} of Globus Auth was broken off")]
-    BrokenOff {
-        /// Which document.
-        document: &'static str,
-    },
-    /// The document names another issuer or another host than the one that was asked (OpenID Connect Discovery section
-    /// 4.3).
-    #[error("the discovery document is not that of {expected}: its issuer or jwks_uri names another address")]
-    Foreign {
-        /// The issuer that was expected.
-        expected: String,
-    },
-}
-
-impl ProviderError {
-    /// Whether a time limit passed.
-    #[must_use]
-    pub fn is_timeout(&self) -> bool {
-        match self {
-            Self::Call { cause, .. } => cause.is_timeout(),
-            Self::TooSoon { failed } => failed.is_timeout(),
-            Self::BrokenOff { .. } | Self::Foreign { .. } => false,
-        }
-    }
 }
 
 /// Keeps the discovery document and the key set.
@@ -226,10 +179,38 @@ async fn keys(source: Arc<Source>, jwks_uri: Url) -> Result<JwkSet, ProviderErro
     source.read("key set", answer)
 }
 
-pub(super) async fn openid_configuration(service: &ServiceClient) -> Result<Discovery, CallError> {
+impl<K> AppAuthClient<K> {
+    /// The discovery document (OpenID Connect Discovery section 4).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
+        openid_configuration(&self.public_service()).await
+    }
+
+    /// The set of keys that sign id_tokens (RFC 7517 section 5).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_jwk(&self, jwks_uri: Url) -> Result<JwkSet, CallError> {
+        jwk_set(&self.public_service(), jwks_uri).await
+    }
+}
+
+impl AuthClient {
+    /// The discovery document (OpenID Connect Discovery section 4).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_openid_configuration(&self) -> Result<Discovery, CallError> {
+        openid_configuration(&self.service).await
+    }
+}
+
+async fn openid_configuration(service: &ServiceClient) -> Result<Discovery, CallError> {
     service.get(OPENID_CONFIGURATION, &Parameters::default()).await?.document()
 }
 
-pub(super) async fn jwk_set(service: &ServiceClient, jwks_uri: Url) -> Result<JwkSet, CallError> {
+async fn jwk_set(service: &ServiceClient, jwks_uri: Url) -> Result<JwkSet, CallError> {
     service.get_url(jwks_uri).await?.document()
 }

@@ -3,14 +3,49 @@
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use super::{
+use crate::{
     clock_difference::ClockDifference,
     document::objects,
-    error::CallError,
-    http::Answer,
-    id_token::{Expected, IdTokenClaims, IdTokenError, IdTokenVerifier},
+    error::{ApiError, CallError},
+    secret::{AccessToken, IdToken, RefreshToken},
+    service::answer::Answer,
 };
-use crate::secret::{AccessToken, IdToken, RefreshToken};
+
+/// Why the token endpoint gave no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The code or refresh token is unknown, used, expired, revoked, or was made for something else: `invalid_grant`
+    /// (RFC 6749 section 5.2). Globus says so with status 401 for codes and 400 for refresh tokens.
+    #[error("Globus refuses the grant: {0}")]
+    InvalidGrant(ApiError),
+    /// Globus does not accept our client id and secret.
+    #[error("Globus does not accept the client id and secret: {0}")]
+    ClientRefused(ApiError),
+    /// Anything else.
+    #[error(transparent)]
+    Call(CallError),
+}
+
+impl From<CallError> for TokenError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Api(error) if error.is_invalid_grant() => Self::InvalidGrant(error),
+            CallError::Api(error) if error.http_status() == 401 => Self::ClientRefused(error),
+            error => Self::Call(error),
+        }
+    }
+}
+
+impl TokenError {
+    /// The failed call, without the distinction.
+    #[must_use]
+    pub fn into_call_error(self) -> CallError {
+        match self {
+            Self::InvalidGrant(error) | Self::ClientRefused(error) => CallError::Api(error),
+            Self::Call(error) => error,
+        }
+    }
+}
 
 /// The token of one resource server.
 #[derive(Clone, Debug)]
@@ -34,7 +69,7 @@ pub struct TokenResponse {
     tokens: Vec<Token>,
     id_token: Option<IdToken>,
     /// How far the clocks differed when it came.
-    difference: Option<ClockDifference>,
+    pub(super) difference: Option<ClockDifference>,
 }
 
 /// The document as it is sent. Members that this crate does not use are passed over. What a token is, whose it is and how
@@ -113,21 +148,6 @@ impl TokenResponse {
     #[must_use]
     pub fn id_token(&self) -> Option<&IdToken> {
         self.id_token.as_ref()
-    }
-
-    /// Verifies the id_token and gives its claims. `nonce` is the one that the login was begun with, if it was begun with
-    /// one.
-    ///
-    /// # Errors
-    /// [`IdTokenError`]; [`IdTokenError::Missing`] when `openid` was not granted.
-    pub async fn decode_id_token(
-        &self,
-        verifier: &IdTokenVerifier,
-        nonce: Option<&str>,
-    ) -> Result<IdTokenClaims, IdTokenError> {
-        let id_token = self.id_token.as_ref().ok_or(IdTokenError::Missing)?;
-        let expected = Expected { nonce, access_token: Some(&self.access_token), of_a_refresh: false };
-        verifier.verify(id_token, &expected).await.map_err(|error| error.explained_by(self.difference))
     }
 }
 

@@ -1,0 +1,54 @@
+//! Flow managers: one value is one login, from the authorize URL to the exchange of the code.
+//!
+//! The exchange takes the value, so nothing of a login can be used twice, and any number of logins can be under way.
+//!
+//! ```
+//! use globus_sdk::{
+//!     auth::{ConfidentialAppAuthClient, TokenError},
+//!     environment::Environment,
+//!     flow::{AuthorizeParameters, FlowManager as _, random_verifier},
+//!     http::HttpClient,
+//!     scopes,
+//! };
+//!
+//! # use globus_sandbox::{self as sandbox, Sandbox};
+//! # use globus_sdk::{clock::Clock, secret::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+//! # let environment = Environment::at(&sandbox.base_url().parse()?);
+//! # tokio::spawn(sandbox.serve(std::future::pending()));
+//! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+//! // `environment` is `Environment::from_env()?`, or here, a sandbox.
+//! let http = HttpClient::from_env()?;
+//! # let http = HttpClient::new(Default::default(), true)?;
+//! let client = ConfidentialAppAuthClient::new(environment.auth, http, Clock::system(), client_id, &client_secret);
+//! let flow = client.oauth2_start_flow("http://localhost:5000/login", ["openid", scopes::transfer::ALL])?;
+//! let flow = flow.with_verifier(random_verifier())?;
+//! let url = flow.get_authorize_url(&AuthorizeParameters::default());
+//! assert!(url.as_str().starts_with(client.authorize_endpoint().as_str()));
+//!
+//! // The browser goes there and comes back with `state` and `code`. `state` must be that of the flow. A code that Globus
+//! // has not given is refused.
+//! let code = AuthorizationCode::new("made up");
+//! let refused = flow.exchange_code_for_tokens(code).await;
+//! assert!(matches!(refused, Err(TokenError::InvalidGrant(_))));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A whole login, by an app without a secret, is in `examples/native_app.rs`.
+
+mod code;
+mod manager;
+mod native_app;
+mod parameters;
+mod pkce;
+
+pub use self::{
+    code::{AuthorizationCodeFlowManager, AuthorizeUrls},
+    manager::FlowManager,
+    native_app::NativeAppFlowManager,
+    parameters::AuthorizeParameters,
+    pkce::{check_verifier, code_challenge, random_verifier},
+};

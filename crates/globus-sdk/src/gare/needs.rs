@@ -1,0 +1,141 @@
+//! What a service needs, and the login that gives it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    auth::flow::AuthorizeParameters,
+    scopes::{self, Scope, ScopeParseError},
+    text::plain,
+};
+
+pub(super) const CONSENT_REQUIRED: &str = "ConsentRequired";
+pub(super) const PARAMETERS: &str = "authorization_parameters";
+/// The code of a GARE that came without one.
+pub const DEFAULT_CODE: &str = "AuthorizationRequired";
+
+/// What a service needs before it does what was asked.
+#[derive(Clone, PartialEq)]
+pub struct Gare {
+    /// The word that names the need: `ConsentRequired`, `AuthorizationRequired`, or the service's own.
+    pub code: String,
+    /// What a new login has to give.
+    pub authorization_parameters: GlobusAuthorizationParameters,
+    /// The document's other members.
+    pub extra: Map<String, Value>,
+}
+
+/// What a login has to give, as the service wrote it. Every member may be absent.
+#[derive(Clone, Default, PartialEq)]
+pub struct GlobusAuthorizationParameters {
+    /// For the person, on Globus's login page. It comes from the service: show it as text alone.
+    pub session_message: Option<String>,
+    /// Identities that must all be in the session.
+    pub session_required_identities: Option<Vec<String>>,
+    /// Authentication policies that must be met.
+    pub session_required_policies: Option<Vec<String>>,
+    /// Domains of which the session must have one identity.
+    pub session_required_single_domain: Option<Vec<String>>,
+    /// Whether multi-factor authentication is needed.
+    pub session_required_mfa: Option<bool>,
+    /// Scopes that need the person's consent.
+    pub required_scopes: Option<Vec<String>>,
+    /// `login` makes the person sign in again even in a live session; `none` forbids to ask the person anything.
+    pub prompt: Option<String>,
+    /// The object's other members.
+    pub extra: Map<String, Value>,
+}
+
+impl Gare {
+    /// The document in the form of today; with the other members too if `include_extra` says so, but never in the
+    /// place of a member that the form knows.
+    #[must_use]
+    pub fn to_dict(&self, include_extra: bool) -> Value {
+        let mut document = if include_extra { self.extra.clone() } else { Map::new() };
+        document.insert("code".into(), self.code.clone().into());
+        document.insert("authorization_parameters".into(), self.authorization_parameters.to_dict(include_extra));
+        Value::Object(document)
+    }
+
+    /// What a new login needs so that the call may go through: the needs of this error, and its scopes together with
+    /// `app_scopes`, which the app needs anyway and which come first.
+    ///
+    /// # Errors
+    /// [`ScopeParseError`] when the service's scopes are no scopes, or make a cycle with the app's.
+    pub fn login_parameters(&self, app_scopes: &[Scope]) -> Result<LoginParameters, ScopeParseError> {
+        let parameters = &self.authorization_parameters;
+        let mut required = Vec::new();
+        for text in parameters.required_scopes.iter().flatten() {
+            required.extend(scopes::parse(text)?);
+        }
+        Ok(LoginParameters {
+            scopes: scopes::merge(app_scopes, &required)?,
+            authorize: AuthorizeParameters {
+                session_required_identities: parameters.session_required_identities.clone(),
+                session_required_single_domain: parameters.session_required_single_domain.clone(),
+                session_required_policies: parameters.session_required_policies.clone(),
+                session_required_mfa: parameters.session_required_mfa,
+                session_message: parameters.session_message.clone(),
+                prompt: parameters.prompt.clone(),
+                query_params: Vec::new(),
+            },
+        })
+    }
+}
+
+impl GlobusAuthorizationParameters {
+    /// The object, without members that are not given; with the other members too if `include_extra` says so.
+    #[must_use]
+    pub fn to_dict(&self, include_extra: bool) -> Value {
+        let known: [(&str, Option<Value>); 7] = [
+            ("session_message", self.session_message.clone().map(Value::from)),
+            ("session_required_identities", self.session_required_identities.clone().map(Value::from)),
+            ("session_required_policies", self.session_required_policies.clone().map(Value::from)),
+            ("session_required_single_domain", self.session_required_single_domain.clone().map(Value::from)),
+            ("session_required_mfa", self.session_required_mfa.map(Value::from)),
+            ("required_scopes", self.required_scopes.clone().map(Value::from)),
+            ("prompt", self.prompt.clone().map(Value::from)),
+        ];
+        let mut document = if include_extra { self.extra.clone() } else { Map::new() };
+        document.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Value::Object(document)
+    }
+}
+
+/// The code, what is needed, and which other members there are: their texts may quote anything.
+impl fmt::Debug for Gare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gare")
+            .field("code", &plain(&self.code))
+            .field("authorization_parameters", &self.authorization_parameters)
+            .field("extra", &self.extra.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for GlobusAuthorizationParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GlobusAuthorizationParameters")
+            .field("session_message", &self.session_message.as_ref().map(|_| "…"))
+            .field("session_required_identities", &self.session_required_identities)
+            .field("session_required_policies", &self.session_required_policies)
+            .field("session_required_single_domain", &self.session_required_single_domain)
+            .field("session_required_mfa", &self.session_required_mfa)
+            .field("required_scopes", &self.required_scopes)
+            .field("prompt", &self.prompt)
+            .field("extra", &self.extra.len())
+            .finish()
+    }
+}
+
+/// What a login asks of Globus Auth beyond the usual (Globus Auth developer guide, "Sessions"). It can be kept while the
+/// person is on the way to the login page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginParameters {
+    /// The scopes to ask for: the value of `scope`, which stands in another place than the rest.
+    pub scopes: Vec<Scope>,
+    /// Everything else, as a flow manager takes it.
+    pub authorize: AuthorizeParameters,
+}

@@ -1,0 +1,36 @@
+//! The client itself, which the other files give its methods.
+
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::{
+    error::{CallError, Service},
+    service::{authorizer::Authorizer, client::ServiceClient, http::HttpClient, query::Parameters},
+};
+
+/// A client of the Transfer API (the Python SDK's `TransferClient`).
+///
+/// Every method fails with a [`CallError`]; its [`fault`](CallError::fault) says whether the person has to sign in
+/// again, may not do this, or Globus does not answer.
+#[derive(Clone, Debug)]
+pub struct TransferClient {
+    pub(super) service: ServiceClient,
+}
+
+impl TransferClient {
+    /// A client of the Transfer API at `base`, a URL whose path ends with a slash, with an authorizer for
+    /// `transfer.api.globus.org`.
+    #[must_use]
+    pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
+        Self { service: ServiceClient { service: Service::Transfer, base, http, authorizer: authorizer.into() } }
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
+        self.service.get(path, query).await?.document()
+    }
+}
+
+/// A document without an id is malformed.
+pub(super) fn require_id(id: &str) -> Result<(), CallError> {
+    if id.is_empty() { Err(CallError::Malformed { what: "the id is missing".to_owned() }) } else { Ok(()) }
+}
