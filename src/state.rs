@@ -15,7 +15,7 @@ use crate::{
         environment::{Environment, Trust},
         error::UsageError,
         flow::{AuthorizationCodeFlowManager, AuthorizeUrls},
-        http::{HttpClient, Limits},
+        http::{HttpClient, Limits, Proxies},
         id_token::IdTokenVerifier,
         provider::Provider,
     },
@@ -199,9 +199,17 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
     let Environment { auth, transfer, groups } = &settings.environment;
     let limits = Limits::for_web_pages().with_timeout(settings.globus_timeout);
     if [auth, transfer, groups].iter().all(|url| url.scheme() == "http") {
-        return HttpClient::trusting(limits, true, Trust::Only(Vec::new()));
+        return Ok(named(HttpClient::trusting(limits, Trust::Only(Vec::new()), Proxies::Ignored)?));
     }
-    Ok(HttpClient::when_needed(limits, false, settings.globus_trust.clone()))
+    let trust = settings.globus_trust.clone();
+    Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
+}
+
+/// The same client, introduced to Globus as this portal.
+#[expect(clippy::expect_used, reason = "a name and version that Cargo allows")]
+fn named(http: HttpClient) -> HttpClient {
+    let name = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));
+    http.with_app_name(name).expect("the package's name and version can be sent")
 }
 
 /// How many connections to PostgreSQL a portal has at most.

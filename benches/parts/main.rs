@@ -15,7 +15,7 @@ use globus_portal::{
     globus::{
         auth::ConfidentialAppAuthClient,
         flow::AuthorizeUrls,
-        http::{HttpClient, Limits},
+        http::{HttpClient, Limits, Proxies, Trust},
         scopes,
     },
     secret::{ClientSecret, SecretKey, random_bytes},
@@ -77,7 +77,7 @@ fn recognise_a_login(bencher: Bencher) {
 
 #[divan::bench]
 fn the_url_of_a_login(bencher: Bencher) {
-    let http = HttpClient::with_authorities(Limits::default(), true, Some(Vec::new())).unwrap();
+    let http = HttpClient::trusting(Limits::default(), Trust::Only(Vec::new()), Proxies::Ignored).unwrap();
     let secret = ClientSecret::new("a secret");
     let client_id = "11111111-2222-4333-8444-555555555555".to_owned();
     let client =

@@ -18,7 +18,7 @@
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let (http, clock) = (HttpClient::direct(Default::default())?, Clock::system());
 //! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
 //! // Here the app itself asks, and is in no group. For a person, use their token.
 //! let scope = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
@@ -156,7 +156,7 @@ impl GroupsClient {
     /// # Errors
     /// [`CallError`].
     pub async fn get_my_groups(&self, statuses: &[&str]) -> Result<Vec<Group>, CallError> {
-        self.get("v2/groups/my_groups", "statuses", statuses).await?.list()
+        self.ask("v2/groups/my_groups", "statuses", statuses).await?.list()
     }
 
     /// One group by its id (Groups API, "Get Group"). `include` names more to be told: `memberships`, `my_memberships`,
@@ -165,13 +165,22 @@ impl GroupsClient {
     /// # Errors
     /// [`CallError`]; status 404 when there is none, 403 when the person may not see it.
     pub async fn get_group(&self, group_id: &str, include: &[&str]) -> Result<Group, CallError> {
-        self.get(&format!("v2/groups/{}", segment(group_id)?), "include", include).await?.document()
+        self.ask(&format!("v2/groups/{}", segment(group_id)?), "include", include).await?.document()
     }
 
     /// `GET path` with a parameter that is a list, if there is anything in it.
-    async fn get(&self, path: &str, name: &str, list: &[&str]) -> Result<Answer, CallError> {
+    async fn ask(&self, path: &str, name: &str, list: &[&str]) -> Result<Answer, CallError> {
         let mut parameters = Parameters::default();
         parameters.set_some(name, (!list.is_empty()).then(|| list.join(",")));
-        self.service.get(path, &parameters).await
+        self.service.fetch(path, &parameters).await
+    }
+}
+
+/// Calls that have no method here: `get`, `post`, `put`, `patch` and `delete` of [`ServiceClient`].
+impl std::ops::Deref for GroupsClient {
+    type Target = ServiceClient;
+
+    fn deref(&self) -> &ServiceClient {
+        &self.service
     }
 }

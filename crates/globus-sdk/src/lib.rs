@@ -33,6 +33,7 @@ pub mod environment;
 pub mod error;
 pub mod fault;
 pub mod gare;
+mod globus;
 pub mod groups;
 pub mod keep_running;
 #[doc = include_str!("python_sdk.md")]
@@ -44,4 +45,5 @@ mod text;
 pub mod transfer;
 
 pub use auth::{claims, flow, id_token, provider, tokens};
-pub use service::{authorizer, http};
+pub use globus::Globus;
+pub use service::{authorizer, client::ServiceClient, http, response::Response};

@@ -17,7 +17,7 @@ pub fn transfer_client(provider: &Provider) -> TransferClient {
 
 /// Calls that are not retried.
 pub fn http() -> HttpClient {
-    HttpClient::new(Limits { max_retries: 0, ..Limits::default() }, true).unwrap()
+    HttpClient::direct(Limits { max_retries: 0, ..Limits::default() }).unwrap()
 }
 
 pub fn token() -> AccessTokenAuthorizer {

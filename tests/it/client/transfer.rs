@@ -347,7 +347,7 @@ async fn an_id_is_one_segment_of_the_path_whatever_is_in_it() {
 #[tokio::test]
 async fn retries_of_one_call_carry_the_same_document() {
     let server = submissions(2).await;
-    let http = HttpClient::new(Limits::default(), true).unwrap().with_pause(Arc::new(Noted::default()));
+    let http = HttpClient::direct(Limits::default()).unwrap().with_pause(Arc::new(Noted::default()));
     let client = TransferClient::new(server.url.clone(), http, token());
     let mut data = DeleteData::new("e");
     data.add_item("/x");

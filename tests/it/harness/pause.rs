@@ -3,7 +3,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
-use globus_portal::globus::http::{HttpClient, Limits, Pause};
+use globus_portal::globus::http::{HttpClient, Limits, Pause, Proxies, Trust};
 
 /// Records each pause instead of waiting; its random part is always the middle one.
 #[derive(Debug, Default)]
@@ -28,5 +28,5 @@ impl Pause for NotedPause {
 
 /// A client for servers on loopback. It trusts no CA, so none has to be loaded.
 pub fn loopback_client(limits: Limits) -> HttpClient {
-    HttpClient::with_authorities(limits, true, Some(Vec::new())).unwrap()
+    HttpClient::trusting(limits, Trust::Only(Vec::new()), Proxies::Ignored).unwrap()
 }

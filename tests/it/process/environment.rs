@@ -10,7 +10,7 @@ use globus_portal::{
         clock_difference::ClockDifference,
         environment::{Environment, Trust, VariableError},
         error::CallError,
-        http::{Certificate, HttpClient, Limits},
+        http::{Certificate, HttpClient, Limits, Proxies},
     },
 };
 use url::Url;
@@ -186,14 +186,14 @@ async fn a_server_is_trusted_for_the_given_authority_alone() {
     let (_server, base) = serve_https(folder.path());
     connected(base.port().unwrap()).await;
     let limits = Limits { max_retries: 0, ..Limits::default() };
-    let stranger = HttpClient::new(limits, true).unwrap();
+    let stranger = HttpClient::direct(limits).unwrap();
     assert!(matches!(asked(&base, stranger).await, CallError::Connection(_)));
     let own = Certificate::from_pem(&fs::read(folder.path().join("certificate.pem")).unwrap()).unwrap();
-    let friend = HttpClient::with_authorities(limits, true, Some(vec![own])).unwrap();
+    let friend = HttpClient::trusting(limits, Trust::Only(vec![own]), Proxies::Ignored).unwrap();
     // The page that it serves is no document of Globus: but it was read.
     assert!(matches!(asked(&base, friend).await, CallError::Malformed { .. }));
     // On loopback verification can be switched off.
-    let trusting = HttpClient::trusting(limits, false, Trust::AnyoneOnLoopback).unwrap();
+    let trusting = HttpClient::trusting(limits, Trust::AnyoneOnLoopback, Proxies::FromEnvironment).unwrap();
     assert!(matches!(asked(&base, trusting).await, CallError::Malformed { .. }));
 }
 

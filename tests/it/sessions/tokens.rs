@@ -578,7 +578,7 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     stage.clock.advance(Duration::seconds(LIFE));
     // The same vault with a client that waits less long, for an answer that never comes.
     let limits = Limits { timeout: Wait::from_millis(50), ..Limits::default() };
-    let http = HttpClient::new(limits, true).unwrap();
+    let http = HttpClient::direct(limits).unwrap();
     let base = stage.provider.url.clone();
     let auth =
         ConfidentialAppAuthClient::new(base, http, stage.clock.clone(), CLIENT_ID.to_owned(), &ClientSecret::new("s"));

@@ -259,3 +259,12 @@ fn basic_part(text: &str) -> String {
     let base64_text = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b));
     if base64_text { text.to_owned() } else { encode(text) }
 }
+
+/// Calls that have no method here: `get`, `post`, `put`, `patch` and `delete` of [`ServiceClient`].
+impl<K> std::ops::Deref for AppAuthClient<K> {
+    type Target = ServiceClient;
+
+    fn deref(&self) -> &ServiceClient {
+        &self.service
+    }
+}

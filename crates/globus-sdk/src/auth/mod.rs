@@ -14,7 +14,7 @@
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let (http, clock) = (HttpClient::direct(Default::default())?, Clock::system());
 //! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
 //! // `app` is a `ConfidentialAppAuthClient`; here, that of a sandbox.
 //! let tokens = app.oauth2_client_credentials_tokens("openid").await?;

@@ -36,7 +36,7 @@ impl AuthClient {
     /// # Errors
     /// [`CallError`].
     pub async fn userinfo(&self) -> Result<IdTokenClaims, CallError> {
-        self.get("v2/oauth2/userinfo", &Parameters::default()).await
+        self.ask("v2/oauth2/userinfo", &Parameters::default()).await
     }
 
     /// The same for the person of a login: claims about anybody else than `subject`, the `sub` of its id_token, are refused
@@ -45,7 +45,7 @@ impl AuthClient {
     /// # Errors
     /// [`CallError`].
     pub async fn userinfo_of(&self, subject: &str) -> Result<IdTokenClaims, CallError> {
-        let answer = self.service.get("v2/oauth2/userinfo", &Parameters::default()).await?;
+        let answer = self.service.fetch("v2/oauth2/userinfo", &Parameters::default()).await?;
         let claims: IdTokenClaims = answer.document()?;
         if claims.sub == subject { Ok(claims) } else { Err(answer.malformed("sub is not that of the id_token")) }
     }
@@ -69,7 +69,7 @@ impl AuthClient {
             ProvidersQuery::Domains(domains) => parameters.set("domains", domains.join(",")),
             ProvidersQuery::Ids(ids) => parameters.set("ids", ids.join(",")),
         }
-        self.get("v2/api/identity_providers", &parameters).await
+        self.ask("v2/api/identity_providers", &parameters).await
     }
 
     /// The consents that an identity has given (Globus Auth API, "Get Consents").
@@ -77,11 +77,11 @@ impl AuthClient {
     /// # Errors
     /// [`CallError`].
     pub async fn get_consents(&self, identity_id: &str) -> Result<Consents, CallError> {
-        self.get(&format!("v2/api/identities/{}/consents", segment(identity_id)?), &Parameters::default()).await
+        self.ask(&format!("v2/api/identities/{}/consents", segment(identity_id)?), &Parameters::default()).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
-        self.service.get(path, query).await?.document()
+    async fn ask<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
+        self.service.fetch(path, query).await?.document()
     }
 }
 
@@ -97,5 +97,14 @@ pub(super) async fn get_identities(
         }
         IdentitiesQuery::Ids(ids) => parameters.set("ids", ids.join(",")),
     }
-    service.get("v2/api/identities", &parameters).await?.document()
+    service.fetch("v2/api/identities", &parameters).await?.document()
+}
+
+/// Calls that have no method here: `get`, `post`, `put`, `patch` and `delete` of [`ServiceClient`].
+impl std::ops::Deref for AuthClient {
+    type Target = ServiceClient;
+
+    fn deref(&self) -> &ServiceClient {
+        &self.service
+    }
 }

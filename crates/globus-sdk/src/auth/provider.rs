@@ -166,7 +166,7 @@ impl Source {
 }
 
 async fn discovery(source: Arc<Source>) -> Result<Discovery, ProviderError> {
-    let answer = source.service.get(OPENID_CONFIGURATION, &Parameters::default()).await;
+    let answer = source.service.fetch(OPENID_CONFIGURATION, &Parameters::default()).await;
     let document: Discovery = source.read("discovery document", answer)?;
     if document.issuer != source.issuer || document.jwks_uri.origin() != source.service.base.origin() {
         return Err(ProviderError::Foreign { expected: source.issuer.clone() });
@@ -208,7 +208,7 @@ impl AuthClient {
 }
 
 async fn openid_configuration(service: &ServiceClient) -> Result<Discovery, CallError> {
-    service.get(OPENID_CONFIGURATION, &Parameters::default()).await?.document()
+    service.fetch(OPENID_CONFIGURATION, &Parameters::default()).await?.document()
 }
 
 async fn jwk_set(service: &ServiceClient, jwks_uri: Url) -> Result<JwkSet, CallError> {

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::names::{Environment, UnknownEnvironment};
 use crate::service::{
-    http::{HttpClient, Limits},
+    http::{HttpClient, Limits, Proxies},
     trust::Trust,
     url::service_url,
 };
@@ -133,6 +133,6 @@ impl HttpClient {
             Some(text) => Trust::parse(&text, all_on_loopback).map_err(|problem| refused(VERIFY_SSL, problem))?,
             None => Trust::System,
         };
-        Ok(Self::trusting(Limits::from_variables(&lookup)?, false, trust)?)
+        Ok(Self::trusting(Limits::from_variables(&lookup)?, trust, Proxies::FromEnvironment)?)
     }
 }

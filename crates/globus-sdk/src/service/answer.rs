@@ -14,6 +14,7 @@ use crate::{
     clock_difference::ClockDifference,
     document::{self, Object},
     error::{ApiError, CallError, Service},
+    text::plain,
 };
 
 /// A whole answer.
@@ -64,6 +65,13 @@ impl Answer {
     /// Nothing, when the answer says success.
     pub(crate) fn success(&self) -> Result<(), CallError> {
         if self.status.is_success() { Ok(()) } else { Err(CallError::Api(self.error())) }
+    }
+
+    /// The number under which Globus knows the call, where a header or an error's body has one.
+    pub(super) fn request_id(&self) -> Option<String> {
+        let header = self.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(plain);
+        let of_the_error = || self.error().request_id().map(plain);
+        header.or_else(|| if self.status.is_success() { None } else { of_the_error() })
     }
 
     fn error(&self) -> ApiError {

@@ -17,7 +17,7 @@
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
 //! // `environment` is `Environment::from_env()?`, or here, a sandbox.
 //! let (base, http, clock) = (environment.auth, HttpClient::from_env()?, Clock::system());
-//! # let http = HttpClient::new(Default::default(), true)?;
+//! # let http = HttpClient::direct(Default::default())?;
 //! let app = ConfidentialAppAuthClient::new(base.clone(), http.clone(), clock.clone(), client_id, &client_secret);
 //! let authorizer = RenewingAuthorizer::client_credentials(app, "openid profile", None, clock)
 //!     .on_refresh(|response| println!("a new token for {}", response.tokens()[0].resource_server));

@@ -1,4 +1,4 @@
-//! What the clients of all services share: a base URL, the way out, and an authorizer.
+//! A client of one service: a base URL, the way out, and an authorizer.
 
 use reqwest::Method;
 use serde::Serialize;
@@ -9,13 +9,18 @@ use super::{
     authorizer::Authorizer,
     http::{Body, Call, HttpClient},
     query::Parameters,
-    url::join,
+    response::Response,
+    url::{join, path_below, with_slash},
 };
 use crate::error::{CallError, Service, UsageError};
 
-/// A client of one service.
+/// A client of any Globus service, also of one that this crate has no client for.
+///
+/// Calls are retried, authorized, bounded and reported as those of the other clients, which all give access to these
+/// methods for calls that they have no method for. A path is taken below the base URL, with or without a slash in front;
+/// a query is given in pairs and encoded here.
 #[derive(Clone, Debug)]
-pub(crate) struct ServiceClient {
+pub struct ServiceClient {
     pub(crate) service: Service,
     /// Ends with a slash.
     pub(crate) base: Url,
@@ -24,8 +29,75 @@ pub(crate) struct ServiceClient {
 }
 
 impl ServiceClient {
+    /// A client of the service at `base`, with an authorizer for its resource server.
+    #[must_use]
+    pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
+        Self { service: Service::Other, base: with_slash(base), http, authorizer: authorizer.into() }
+    }
+
+    /// `GET path?query`.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`CallError::Api`] for any status but 2xx, [`CallError::Usage`] for a path that leaves the base URL.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, CallError> {
+        self.raw(Method::GET, path, query, &Body::None).await
+    }
+
+    /// `POST path?query` with a JSON document. It may be sent again after a failure that may pass.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn post(&self, path: &str, query: &[(&str, &str)], body: &impl Serialize) -> Result<Response, CallError> {
+        self.raw(Method::POST, path, query, &json(body)?).await
+    }
+
+    /// `PUT path?query` with a JSON document.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn put(&self, path: &str, query: &[(&str, &str)], body: &impl Serialize) -> Result<Response, CallError> {
+        self.raw(Method::PUT, path, query, &json(body)?).await
+    }
+
+    /// `PATCH path?query` with a JSON document.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn patch(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &impl Serialize,
+    ) -> Result<Response, CallError> {
+        self.raw(Method::PATCH, path, query, &json(body)?).await
+    }
+
+    /// `DELETE path?query`.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, CallError> {
+        self.raw(Method::DELETE, path, query, &Body::None).await
+    }
+
+    async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &Body,
+    ) -> Result<Response, CallError> {
+        let mut url = path_below(&self.base, path)?;
+        if !query.is_empty() {
+            url.set_query(Some(&Parameters::from(query).encoded()));
+        }
+        let answer = self.send(method, url, body, false).await?;
+        answer.success()?;
+        Ok(Response::from(answer))
+    }
+
     /// `GET path?query`. `path` has no slash in front.
-    pub(crate) async fn get(&self, path: &str, query: &Parameters) -> Result<Answer, CallError> {
+    pub(crate) async fn fetch(&self, path: &str, query: &Parameters) -> Result<Answer, CallError> {
         let mut url = join(&self.base, path);
         if !query.is_empty() {
             url.set_query(Some(&query.encoded()));
@@ -45,9 +117,7 @@ impl ServiceClient {
 
     /// `POST path` with a JSON document, whose members are sent in the order they are declared in.
     pub(crate) async fn post_json(&self, path: &str, document: &impl Serialize) -> Result<Answer, CallError> {
-        let text = serde_json::to_string(document)
-            .map_err(|error| UsageError(format!("the document cannot be written as JSON: {error}")))?;
-        self.send(Method::POST, join(&self.base, path), &Body::Json(text), false).await
+        self.send(Method::POST, join(&self.base, path), &json(document)?, false).await
     }
 
     /// `POST path` with nothing.
@@ -59,4 +129,9 @@ impl ServiceClient {
         let call = Call { service: self.service, method, url, body, authorizer: &self.authorizer, once };
         self.http.call(&call).await
     }
+}
+
+fn json(document: &impl Serialize) -> Result<Body, UsageError> {
+    let text = serde_json::to_string(document);
+    text.map(Body::Json).map_err(|error| UsageError(format!("the document cannot be written as JSON: {error}")))
 }

@@ -15,13 +15,20 @@ use crate::error::{CallError, Service};
 /// What is sent, and what is accepted.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-const CLIENT_INFO: &str = concat!("product=globus-portal,version=", env!("CARGO_PKG_VERSION"));
-const USER_AGENT: &str = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));
 /// How many calls of one service may be under way at a time. Others wait for their turn, within their deadline: a service
 /// that is slow costs this many connections and no more, and keeps none of another service waiting.
 pub(super) const CALLS_AT_A_TIME: usize = 256;
 /// How many connections to one host are kept open while nothing uses them.
 const IDLE_CONNECTIONS: usize = 32;
+
+/// Which proxies calls go through. Loopback is never reached through one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxies {
+    /// Those that the environment names: `HTTPS_PROXY` and the like.
+    FromEnvironment,
+    /// None, whatever the environment names.
+    Ignored,
+}
 
 /// The connections of an HTTP client. What goes to this machine itself never goes through a proxy, whatever the
 /// environment says.
@@ -37,12 +44,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(trust: Trust, direct: bool, timeout: Duration) -> Self {
+    pub(super) fn new(trust: Trust, proxies: Proxies, timeout: Duration) -> Self {
         Self {
             trust,
             connect_timeout: timeout.min(Duration::from_secs(5)),
             direct: OnceCell::new(),
-            proxied: (!direct).then(OnceCell::new),
+            proxied: (proxies == Proxies::FromEnvironment).then(OnceCell::new),
             turns: std::array::from_fn(|_| Semaphore::new(CALLS_AT_A_TIME)),
         }
     }
@@ -98,9 +105,7 @@ impl Connections {
 fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, JSON);
-    headers.insert("x-globus-client-info", HeaderValue::from_static(CLIENT_INFO));
     let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
         .default_headers(headers)
         .redirect(Policy::none())
         .referer(false)

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use reqwest::Certificate;
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT},
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -19,12 +19,14 @@ use super::{
     answer::Answer,
     authorizer::Authorizer,
     connect::{Connections, JSON},
+    name::Introduction,
 };
 pub use super::{
+    connect::Proxies,
     limits::{Limits, Pause, RealPause},
     trust::Trust,
 };
-use crate::error::{CallError, Service};
+use crate::error::{CallError, Service, UsageError};
 
 /// The largest body of an error that is kept, in bytes.
 const MAX_ERROR: usize = 256 << 10;
@@ -36,35 +38,32 @@ pub struct HttpClient {
     connections: Arc<Connections>,
     limits: Limits,
     pause: Arc<dyn Pause>,
+    introduction: Arc<Introduction>,
 }
 
 impl HttpClient {
-    /// Makes a client. `direct` leaves out the proxies that the environment names; loopback is never reached through one.
+    /// A client that trusts the CAs of this machine and uses the proxies that the environment names.
     ///
     /// # Errors
     /// When no TLS configuration can be made, for example because the machine has no CA certificates.
-    pub fn new(limits: Limits, direct: bool) -> Result<Self, reqwest::Error> {
-        Self::trusting(limits, direct, Trust::System)
+    pub fn new(limits: Limits) -> Result<Self, reqwest::Error> {
+        Self::trusting(limits, Trust::System, Proxies::FromEnvironment)
     }
 
-    /// The same, and it trusts only these CAs, instead of those of the machine.
+    /// The same without any proxy.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_authorities(
-        limits: Limits,
-        direct: bool,
-        authorities: Option<Vec<Certificate>>,
-    ) -> Result<Self, reqwest::Error> {
-        Self::trusting(limits, direct, authorities.map_or(Trust::System, Trust::Only))
+    pub fn direct(limits: Limits) -> Result<Self, reqwest::Error> {
+        Self::trusting(limits, Trust::System, Proxies::Ignored)
     }
 
-    /// The same with any [`Trust`].
+    /// The same with any [`Trust`] and [`Proxies`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn trusting(limits: Limits, direct: bool, trust: Trust) -> Result<Self, reqwest::Error> {
-        let client = Self::when_needed(limits, direct, trust);
+    pub fn trusting(limits: Limits, trust: Trust, proxies: Proxies) -> Result<Self, reqwest::Error> {
+        let client = Self::when_needed(limits, trust, proxies);
         client.connections.open_now()?;
         Ok(client)
     }
@@ -72,9 +71,19 @@ impl HttpClient {
     /// A client that is made when it is first needed, or when [`open`](Self::open) asks for it: reading the machine's
     /// certificates takes longer than everything else that a program does at its start.
     #[must_use]
-    pub fn when_needed(limits: Limits, direct: bool, trust: Trust) -> Self {
-        let connections = Arc::new(Connections::new(trust, direct, limits.timeout));
-        Self { connections, limits, pause: Arc::new(RealPause) }
+    pub fn when_needed(limits: Limits, trust: Trust, proxies: Proxies) -> Self {
+        let connections = Arc::new(Connections::new(trust, proxies, limits.timeout));
+        Self { connections, limits, pause: Arc::new(RealPause), introduction: Arc::default() }
+    }
+
+    /// The same client, with the same connections, that introduces itself to Globus as `app` beside the SDK: a name, or
+    /// `name/version` as in `my-app/1.2`. It goes into `User-Agent` and `X-Globus-Client-Info`.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a name with other characters than ASCII letters, digits and `-._+`.
+    pub fn with_app_name(mut self, app: &str) -> Result<Self, UsageError> {
+        self.introduction = Arc::new(Introduction::of_app(app)?);
+        Ok(self)
     }
 
     /// Makes the client now, if that has not been done yet.
@@ -128,7 +137,9 @@ impl HttpClient {
         loop {
             let authorization = call.authorizer.authorization(deadline).await?;
             let header = authorization.as_ref().map(|authorization| &authorization.header);
+            let began = Instant::now();
             let result = self.attempt(call, header, deadline).await;
+            log(call, &result, tries + u32::from(renewed), began.elapsed());
             let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
             if refused && !renewed && call.authorizer.refused(authorization.as_ref(), deadline).await? {
                 renewed = true;
@@ -154,6 +165,8 @@ impl HttpClient {
         let mut request = self.connections.to(&call.url).await?.request(call.method.clone(), call.url.clone());
         // From connecting to the last byte of the body, however slowly it comes.
         request = request.timeout(self.limits.timeout.min(left(deadline)));
+        let Introduction { user_agent, client_info } = &*self.introduction;
+        request = request.header(USER_AGENT, user_agent).header("x-globus-client-info", client_info);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -208,6 +221,23 @@ impl HttpClient {
                 _ => None,
             },
         }
+    }
+}
+
+/// One event for each try. Neither query, headers nor bodies are in it: they may hold secrets.
+fn log(call: &Call<'_>, result: &Result<Answer, CallError>, before: u32, time: Duration) {
+    let (method, path, attempt, milliseconds) = (&call.method, call.url.path(), before + 1, time.as_millis());
+    match result {
+        Ok(answer) => tracing::debug!(
+            %method,
+            path,
+            attempt,
+            milliseconds,
+            status = answer.status.as_u16(),
+            request_id = answer.request_id().as_deref(),
+            "call to Globus"
+        ),
+        Err(error) => tracing::debug!(%method, path, attempt, milliseconds, %error, "call to Globus failed"),
     }
 }
 

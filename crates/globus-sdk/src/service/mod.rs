@@ -6,6 +6,8 @@ pub(crate) mod client;
 mod connect;
 pub mod http;
 mod limits;
+pub(crate) mod name;
 pub(crate) mod query;
+pub(crate) mod response;
 pub(crate) mod trust;
 pub(crate) mod url;

@@ -2,6 +2,8 @@
 
 use url::{Host, Url};
 
+use crate::error::UsageError;
+
 /// Reads the base URL of a service. Tokens go there, so it must be https; http is for this machine alone.
 /// # Errors
 /// What is wrong with it.
@@ -41,4 +43,22 @@ pub(crate) fn join(base: &Url, path: &str) -> Url {
     let path = format!("{}{path}", base.path());
     url.set_path(&path);
     url
+}
+
+/// The URL of a path that a caller has written, below a base URL that ends with a slash. Whatever could lead elsewhere is
+/// refused: URL parsers resolve `.` and `..` even where they are encoded, take `\` for `/`, and skip control characters.
+pub(crate) fn path_below(base: &Url, path: &str) -> Result<Url, UsageError> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let refuse = |problem: &str| Err(UsageError(format!("{path:?} cannot be the path of a call: {problem}")));
+    if path.contains(['?', '#']) {
+        return refuse("give the query apart from it");
+    }
+    if path.contains('\\') || path.chars().any(char::is_control) {
+        return refuse("it has a backslash or control character");
+    }
+    let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    if path.split('/').any(is_dots) {
+        return refuse("it leaves the base URL");
+    }
+    Ok(join(base, path))
 }

@@ -25,12 +25,21 @@ impl TransferClient {
         Self { service: ServiceClient { service: Service::Transfer, base, http, authorizer: authorizer.into() } }
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
-        self.service.get(path, query).await?.document()
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
+        self.service.fetch(path, query).await?.document()
     }
 }
 
 /// A document without an id is malformed.
 pub(super) fn require_id(id: &str) -> Result<(), CallError> {
     if id.is_empty() { Err(CallError::Malformed { what: "the id is missing".to_owned() }) } else { Ok(()) }
+}
+
+/// Calls that have no method here: `get`, `post`, `put`, `patch` and `delete` of [`ServiceClient`].
+impl std::ops::Deref for TransferClient {
+    type Target = ServiceClient;
+
+    fn deref(&self) -> &ServiceClient {
+        &self.service
+    }
 }

@@ -58,7 +58,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`].
     pub async fn endpoint_search(&self, search: &EndpointSearch<'_>) -> Result<EndpointPage, CallError> {
-        self.get("v0.10/endpoint_search", &search.parameters()).await
+        self.ask("v0.10/endpoint_search", &search.parameters()).await
     }
 
     /// One endpoint or collection by its id (Transfer API, "Get endpoint by id").
@@ -67,7 +67,7 @@ impl TransferClient {
     /// [`CallError`]; an [`ApiError`](crate::error::ApiError) with status 404 when there is none.
     pub async fn get_endpoint(&self, endpoint_id: &str) -> Result<Endpoint, CallError> {
         let endpoint: Endpoint =
-            self.get(&format!("v0.10/endpoint/{}", segment(endpoint_id)?), &Parameters::default()).await?;
+            self.ask(&format!("v0.10/endpoint/{}", segment(endpoint_id)?), &Parameters::default()).await?;
         require_id(&endpoint.id)?;
         Ok(endpoint)
     }
@@ -77,6 +77,6 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`].
     pub async fn bookmark_list(&self) -> Result<BookmarkList, CallError> {
-        self.get("v0.10/bookmark_list", &Parameters::default()).await
+        self.ask("v0.10/bookmark_list", &Parameters::default()).await
     }
 }

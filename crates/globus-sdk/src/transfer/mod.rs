@@ -31,7 +31,7 @@
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::new(Default::default(), true)?, Clock::system());
+//! # let (http, clock) = (HttpClient::direct(Default::default())?, Clock::system());
 //! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
 //! // `environment` is `Environment::from_env()?`, `http` is `HttpClient::from_env()?`; here, both are of a sandbox.
 //! let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, clock);

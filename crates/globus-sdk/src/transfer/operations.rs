@@ -84,7 +84,7 @@ impl TransferClient {
     /// [`CallError`]; status 404 when there is no such folder, 403 when the person may not see it, 502 when the
     /// endpoint does not answer.
     pub async fn operation_ls(&self, endpoint_id: &str, query: &LsQuery<'_>) -> Result<FileList, CallError> {
-        self.get(&path(endpoint_id, "ls")?, &query.parameters()).await
+        self.ask(&path(endpoint_id, "ls")?, &query.parameters()).await
     }
 
     /// Looks at one file or folder (Transfer API, "Get File or Directory Status"). `local_user` is the local account to
@@ -101,7 +101,7 @@ impl TransferClient {
         let mut parameters = Parameters::default();
         parameters.set("path", path_there);
         parameters.set_some("local_user", local_user);
-        self.get(&path(endpoint_id, "stat")?, &parameters).await
+        self.ask(&path(endpoint_id, "stat")?, &parameters).await
     }
 
     /// Makes a folder (Transfer API, "Make Directory"). `local_user` as in [`operation_stat`](Self::operation_stat).

@@ -296,7 +296,7 @@ impl TransferClient {
         struct SubmissionId {
             value: String,
         }
-        let document: SubmissionId = self.get("v0.10/submission_id", &Parameters::default()).await?;
+        let document: SubmissionId = self.ask("v0.10/submission_id", &Parameters::default()).await?;
         Ok(document.value)
     }
 

@@ -77,7 +77,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`].
     pub async fn task_list(&self, query: &TaskQuery<'_>) -> Result<TaskPage, CallError> {
-        self.get("v0.10/task_list", &query.parameters()).await
+        self.ask("v0.10/task_list", &query.parameters()).await
     }
 
     /// One task by its id (Transfer API, "Get task by id").
@@ -85,7 +85,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`]; status 404 when there is none.
     pub async fn get_task(&self, task_id: &str) -> Result<Task, CallError> {
-        let task: Task = self.get(&path(task_id, "")?, &Parameters::default()).await?;
+        let task: Task = self.ask(&path(task_id, "")?, &Parameters::default()).await?;
         require_id(&task.task_id)?;
         Ok(task)
     }
@@ -95,7 +95,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`]; status 404 when there is no such task.
     pub async fn task_event_list(&self, task_id: &str, query: &EventQuery<'_>) -> Result<TaskEventPage, CallError> {
-        self.get(&path(task_id, "/event_list")?, &query.parameters()).await
+        self.ask(&path(task_id, "/event_list")?, &query.parameters()).await
     }
 
     /// Asks Globus to stop a task (Transfer API, "Cancel task"). A task that has ended is a success with another `code`.

@@ -21,7 +21,7 @@
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
 //! // `environment` is `Environment::from_env()?`, or here, a sandbox.
 //! let http = HttpClient::from_env()?;
-//! # let http = HttpClient::new(Default::default(), true)?;
+//! # let http = HttpClient::direct(Default::default())?;
 //! let client = ConfidentialAppAuthClient::new(environment.auth, http, Clock::system(), client_id, &client_secret);
 //! let flow = client.oauth2_start_flow("http://localhost:5000/login", ["openid", scopes::transfer::ALL])?;
 //! let flow = flow.with_verifier(random_verifier())?;
