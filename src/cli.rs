@@ -3,34 +3,34 @@
 //! Exit status: 0 after a clean stop, 1 for a failed check or a failure at run time, 2 for wrong usage or settings.
 
 mod check;
+mod config;
+mod failure;
+mod output;
 mod sandbox;
 mod sessions;
+mod signals;
 mod warnings;
 
-use std::{
-    error::Error,
-    fmt,
-    io::{self, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    sync::LazyLock,
-};
+use std::process::ExitCode;
 
 use axum::Router;
 use clap::{Args, Parser, Subcommand};
 
+use self::{
+    config::Config,
+    failure::Failure,
+    output::{announce, report, say},
+    signals::{ignore_hangup, stop_signal},
+};
 use crate::{
     clock::Clock,
     sandbox::{CLIENT_ID, CLIENT_SECRET},
     secret::random_text,
     server::Server,
-    settings::{Problems, SandboxClient, Settings, Sources},
-    state::{AppState, BuildError},
-    telemetry::{self, output::Output},
+    settings::{SandboxClient, Settings},
+    state::AppState,
+    telemetry,
 };
-
-const DEFAULT_CONFIG: &str = "example_app.conf";
 
 /// A web portal that logs people in with Globus.
 #[derive(Debug, Parser)]
@@ -58,88 +58,12 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
-struct Config {
-    /// The settings file [default: example_app.conf]
-    #[arg(long, value_name = "FILE", env = "GLOBUS_PORTAL_CONFIG")]
-    config: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
 struct Serve {
     #[command(flatten)]
     config: Config,
     /// Log in against a stand-in for Globus inside this process: no registration, no network
     #[arg(long)]
     sandbox: bool,
-}
-
-impl Config {
-    fn sources(self, sandbox: Option<SandboxClient>) -> Sources {
-        let required = self.config.is_some();
-        Sources::of_process(self.config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG)), required, sandbox)
-    }
-}
-
-/// Why a command failed.
-#[derive(Debug)]
-enum Failure {
-    Settings(Problems),
-    Build(BuildError),
-    Bind(SocketAddr, io::Error),
-    Io(io::Error),
-    /// What is wrong has been printed.
-    Check,
-    /// Sessions are in the memory of another process.
-    OwnMemory,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Settings(problems) => problems.fmt(f),
-            Self::Build(_) => f.write_str("cannot start"),
-            Self::Bind(address, error) => write!(f, "cannot listen on {address}: {}", why_not(error)),
-            Self::Io(_) => f.write_str("failed"),
-            Self::Check => f.write_str("some checks failed"),
-            Self::OwnMemory => f.write_str(
-                "SESSION_STORE is memory, and so in the running portal alone: stopping it ends all sessions",
-            ),
-        }
-    }
-}
-
-/// Why an address cannot be bound, and what to do.
-fn why_not(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another program uses this port (choose another with LISTEN and SERVER_NAME, or --listen for the sandbox)"
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address (see LISTEN)",
-        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege (see LISTEN)",
-        _ => "see LISTEN",
-    }
-}
-
-impl Error for Failure {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Build(error) => Some(error),
-            Self::Bind(_, error) | Self::Io(error) => Some(error),
-            Self::Settings(_) | Self::Check | Self::OwnMemory => None,
-        }
-    }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        Self::Build(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 /// Runs the command of this process's command line. `more` holds pages of your own; `Router::new()` for none.
@@ -161,27 +85,6 @@ pub fn run(more: Router<AppState>) -> ExitCode {
     };
     telemetry::flush();
     status
-}
-
-fn report(failure: &Failure) {
-    let mut text = format!("globus-portal: {failure}");
-    let mut source = failure.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text.lines().for_each(|line| telemetry::STDERR.push(&telemetry::plain(line)));
-}
-
-/// Prints to standard output. A closed one is no reason to stop.
-fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
-}
-
-/// Prints a line of a command that serves: a standard output that nobody reads must not hold it up.
-fn announce(line: &str) {
-    static STDOUT: LazyLock<Output> = LazyLock::new(|| Output::start("stdout", io::stdout(), |_| String::new()));
-    STDOUT.push(line);
 }
 
 async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure> {
@@ -233,29 +136,4 @@ async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failur
     server.serve(stop).await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Ignores SIGHUP from now on: a terminal that closes, or a service manager's `reload`, must not stop the portal.
-fn ignore_hangup() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP is ignored: settings are read at the start only, so restart to change them");
-        }
-    });
-    Ok(())
-}
-
-/// Ready when the process is asked to stop: SIGINT or SIGTERM.
-fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

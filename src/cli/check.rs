@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{say, warnings};
+use super::{output::say, warnings};
 use crate::{
     clock::Clock,
     globus::{

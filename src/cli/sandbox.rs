@@ -9,7 +9,11 @@ use std::{
 use clap::Args;
 use url::Url;
 
-use super::{Failure, announce, ignore_hangup, stop_signal};
+use super::{
+    failure::Failure,
+    output::announce,
+    signals::{ignore_hangup, stop_signal},
+};
 use crate::{
     keep_running::keep_running,
     sandbox::{self, NewClient, Sandbox},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::{Config, Failure, say};
+use super::{config::Config, failure::Failure, output::say};
 use crate::{
     clock::Clock,
     session::records::KnownSession,

@@ -1,33 +1,25 @@
-//! From values to settings: every key is read, and every problem is noted.
+//! From values to settings: reads every key and notes every problem.
 
 mod globus;
+mod sessions;
 
-use std::{borrow::Cow, io::IsTerminal as _, net::IpAddr, path::PathBuf};
+use std::{io::IsTerminal as _, net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
-use time::Duration;
-use url::Url;
 
 use super::{
-    ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Problem, Problems, Settings, Sources, StoreKind,
-    address::{self, PublicAddress, is_loopback},
-    cookie_name,
+    address::{self, PublicAddress},
+    checked::{ConnectionLimits, CookieNames, LogFormat, Settings},
+    found::Values,
+    problems::{Problem, Problems},
     reader::Reader,
     secret_keys,
-    sources::Values,
-    store_url,
+    sources::Sources,
 };
-use crate::{
-    globus::scopes,
-    secret::{ClientSecret, StoreUrl},
-};
+use crate::{globus::scopes, secret::ClientSecret};
 
 const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
 
-const IDLE_SECONDS: u32 = 8 * 60 * 60;
-const LIFETIME_SECONDS: u32 = 31 * 24 * 60 * 60;
-/// How long a session may last.
-const LIFETIMES: (u32, u32, &str) = (60, 315_360_000, "ten years");
 /// Longer than most answers of Globus take by far.
 const REFRESH_TIMEOUT_SECONDS: u32 = 30;
 /// More than a machine of two cores serves, and not so many that they fill its memory.
@@ -37,60 +29,61 @@ const KEEP_ALIVE_SECONDS: u32 = 60;
 /// An exchange takes some hundred milliseconds: some hundred logins a second, of them a quarter from one address.
 const MAX_EXCHANGES: usize = 128;
 
-/// Checks everything. A value that is wrong is replaced by its default, so that the rest can be checked too.
+/// Checks everything. A wrong value is replaced by its default, so that the rest can be checked too.
 pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
     let mut reader = Reader { values, problems, warnings: Vec::new() };
-    let sandbox_public_url = address::sandbox_public_url(&mut reader, sources.sandbox.is_some());
-    let address = PublicAddress::read(&mut reader, sources.sandbox.is_some(), sandbox_public_url.as_ref());
-    let secret_key = secret_keys::secret_key(&mut reader, &address, sources.sandbox.is_some());
-    let (client_id, client_secret) = credentials(&mut reader, sources, &address);
+    let sandbox = sources.sandbox.is_some();
+    let sandbox_public_url = address::sandbox_public_url(&mut reader, sandbox);
+    let address = PublicAddress::read(&mut reader, sandbox, sandbox_public_url.as_ref());
     let https = address.scheme == "https";
-    let session_store = reader.parsed("SESSION_STORE", store).unwrap_or_else(|| default_store(sources));
-    reader.warnings.extend(warn_of_open_store(&session_store));
+    let secret_key = secret_keys::secret_key(&mut reader, &address, sandbox);
+    let (client_id, client_secret) = credentials(&mut reader, sources, &address);
     let listen = address::listen(&mut reader);
     let trusted_proxies = trusted_proxies(&mut reader);
     reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let environment = globus::environment(&mut reader);
     let settings = Settings {
         listen,
+        secret_key,
         secret_key_fallbacks: secret_keys::fallbacks(&mut reader, &address),
+        client_id,
+        client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         scopes: scopes(&mut reader),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
-        session_store,
-        session_cookie_name: session_cookie_name(&mut reader, &address.root, https),
+        refresh_timeout: seconds(&mut reader, "REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")),
+        session_store: sessions::store(&mut reader, sandbox),
+        session_cookie_name: sessions::cookie(&mut reader, &address.root, https),
         cookie_names: CookieNames::new(&address.root, https),
-        session_idle: Duration::seconds(reader.seconds("SESSION_IDLE_SECONDS", IDLE_SECONDS, LIFETIMES).into()),
-        session_lifetime: Duration::seconds(
-            reader.seconds("PERMANENT_SESSION_LIFETIME", LIFETIME_SECONDS, LIFETIMES).into(),
-        ),
-        session_cache: Duration::seconds(reader.seconds("SESSION_CACHE_SECONDS", 0, (0, 300, "300")).into()),
-        sessions_per_person: sessions_per_person(&mut reader),
-        refresh_timeout: std::time::Duration::from_secs(
-            reader.seconds("REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")).into(),
-        ),
-        shutdown_delay: std::time::Duration::from_secs(
-            reader.seconds("SHUTDOWN_DELAY_SECONDS", if address.loopback { 0 } else { 5 }, (0, 120, "120")).into(),
-        ),
-        connections: connection_limits(&mut reader),
-        max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
+        session_idle: sessions::idle(&mut reader),
+        session_lifetime: sessions::lifetime(&mut reader),
+        session_cache: sessions::cache(&mut reader),
+        sessions_per_person: sessions::per_person(&mut reader),
         globus_trust: globus::trust(&mut reader, &environment),
         globus_timeout: globus::timeout(&mut reader),
         environment,
         trusted_proxies,
+        connections: connection_limits(&mut reader),
+        max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
+        shutdown_delay: shutdown_delay(&mut reader, &address),
         server_name: address.server_name,
         scheme: address.scheme,
         root: address.root,
-        secret_key,
-        client_id,
-        client_secret,
         sandbox_public_url,
         sandbox: None,
         ignored_variables: sources.service_variables(),
         warnings: std::mem::take(&mut reader.warnings),
     };
     if reader.problems.is_empty() { Ok(settings) } else { Err(Problems(reader.problems)) }
+}
+
+fn seconds(reader: &mut Reader, key: &str, default: u32, limits: (u32, u32, &str)) -> Duration {
+    Duration::from_secs(reader.seconds(key, default, limits).into())
+}
+
+fn shutdown_delay(reader: &mut Reader, address: &PublicAddress) -> Duration {
+    seconds(reader, "SHUTDOWN_DELAY_SECONDS", if address.loopback { 0 } else { 5 }, (0, 120, "120"))
 }
 
 fn credentials(reader: &mut Reader, sources: &Sources, address: &PublicAddress) -> (String, ClientSecret) {
@@ -162,92 +155,13 @@ fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The value may hold a password, so no message quotes it.
-fn store(text: &str) -> Result<StoreKind, String> {
-    match text.split_once(':') {
-        None if text == "memory" => Ok(StoreKind::Memory),
-        Some(("sqlite", path)) if path.contains([':', '?']) => {
-            Err("expected the path of a file after sqlite:, and no options; memory keeps sessions in memory".to_owned())
-        }
-        Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            Ok(StoreKind::Sqlite(PathBuf::from(path)))
-        }
-        Some(("postgres" | "postgresql", _)) => {
-            let expected = "expected postgres://user:password@host:port/database, or \
-                            postgres:///database?host=/folder/of/the/socket&user=user";
-            server_url(text, expected).map(StoreKind::Postgres)
-        }
-        Some(("redis" | "rediss", _)) => {
-            let expected = "expected redis://user:password@host:port/database, or rediss://… for TLS";
-            server_url(text, expected).map(StoreKind::Redis)
-        }
-        Some(("redis+unix" | "unix", _)) => Ok(StoreKind::Redis(StoreUrl::new(text))),
-        _ => Err("expected memory, sqlite:PATH as in sqlite:example_app.db, postgres://… or redis://…".to_owned()),
-    }
-}
-
-/// The URL of a server. One that cannot be read may have a password that does not read as one.
-fn server_url(text: &str, expected: &str) -> Result<StoreUrl, String> {
-    if store_url::has_stray_at(text) {
-        return Err(store_url::ENCODE.to_owned());
-    }
-    let names_socket = |url: &Url| {
-        let mut hosts = url.query_pairs().filter(|(name, _)| name == "host");
-        url.scheme().starts_with("postgres") && hosts.any(|(_, value)| !value.is_empty())
-    };
-    let is_good = |url: Url| url.host_str().is_some_and(|host| !host.is_empty()) || names_socket(&url);
-    let hint = "; special characters in a user name or password must be percent-encoded";
-    if Url::parse(text).is_ok_and(is_good) { Ok(StoreUrl::new(text)) } else { Err(format!("{expected}{hint}")) }
-}
-
-/// What is kept is sealed, but whoever stands between could end sessions, or keep them from ending.
-fn warn_of_open_store(kind: &StoreKind) -> Option<String> {
-    let (StoreKind::Postgres(url) | StoreKind::Redis(url)) = kind else { return None };
-    let url =
-        Url::parse(url.expose_secret()).ok().filter(|url| url.host_str().is_some_and(|host| !is_loopback(host)))?;
-    let verifies = |(name, value): (_, Cow<'_, str>)| name == "sslmode" && value == "verify-full";
-    let is_closed = url.scheme() == "rediss" || url.query_pairs().any(verifies);
-    let mend = "use sslmode=verify-full for PostgreSQL, rediss:// for Redis, or a network of your own";
-    (!is_closed)
-        .then(|| format!("SESSION_STORE is on another machine and the connection is not authenticated by TLS: {mend}"))
-}
-
-fn default_store(sources: &Sources) -> StoreKind {
-    if sources.sandbox.is_some() { StoreKind::Memory } else { StoreKind::Sqlite(PathBuf::from("example_app.db")) }
-}
-
-/// How many sessions a person can have: more than anybody has browsers.
-fn sessions_per_person(reader: &mut Reader) -> u32 {
-    let most = MOST_PER_PERSON as usize;
-    u32::try_from(reader.count("SESSIONS_PER_PERSON", 50, (1, most))).unwrap_or(MOST_PER_PERSON)
-}
-
-fn session_cookie_name(reader: &mut Reader, root: &str, https: bool) -> String {
-    let CookieNames { login, rounds } = CookieNames::new(root, https);
-    let with_prefix = |name: &str| {
-        if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name.to_owned() }
-    };
-    let name = reader.parsed("SESSION_COOKIE_NAME", |text| {
-        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        match text {
-            _ if !plain || text.len() > 64 => Err("expected at most 64 letters, digits, and - _ .".to_owned()),
-            _ if [login, rounds].contains(&with_prefix(text)) => {
-                Err("is the name of another cookie of the portal".to_owned())
-            }
-            _ if text.starts_with("__") && !https => Err("a name with this prefix works with https only".to_owned()),
-            _ => Ok(with_prefix(text)),
-        }
-    });
-    name.unwrap_or_else(|| cookie_name("session", root, https))
-}
-
 fn connection_limits(reader: &mut Reader) -> ConnectionLimits {
-    let mut seconds =
-        |key: &str, default| std::time::Duration::from_secs(reader.seconds(key, default, (1, 3600, "3600")).into());
-    let head = seconds("REQUEST_HEAD_SECONDS", REQUEST_HEAD_SECONDS);
-    let idle = seconds("KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS);
-    ConnectionLimits { max: reader.count("MAX_CONNECTIONS", MAX_CONNECTIONS, (16, 1_000_000)), head, idle }
+    let within_an_hour = (1, 3600, "3600");
+    ConnectionLimits {
+        max: reader.count("MAX_CONNECTIONS", MAX_CONNECTIONS, (16, 1_000_000)),
+        head: seconds(reader, "REQUEST_HEAD_SECONDS", REQUEST_HEAD_SECONDS, within_an_hour),
+        idle: seconds(reader, "KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, within_an_hour),
+    }
 }
 
 fn trusted_proxies(reader: &mut Reader) -> Vec<IpNet> {

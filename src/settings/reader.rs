@@ -3,8 +3,8 @@
 use config::ValueKind;
 
 use super::{
-    Problem,
-    sources::{Found, Values},
+    found::{Found, Values},
+    problems::Problem,
 };
 
 /// Values that have not been read yet, and what was found about the others.

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::{
-    KEYS, Kind, Problem,
-    sources::{Found, Values, is_empty},
+    found::{Found, Values, is_empty},
+    keys::{KEYS, Kind},
+    problems::Problem,
     text_file, unexpanded,
 };
 

@@ -4,12 +4,17 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{KEYS, Kind, Problem, Problems, SandboxClient, links, secret_files, text_file, unexpanded};
+use super::{
+    found::{FROM_ENVIRONMENT, Found, Values, is_empty},
+    keys::{KEYS, Kind},
+    links,
+    problems::{Problem, Problems},
+    secret_files, text_file,
+};
 
 const PREFIX: &str = "GLOBUS_PORTAL_";
 /// Names the file itself, so it is no setting.
 const FILE_VARIABLE: &str = "GLOBUS_PORTAL_CONFIG";
-const FROM_ENVIRONMENT: &str = "the environment variable ";
 /// The largest settings file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 /// A mark that some editors put in front of a text.
@@ -28,40 +33,14 @@ pub struct Sources {
     pub sandbox: Option<SandboxClient>,
 }
 
-/// A value and where it came from.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub value: Value,
-    pub origin: String,
-    /// Whether every character counts: of a secret in a file of its own.
-    pub is_verbatim: bool,
+/// Credentials of the sandbox's app, for a portal that runs on it.
+#[derive(Clone, Copy, Debug)]
+pub struct SandboxClient {
+    /// Its client id.
+    pub client_id: &'static str,
+    /// Its secret: no secret, for it opens nothing real.
+    pub client_secret: &'static str,
 }
-
-impl Found {
-    fn new(value: impl Into<ValueKind>, origin: &str) -> Self {
-        Self { value: Value::new(None, value), origin: origin.to_owned(), is_verbatim: false }
-    }
-
-    /// A secret from a file of its own.
-    pub(super) fn of_own_file(secret: &str, path: &str) -> Self {
-        Self { is_verbatim: true, ..Self::new(secret, &format!("the file {path}")) }
-    }
-
-    pub(super) fn is_from_environment(&self) -> bool {
-        self.origin.starts_with(FROM_ENVIRONMENT)
-    }
-
-    /// What an env file or a template left in a text of this value that should not be there.
-    pub(super) fn left_over(&self, text: &str) -> Option<String> {
-        if self.is_verbatim {
-            return None;
-        }
-        unexpanded::problem(text).or_else(|| unexpanded::comment(text).filter(|_| self.is_from_environment()))
-    }
-}
-
-/// All values by their key.
-pub(super) type Values = BTreeMap<String, Found>;
 
 impl Sources {
     /// Sources with this process's environment.
@@ -141,10 +120,6 @@ fn parse_problem(error: &ConfigError) -> String {
         _ => "the file is not TOML".to_owned(),
     };
     format!("{place}: write `KEY = 'text'`, one setting a line, as in TOML")
-}
-
-pub(super) fn is_empty(value: &Value) -> bool {
-    matches!(&value.kind, ValueKind::String(text) if text.trim().is_empty()) || matches!(value.kind, ValueKind::Nil)
 }
 
 /// Names that people try, for settings that are named otherwise.

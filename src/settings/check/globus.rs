@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::Reader;
-use crate::globus::environment::{Environment, Trust, service_url};
+use crate::{
+    globus::environment::{Environment, Trust, service_url},
+    settings::reader::Reader,
+};
 
 /// How long one answer of Globus may take, in seconds: less than a browser waits for a page.
 const DEFAULT_TIMEOUT: u64 = 10;

@@ -1,0 +1,173 @@
+//! The settings of a portal, as the rest of it sees them.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use time::Duration;
+use url::Url;
+
+use crate::{
+    globus::environment::{Environment, Trust},
+    secret::{ClientSecret, SecretKey, StoreUrl},
+};
+
+/// How many sessions a person can have, whatever `SESSIONS_PER_PERSON` says.
+pub const MOST_PER_PERSON: u32 = 1000;
+
+/// The settings of a portal, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Public host, with its port where it is not the scheme's own (`SERVER_NAME`).
+    pub server_name: String,
+    /// Public scheme, `http` or `https` (`PREFERRED_URL_SCHEME`).
+    pub scheme: String,
+    /// Path that all pages are below: empty, or `/portal` without a slash at its end (`APPLICATION_ROOT`).
+    pub root: String,
+    /// Address to bind (`LISTEN`).
+    pub listen: SocketAddr,
+    /// Derives every key (`SECRET_KEY`).
+    pub secret_key: SecretKey,
+    /// Keys of before, which still open what they sealed (`SECRET_KEY_FALLBACKS`).
+    pub secret_key_fallbacks: Vec<SecretKey>,
+    /// The registered app (`APP_CLIENT_ID`).
+    pub client_id: String,
+    /// Its secret (`APP_CLIENT_SECRET`).
+    pub client_secret: ClientSecret,
+    /// The name on the pages (`APP_NAME`).
+    pub app_name: String,
+    /// What to ask Globus for; `openid` is among them (`SCOPES`).
+    pub scopes: Vec<String>,
+    /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
+    pub refresh_tokens: bool,
+    /// How long Globus may take to renew a token (`REFRESH_TIMEOUT_SECONDS`).
+    pub refresh_timeout: std::time::Duration,
+    /// Where sessions are kept (`SESSION_STORE`).
+    pub session_store: StoreKind,
+    /// The session cookie's name, with its prefix (`SESSION_COOKIE_NAME`).
+    pub session_cookie_name: String,
+    /// The other cookies' names, with their prefix.
+    pub cookie_names: CookieNames,
+    /// A session that is unused for so long ends (`SESSION_IDLE_SECONDS`).
+    pub session_idle: Duration,
+    /// A session ends at this age (`PERMANENT_SESSION_LIFETIME`).
+    pub session_lifetime: Duration,
+    /// How long a session is not looked up again in a store that several portals share (`SESSION_CACHE_SECONDS`).
+    pub session_cache: Duration,
+    /// How many sessions a person can have (`SESSIONS_PER_PERSON`).
+    pub sessions_per_person: u32,
+    /// Where Globus is (`GLOBUS_SDK_…`).
+    pub environment: Environment,
+    /// Whom connections to Globus trust (`GLOBUS_SDK_VERIFY_SSL`).
+    pub globus_trust: Trust,
+    /// How long Globus may take for one answer (`GLOBUS_SDK_HTTP_TIMEOUT`).
+    pub globus_timeout: std::time::Duration,
+    /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).
+    pub trusted_proxies: Vec<IpNet>,
+    /// What connections may cost.
+    pub connections: ConnectionLimits,
+    /// How many logins may be at their exchange with Globus at the same time (`MAX_EXCHANGES`).
+    pub max_exchanges: usize,
+    /// How the log looks (`LOG_FORMAT`).
+    pub log_format: LogFormat,
+    /// How long the portal goes on serving after it was asked to stop (`SHUTDOWN_DELAY_SECONDS`).
+    pub shutdown_delay: std::time::Duration,
+    /// Where browsers outside this machine reach the sandbox of `--sandbox` (`SANDBOX_PUBLIC_URL`).
+    pub sandbox_public_url: Option<Url>,
+    /// The front page of the sandbox, when the portal runs on it.
+    pub sandbox: Option<Url>,
+    /// Variables of the environment that look like settings and belong to a service beside the portal, as Kubernetes and
+    /// Docker set them.
+    pub ignored_variables: Vec<String>,
+    /// What works and is not right: to be logged at the start.
+    pub warnings: Vec<String>,
+}
+
+/// Where sessions are kept.
+#[derive(Clone, Debug)]
+pub enum StoreKind {
+    /// In this process (`memory`).
+    Memory,
+    /// In a file (`sqlite:PATH`).
+    Sqlite(PathBuf),
+    /// In PostgreSQL (`postgres://…`).
+    Postgres(StoreUrl),
+    /// In Redis or Valkey (`redis://…`, `rediss://…`).
+    Redis(StoreUrl),
+}
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// How many there may be at the same time (`MAX_CONNECTIONS`).
+    pub max: usize,
+    /// How long the head of a request may take to arrive (`REQUEST_HEAD_SECONDS`).
+    pub head: std::time::Duration,
+    /// How long a connection may wait for its next request (`KEEP_ALIVE_SECONDS`).
+    pub idle: std::time::Duration,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people (`pretty`).
+    Pretty,
+    /// For machines, one object a line (`json`).
+    Json,
+}
+
+/// The names of the cookies that no setting names. Portals under several paths of one host have each their own: the name
+/// tells the path, for with the prefix `__Host-` no cookie can be kept to a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieNames {
+    /// Ties logins to one browser.
+    pub login: String,
+    /// Counts logins in a row after which the browser is not logged in.
+    pub rounds: String,
+}
+
+impl CookieNames {
+    /// The names for a portal below `root`.
+    #[must_use]
+    pub fn new(root: &str, https: bool) -> Self {
+        Self { login: cookie_name("login", root, https), rounds: cookie_name("rounds", root, https) }
+    }
+}
+
+/// `session` for a portal at `/`, `session-portal` at `/portal`, `session-a+b` at `/a/b`. With https the name gets the
+/// prefix that makes browsers refuse the cookie from any other host, path or scheme (RFC 6265bis section 4.1.3.2).
+pub(super) fn cookie_name(name: &str, root: &str, https: bool) -> String {
+    let prefix = if https { "__Host-" } else { "" };
+    match root.strip_prefix('/') {
+        None => format!("{prefix}{name}"),
+        // A slash may not be in a name, and a plus sign not in a root.
+        Some(root) => format!("{prefix}{name}-{}", root.replace('/', "+")),
+    }
+}
+
+impl Settings {
+    /// Points the settings at a sandbox that has begun to listen: the portal reaches it at `local`, browsers at `public`.
+    #[must_use]
+    pub fn on_sandbox(mut self, local: &Url, public: &Url) -> Self {
+        self.environment = Environment::at(local);
+        self.sandbox = Some(public.clone());
+        self
+    }
+
+    /// The public URL of a path of ours, for example of `/login`.
+    #[must_use]
+    pub fn public_url(&self, path: &str) -> String {
+        format!("{}://{}{}{path}", self.scheme, self.server_name, self.root)
+    }
+
+    /// The path that browsers keep our cookies to. The prefix `__Host-`, which https brings, allows only `/`.
+    #[must_use]
+    pub fn cookie_path(&self) -> &str {
+        if self.is_https() || self.root.is_empty() { "/" } else { &self.root }
+    }
+
+    /// Whether browsers reach the portal by https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+}

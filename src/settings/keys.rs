@@ -1,0 +1,49 @@
+//! The settings there are.
+
+/// What a key is for; decides how its value is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    /// Its value is never shown, and `<KEY>_FILE` may name a file that holds it.
+    Secret,
+    /// As the Python SDK knows it: read from the environment under exactly this name too.
+    Sdk,
+}
+
+/// Every key there is.
+pub(super) const KEYS: &[(&str, Kind)] = &[
+    ("SERVER_NAME", Kind::Plain),
+    ("PREFERRED_URL_SCHEME", Kind::Plain),
+    ("APPLICATION_ROOT", Kind::Plain),
+    ("LISTEN", Kind::Plain),
+    ("SECRET_KEY", Kind::Secret),
+    ("SECRET_KEY_FALLBACKS", Kind::Secret),
+    ("APP_CLIENT_ID", Kind::Plain),
+    ("APP_CLIENT_SECRET", Kind::Secret),
+    ("PORTAL_CLIENT_ID", Kind::Plain),
+    ("PORTAL_CLIENT_SECRET", Kind::Secret),
+    ("APP_NAME", Kind::Plain),
+    ("SCOPES", Kind::Plain),
+    ("REFRESH_TOKENS", Kind::Plain),
+    ("REFRESH_TIMEOUT_SECONDS", Kind::Plain),
+    ("SESSION_STORE", Kind::Secret),
+    ("SESSION_COOKIE_NAME", Kind::Plain),
+    ("SESSION_IDLE_SECONDS", Kind::Plain),
+    ("SESSION_CACHE_SECONDS", Kind::Plain),
+    ("SESSIONS_PER_PERSON", Kind::Plain),
+    ("PERMANENT_SESSION_LIFETIME", Kind::Plain),
+    ("GLOBUS_SDK_ENVIRONMENT", Kind::Sdk),
+    ("GLOBUS_SDK_SERVICE_URL_AUTH", Kind::Sdk),
+    ("GLOBUS_SDK_SERVICE_URL_TRANSFER", Kind::Sdk),
+    ("GLOBUS_SDK_SERVICE_URL_GROUPS", Kind::Sdk),
+    ("GLOBUS_SDK_VERIFY_SSL", Kind::Sdk),
+    ("GLOBUS_SDK_HTTP_TIMEOUT", Kind::Sdk),
+    ("TRUSTED_PROXIES", Kind::Plain),
+    ("MAX_CONNECTIONS", Kind::Plain),
+    ("REQUEST_HEAD_SECONDS", Kind::Plain),
+    ("KEEP_ALIVE_SECONDS", Kind::Plain),
+    ("MAX_EXCHANGES", Kind::Plain),
+    ("LOG_FORMAT", Kind::Plain),
+    ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
+    ("SANDBOX_PUBLIC_URL", Kind::Plain),
+];
