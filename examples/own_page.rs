@@ -1,18 +1,17 @@
 //! A portal with a page of its own: `cargo run --example own_page -- --sandbox`, then visit `/count`.
 
-use axum::{Router, extract::State, routing::get};
+use axum::{Router, routing::get};
 use globus_portal::{error::AppError, globus::transfer::EndpointSearch, routes::logged_in::LoggedIn, state::AppState};
 
 // README: begin
-async fn count(State(app): State<AppState>, user: LoggedIn) -> Result<String, AppError> {
-    let transfer = user.transfer(&app).await?;
+async fn count(user: LoggedIn) -> Result<String, AppError> {
+    let transfer = user.transfer().await?;
     let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
-    let found = transfer.paginated().endpoint_search(&mine).collect().await;
-    let found = found.map_err(|error| user.refused(&app, error))?;
+    let found = transfer.paginated().endpoint_search(&mine).collect().await.map_err(|error| user.refused(error))?;
     Ok(format!("{}, you have {} endpoints.", user.user().display_name(), found.len()))
 }
 
-/// The pages of this portal besides the usual ones.
+/// The pages to add to the portal's own.
 pub fn pages() -> Router<AppState> {
     Router::new().route("/count", get(count))
 }

@@ -8,7 +8,6 @@ use std::{
 
 use axum::{
     Router,
-    extract::State,
     http::StatusCode,
     response::{Html, Redirect},
     routing::get,
@@ -64,8 +63,8 @@ async fn check(_: LoggedIn) -> StatusCode {
 }
 
 /// Needs a token; the provider's tokens are always about to expire, so each request renews it.
-async fn token(State(app): State<AppState>, user: LoggedIn) -> Result<StatusCode, AppError> {
-    user.access_token(&app, scopes::transfer::RESOURCE_SERVER).await?;
+async fn token(user: LoggedIn) -> Result<StatusCode, AppError> {
+    user.token(scopes::transfer::RESOURCE_SERVER).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

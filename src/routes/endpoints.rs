@@ -36,7 +36,7 @@ pub(super) async fn endpoints(
         offset: Some(offset),
         ..EndpointSearch::default()
     };
-    let found = user.transfer(&app).await?.endpoint_search(&search).await.map_err(|error| user.refused(&app, error))?;
+    let found = user.transfer().await?.endpoint_search(&search).await.map_err(|error| user.refused(error))?;
     let href = |page: u32| format!("{}/endpoints?page={page}", app.settings.root);
     let html = EndpointsPage {
         site: &app.site,

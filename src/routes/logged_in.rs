@@ -1,15 +1,15 @@
-//! The extractor [`LoggedIn`]: a page that takes it needs a person who is logged in.
+//! The extractor [`LoggedIn`]: a page that takes it requires a login.
 
 use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{HeaderMap, Method, Uri, request::Parts},
+    http::{Method, Uri, request::Parts},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
 
-use super::cookies::SentSessions;
+use super::{cookies::SentSessions, origin::is_navigation};
 use crate::{
     error::{AppError, GlobusError},
     globus::{error::CallError, fault::Fault, groups::GroupsClient, scopes, transfer::TransferClient},
@@ -26,30 +26,31 @@ use crate::{
     telemetry::RequestFacts,
 };
 
-/// A token that Globus refuses this soon after a login would only be refused again after another.
+/// If Globus rejects a token this soon after a login, another login would not help.
 const JUST_LOGGED_IN: Duration = Duration::minutes(1);
 
-/// The person a page is for. Where nobody is logged in, a navigation goes to the login page and comes back afterwards;
-/// anything else gets 401.
+/// The person who is logged in. Without a session, a navigation is sent to the login page and back afterwards; any other
+/// request gets 401.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
+    app: AppState,
     live: Arc<LiveSession>,
     asked: Asked,
     can_transfer: bool,
 }
 
-/// What was asked for, as far as it matters when a login is needed.
+/// What was requested, as far as a login needs to know it.
 #[derive(Clone, Debug)]
 struct Asked {
     navigation: bool,
-    /// Whether asking again does the same.
+    /// Whether the request can be repeated safely.
     reading: bool,
     uri: Uri,
 }
 
 impl Asked {
     fn of(parts: &Parts) -> Self {
-        // Below a nested router the URI of the parts has lost the root.
+        // A nested router strips the root from the URI of the parts.
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0).clone();
         let reading = matches!(parts.method, Method::GET | Method::HEAD);
         Self { navigation: is_navigation(&parts.method, &parts.headers), reading, uri }
@@ -71,8 +72,8 @@ impl Asked {
         }
     }
 
-    /// The same for somebody whose session is over. Where somebody else has ended it, a page says so first: Globus might let
-    /// the browser in again before its person has seen anything.
+    /// The same for a session that is over. If it was ended from elsewhere, a page says so first: Globus might sign the
+    /// browser in again before its person has seen anything.
     async fn log_in_after(&self, app: &AppState, session: Option<SessionKey>) -> AppError {
         if let Some(session) = session
             && self.navigation
@@ -89,43 +90,42 @@ impl Asked {
 
 impl LoggedIn {
     fn new(live: Arc<LiveSession>, parts: &Parts, app: &AppState) -> Self {
-        // Where the session does not say it, what every login asks for does.
+        // A session of an older version does not record it; what every login asks for answers then.
         let asks = || app.settings.scopes.iter().any(|scope| scope.split('[').next() == Some(scopes::transfer::ALL));
         let can_transfer = live.user.transfer.unwrap_or_else(asks);
-        Self { live, asked: Asked::of(parts), can_transfer }
+        Self { app: app.clone(), live, asked: Asked::of(parts), can_transfer }
     }
 
-    /// Who it is.
+    /// The person, as recorded at login.
     #[must_use]
     pub fn user(&self) -> &UserSession {
         &self.live.user
     }
 
-    /// Names the session in the store.
+    /// The session's key in the store.
     #[must_use]
     pub fn key(&self) -> SessionKey {
         self.live.key
     }
 
-    /// An access token for a resource server, renewed if need be. When there is none that is good, the error sends the
-    /// person through login and back to this page.
+    /// A valid access token for a resource server, renewed if it has expired.
     ///
     /// # Errors
-    /// [`AppError`].
-    pub async fn access_token(&self, app: &AppState, resource_server: &str) -> Result<AccessToken, AppError> {
+    /// Without a valid token, the error sends the person through login and back to this page. If the session store or Globus
+    /// does not answer, it is a 503.
+    pub async fn token(&self, resource_server: &str) -> Result<AccessToken, AppError> {
+        let app = &self.app;
         match app.tokens.fresh(self.key(), resource_server).await {
             Err(TokenUnavailable::SignIn(_)) if app.records.look_up(self.key()).await?.is_none() => {
-                // It has ended since this request began, perhaps a moment ago.
+                // The session has ended since this request began.
                 Err(self.asked.log_in_after(app, Some(self.key())).await)
             }
-            Err(TokenUnavailable::SignIn(resource_server)) if self.is_new(app) => Err(AppError::Refused {
+            Err(TokenUnavailable::SignIn(resource_server)) if self.is_new() => Err(AppError::Refused {
                 title: "A permission is missing".into(),
-                message: format!(
-                    "This page needs a permission for {resource_server}, and this site does not ask Globus for it."
-                )
-                .into(),
-                cause: format!("no token for {resource_server} right after the login: see SCOPES").into(),
-                // It would only be missing again.
+                message: format!("This page needs a permission for {resource_server} that this site does not request.")
+                    .into(),
+                cause: format!("no token for {resource_server} right after login: check SCOPES").into(),
+                // Another login would not help.
                 sign_in: None,
             }),
             Err(TokenUnavailable::SignIn(_)) => Err(self.asked.log_in(&app.settings.root)),
@@ -133,41 +133,45 @@ impl LoggedIn {
         }
     }
 
-    /// A client of the Transfer API that acts for this person. A token that Transfer refuses is renewed once.
+    /// A client of the Transfer API that acts for this person. If Transfer rejects its token, the token is renewed once.
     ///
     /// # Errors
-    /// As [`LoggedIn::access_token`].
-    pub async fn transfer(&self, app: &AppState) -> Result<TransferClient, AppError> {
-        let authorizer = self.authorizer(app, scopes::transfer::RESOURCE_SERVER).await?;
+    /// As [`LoggedIn::token`].
+    pub async fn transfer(&self) -> Result<TransferClient, AppError> {
+        let (app, authorizer) = (&self.app, self.authorizer(scopes::transfer::RESOURCE_SERVER).await?);
         Ok(TransferClient::new(app.settings.environment.transfer.clone(), app.http.clone(), authorizer))
     }
 
-    /// A client of the Groups API that acts for this person. A token that Groups refuses is renewed once.
+    /// A client of the Groups API that acts for this person. If Groups rejects its token, the token is renewed once.
     ///
     /// # Errors
-    /// As [`LoggedIn::access_token`].
-    pub async fn groups(&self, app: &AppState) -> Result<GroupsClient, AppError> {
-        let authorizer = self.authorizer(app, scopes::groups::RESOURCE_SERVER).await?;
+    /// As [`LoggedIn::token`].
+    pub async fn groups(&self) -> Result<GroupsClient, AppError> {
+        let (app, authorizer) = (&self.app, self.authorizer(scopes::groups::RESOURCE_SERVER).await?);
         Ok(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
     }
 
-    async fn authorizer(&self, app: &AppState, resource_server: &str) -> Result<SessionToken, AppError> {
-        let token = self.access_token(app, resource_server).await?;
-        Ok(SessionToken::new(app.tokens.clone(), self.key(), resource_server, token))
+    /// A token source for a client of any other service.
+    ///
+    /// # Errors
+    /// As [`LoggedIn::token`].
+    pub async fn authorizer(&self, resource_server: &str) -> Result<SessionToken, AppError> {
+        let token = self.token(resource_server).await?;
+        Ok(SessionToken::new(self.app.tokens.clone(), self.key(), resource_server, token))
     }
 
-    /// What a failed call for this person means: a token that Globus no longer accepts sends the person through login
-    /// and back to this page, unless they have just come from there.
+    /// Turns a failed call for this person into an answer. If Globus no longer accepts the token, the person goes through
+    /// login and back to this page, unless they have just logged in.
     #[must_use]
-    pub fn refused(&self, app: &AppState, error: CallError) -> AppError {
+    pub fn refused(&self, error: CallError) -> AppError {
         match error.fault() {
-            Fault::SignInAgain if !self.is_new(app) => self.asked.log_in(&app.settings.root),
+            Fault::SignInAgain if !self.is_new() => self.asked.log_in(&self.app.settings.root),
             _ => AppError::Globus(GlobusError::Call(error)),
         }
     }
 
-    fn is_new(&self, app: &AppState) -> bool {
-        app.clock.now() - self.user().began < JUST_LOGGED_IN
+    fn is_new(&self) -> bool {
+        self.app.clock.now() - self.user().began < JUST_LOGGED_IN
     }
 
     /// The person, for a page.
@@ -196,7 +200,7 @@ impl FromRequestParts<AppState> for LoggedIn {
     }
 }
 
-/// `None` only when nobody is logged in, as far as the cookies tell; a store that does not answer is an error.
+/// `None` only if the request has no valid session; a store that does not answer is an error.
 impl OptionalFromRequestParts<AppState> for LoggedIn {
     type Rejection = AppError;
 
@@ -215,7 +219,7 @@ async fn live_session(
     let Some(key) = key else { return Ok(None) };
     let Some(live) = app.records.find(key).await? else { return Ok(None) };
     if let Some(facts) = parts.extensions.get::<RequestFacts>() {
-        // The first to know says it; the same session all through a request.
+        // Set once: the session is the same throughout a request.
         let _ = facts.session.set(live.clone());
     }
     Ok(Some(live))
@@ -230,42 +234,4 @@ pub fn login_path(root: &str, next: Option<&ReturnPath>) -> String {
         }
         _ => format!("{root}/login"),
     }
-}
-
-/// Whether a browser asks ahead of time, for a page that its person may never open.
-pub(super) fn is_speculative(headers: &HeaderMap) -> bool {
-    headers.iter().any(|(name, value)| {
-        matches!(name.as_str(), "sec-purpose" | "purpose") && holds_some(value.as_bytes(), &["prefetch"])
-    })
-}
-
-/// Whether a request is a person's own move to another page, in a window of its own. Scripts, frames, images and
-/// programs get a plain 401 instead of a login that would lead them nowhere.
-fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::GET
-        && headers.iter().all(|(name, value)| {
-            let value = value.as_bytes();
-            match name.as_str() {
-                "sec-fetch-mode" => value.eq_ignore_ascii_case(b"navigate"),
-                "sec-fetch-dest" => value.eq_ignore_ascii_case(b"document"),
-                "accept" => holds_some(value, &["text/html", "text/*", "*/*", "xhtml"]),
-                // By their values: Android's WebViews send their app's name, and some clients offer HTTP/2 (h2c).
-                "x-requested-with" => !lists(value, b"XMLHttpRequest"),
-                "upgrade" => !lists(value, b"websocket"),
-                _ => true,
-            }
-        })
-}
-
-/// Whether a word is an item of a header's list, in small or capital letters.
-fn lists(value: &[u8], word: &[u8]) -> bool {
-    value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(word))
-}
-
-/// Whether a header's value holds one of these words, in small or capital letters.
-fn holds_some(value: &[u8], words: &[&str]) -> bool {
-    let begins = |rest: &[u8], word: &str| {
-        rest.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    (0..value.len()).any(|from| words.iter().any(|word| begins(&value[from..], word)))
 }

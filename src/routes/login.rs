@@ -1,6 +1,6 @@
 //! `/login`: sends a browser to Globus, and takes it back. One route for both ways, told apart by the query.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::net::IpAddr;
 
 use axum::{
     Extension,
@@ -10,12 +10,12 @@ use axum::{
 };
 use tower_sessions::session::Id;
 use tracing::Instrument as _;
-use url::form_urlencoded;
 
 use super::{
     cookies::{self, SentSessions},
     delivery::IfUndelivered,
-    logged_in::is_speculative,
+    login_step::{LoginStep, start_again},
+    origin::is_speculative,
     refusal::Refusal,
     rounds,
 };
@@ -40,52 +40,6 @@ use crate::{
     state::AppState,
     telemetry::RequestFacts,
 };
-
-/// What a visit to `/login` is.
-enum LoginStep {
-    /// A person wants to log in, and to be at `next` afterwards.
-    Start { next: Option<String> },
-    /// Globus sent the browser back with a code.
-    Returned { code: AuthorizationCode, state: String, iss: Option<String> },
-    /// Globus sent the browser back with an error.
-    Refused { refusal: Refusal, state: String, iss: Option<String> },
-}
-
-impl LoginStep {
-    /// Reads the query. A parameter of the protocol that is there twice is refused (RFC 6749 section 3.1), and so is an
-    /// answer that is both a code and an error.
-    fn parse(query: Option<&str>) -> Result<Self, AppError> {
-        let mut pairs: Vec<_> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        let mut once = |name: &str| {
-            let mut found: Vec<String> = pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
-            let last = found.pop();
-            if found.is_empty() { Ok(last) } else { Err(start_again("a parameter came twice", None)) }
-        };
-        let (code, error) = (once("code")?, once("error")?);
-        match (code, error) {
-            (None, None) => Ok(Self::Start { next: once("next").unwrap_or_default() }),
-            (Some(_), Some(_)) => Err(start_again("a code and an error came together", None)),
-            (Some(code), None) => Ok(Self::Returned {
-                code: AuthorizationCode::new(code),
-                state: once("state")?.unwrap_or_default(),
-                iss: once("iss")?,
-            }),
-            (None, Some(error)) => Ok(Self::Refused {
-                refusal: Refusal { error, description: once("error_description").unwrap_or_default() },
-                state: once("state")?.unwrap_or_default(),
-                iss: once("iss")?,
-            }),
-        }
-    }
-}
-
-fn start_again(cause: impl Into<Cow<'static, str>>, next: Option<ReturnPath>) -> AppError {
-    AppError::StartAgain {
-        message: "This sign-in cannot be completed, for example because it was begun in another browser or its address was changed on the way. Nothing is lost: just start again.".into(),
-        cause: cause.into(),
-        next,
-    }
-}
 
 pub(super) async fn login(
     State(app): State<AppState>,

@@ -12,6 +12,7 @@ mod headers;
 mod index;
 pub mod logged_in;
 mod login;
+mod login_step;
 mod logout;
 mod ops;
 mod origin;

@@ -83,17 +83,18 @@ impl Server {
             app.requests.finished().await;
         };
         if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
-            tracing::warn!("requests under way did not finish in time; stopping without them");
+            tracing::warn!("requests did not finish in time; stopping without them");
         }
         connections.close();
         let at_globus = async {
-            // What Globus has answered may go back to a request, and a request that lost its client may end what it began.
+            // A call's result may go to a request that is still running, and that request may start new work: a login whose
+            // client has left ends its session.
             app.vault.underway.finished().await;
             app.requests.finished().await;
             app.vault.underway.finished().await;
         };
         if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
-            tracing::warn!("Globus did not answer in time; stopping anyway");
+            tracing::warn!("calls to Globus did not finish in time; stopping without them");
         }
         drop((limiting, sweeping, refreshing));
         app.vault.store.close().await;

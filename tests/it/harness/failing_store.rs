@@ -17,6 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub struct FailingStore {
     inner: MemoryStore,
     down: AtomicBool,
+    /// Whether questions about a session are left without an answer.
+    hung: AtomicBool,
     probes: AtomicUsize,
     /// What is told of what others do; without any, nobody else can do anything.
     news: Mutex<Option<UnboundedReceiver<News>>>,
@@ -25,6 +27,11 @@ pub struct FailingStore {
 impl FailingStore {
     pub fn fail(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on no question about a session is answered; sessions can still be ended.
+    pub fn hang_lookups(&self) {
+        self.hung.store(true, Ordering::SeqCst);
     }
 
     /// How often it was probed.
@@ -61,6 +68,9 @@ impl Store for FailingStore {
     }
 
     async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError> {
+        if self.hung.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.inner()?.session(key).await
     }
 

@@ -405,6 +405,21 @@ async fn a_logout_with_a_dead_store_says_so_and_keeps_the_cookie_for_the_next_tr
     assert_anonymous(&portal, &browser).await;
 }
 
+/// Who logs out is for the log alone.
+#[tokio::test]
+async fn a_store_that_does_not_say_who_logs_out_holds_up_no_logout() {
+    let store = Arc::new(FailingStore::default());
+    let provider = Provider::start().await;
+    let portal = Portal::with().provider(&provider).store(store.clone()).start().await;
+    let browser = Browser::new();
+    log_in_at(&portal, &provider, &browser, "person-1").await;
+    store.hang_lookups();
+    let out = browser.submit(&portal.url("/logout"), &[]).await;
+    assert_eq!((out.status.as_u16(), out.location().path()), (303, "/v2/web/logout"), "{}", out.body);
+    assert_eq!((out.set_cookies().len(), revoked(&provider).len()), (1, 1));
+    assert_eq!(sessions_in(&portal).await, 0);
+}
+
 /// The attributes of a cookie, sorted, without those that set or remove it.
 fn attributes(cookie: &str) -> Vec<String> {
     let all = cookie.split("; ").skip(1).map(str::to_ascii_lowercase);

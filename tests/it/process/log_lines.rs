@@ -125,6 +125,32 @@ async fn the_visitor_is_named_however_the_proxy_writes_the_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_no_setting_names_is_warned_of_once() {
+    for (trusted, warnings) in [("", 1), ("127.0.0.1", 0)] {
+        let folder = TempDir::new().unwrap();
+        let (mut command, base) = portal_at(folder.path(), &start_sandbox().await);
+        command.env("GLOBUS_PORTAL_TRUSTED_PROXIES", trusted).env("GLOBUS_PORTAL_LOG_FORMAT", "json");
+        let mut process = Process::start(&mut command, &folder.path().join("printed"));
+        process.says("Listening on").await;
+        Browser::new().get(&format!("{base}/without")).await;
+        process.says("/without").await;
+        assert!(!process.printed().contains("X-Forwarded-For"), "{}", process.printed());
+        for visitor in 1..=3 {
+            let header = [("x-forwarded-for", &*format!("203.0.113.{visitor}"))];
+            Browser::new().get_with(&format!("{base}/page-{visitor}"), &header).await;
+        }
+        process.says("/page-3").await;
+        let printed = process.printed();
+        let said: Vec<_> = printed.lines().filter(|line| line.contains("X-Forwarded-For")).collect();
+        assert_eq!(said.len(), warnings, "{printed}");
+        for line in said {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&line["level"], &line["peer"]), (&"WARN".into(), &"127.0.0.1".into()), "{line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_level_that_cannot_be_read_is_said_and_is_no_reason_to_be_silent() {
     let folder = TempDir::new().unwrap();
     let (mut command, _) = portal_at(folder.path(), &start_sandbox().await);

@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use axum::{Json, Router, extract::State, response::IntoResponse as _, routing::get};
-use globus_portal::{clock::Clock, error::AppError, routes::logged_in::LoggedIn, state::AppState};
+use axum::{Json, Router, response::IntoResponse as _, routing::get};
+use globus_portal::{clock::Clock, error::AppError, routes::logged_in::LoggedIn};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
@@ -74,8 +74,8 @@ impl House {
 
     /// A portal with a key to seal with, and one of before or of the future.
     async fn portal(&self, key: &str, other: &str) -> Portal {
-        async fn groups(State(app): State<AppState>, user: LoggedIn) -> Result<&'static str, AppError> {
-            user.access_token(&app, GROUPS).await?;
+        async fn groups(user: LoggedIn) -> Result<&'static str, AppError> {
+            user.token(GROUPS).await?;
             Ok("a page with groups")
         }
         let builder = Portal::with().provider(&self.provider).clock(&self.clock).store(self.place.open().await);

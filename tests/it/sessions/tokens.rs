@@ -5,7 +5,6 @@ use std::{str::FromStr as _, sync::Arc, time::Duration as Wait};
 
 use axum::{
     Json, Router,
-    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -642,12 +641,12 @@ async fn a_refresh_is_finished_and_kept_though_the_browser_has_left() {
 
 /// A page that needs a token, and then fails: by an error of its own, or by a panic.
 fn failing_pages() -> Router<AppState> {
-    async fn fails(State(app): State<AppState>, user: LoggedIn) -> Result<StatusCode, AppError> {
-        user.access_token(&app, TRANSFER).await?;
+    async fn fails(user: LoggedIn) -> Result<StatusCode, AppError> {
+        user.token(TRANSFER).await?;
         Ok(StatusCode::INTERNAL_SERVER_ERROR)
     }
-    async fn panics(State(app): State<AppState>, user: LoggedIn) -> Result<StatusCode, AppError> {
-        user.access_token(&app, TRANSFER).await?;
+    async fn panics(user: LoggedIn) -> Result<StatusCode, AppError> {
+        user.token(TRANSFER).await?;
         panic!("right after the renewal");
     }
     Router::new().route("/fails", get(fails)).route("/panics", get(panics))

@@ -95,6 +95,28 @@ async fn stop_with_nobody_waiting(_: usize, store: &str) {
     .await;
 }
 
+/// A request whose client has left outlasts the time for requests. What it begins at its end, here the end of a session whose
+/// cookie reached no browser, is finished too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_slow_request_begins_at_its_end_is_finished_before_a_process_stops() {
+    let mut stage = Stage::with(1, "sqlite:sessions.db", &[("GLOBUS_SDK_HTTP_TIMEOUT", "40")]).await;
+    let browser = Arc::new(Browser::new());
+    let callback = stage.begin_login(&browser, 0).await;
+    let gate = stage.provider.hold_answers();
+    let coming_back = stage.asks(&browser, 0, callback.trim_start_matches(&stage.replicas[0].base));
+    gate.arrival().await;
+    coming_back.abort();
+    assert!(coming_back.await.unwrap_err().is_cancelled());
+    ask_to_stop(&stage).await;
+    stage.replicas[0].process.says("requests did not finish in time").await;
+    assert_eq!(stage.provider.revoke_calls().len(), 0);
+    gate.open();
+    let process = &mut stage.replicas[0].process;
+    assert_eq!(process.ended().await.code(), Some(0), "{}", process.printed());
+    let revoked = stage.provider.revoke_calls();
+    assert!(revoked.iter().any(|call| call.field("token").unwrap().starts_with("refresh-")), "{}", process.printed());
+}
+
 mod on_sqlite {
     #[tokio::test(flavor = "multi_thread")]
     async fn logins_and_renewals_under_way_are_finished_before_a_process_stops() {
