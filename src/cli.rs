@@ -46,14 +46,14 @@ struct Cli {
 enum Command {
     /// Run the portal (the same as no command)
     Serve(Serve),
-    /// Run the stand-in for Globus alone, for any app in any language
+    /// Run only the stand-in for Globus, for any app in any language
     Sandbox(sandbox::SandboxArgs),
-    /// Read the settings, try Globus and the session store, and say what is wrong
+    /// Check the settings, the connection to Globus and the session store
     Check(Config),
-    /// See who is logged in, and end sessions
+    /// List and end sessions
     #[command(subcommand)]
     Sessions(sessions::Action),
-    /// Print a fresh SECRET_KEY
+    /// Print a new random SECRET_KEY
     GenerateKey,
 }
 

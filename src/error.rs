@@ -1,5 +1,4 @@
-//! What goes wrong while a request is answered. Two audiences, two texts: the visitor reads what to do next, the log
-//! gets the causes.
+//! Errors of requests. The visitor reads what to do next; the log gets the cause.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -21,23 +20,23 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 /// A failed request, by what the visitor can do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// Nobody is logged in, and the page needs somebody: off to this login page.
+    /// The page needs a login: redirect to this login page.
     #[error("not logged in")]
     LogIn(String),
-    /// Nobody is logged in, and the request is not a navigation, which a redirect could lead to the login (401).
-    #[error("not logged in, and no navigation")]
+    /// The page needs a login, and the request is not a navigation that could be redirected (401).
+    #[error("not logged in, and not a navigation")]
     Unauthorized {
-        /// The page that was asked for, where a new login can lead to it.
+        /// The requested page, if a login can lead back to it.
         next: Option<ReturnPath>,
     },
-    /// The session was ended by somebody else: from another browser, or by an operator (401).
+    /// The session was ended from another browser or by an operator (401).
     #[error("the session was ended from elsewhere")]
     EndedElsewhere {
         /// Where a new login leads.
         next: Option<ReturnPath>,
     },
-    /// The browser logs in again and again, and is not logged in afterwards (400).
-    #[error("logins go round in circles: {cause}")]
+    /// The browser logs in repeatedly without being logged in afterwards (400).
+    #[error("login loop: {cause}")]
     InCircles {
         /// For the visitor.
         message: &'static str,
@@ -46,7 +45,7 @@ pub enum AppError {
         /// Where a new login leads.
         next: Option<ReturnPath>,
     },
-    /// A login cannot go on: start again (400).
+    /// A login cannot continue and must be restarted (400).
     #[error("{cause}")]
     StartAgain {
         /// For the visitor.
@@ -56,7 +55,7 @@ pub enum AppError {
         /// Where a new login leads.
         next: Option<ReturnPath>,
     },
-    /// It was refused (403).
+    /// The request was refused (403).
     #[error("{cause}")]
     Refused {
         /// The heading.
@@ -65,34 +64,34 @@ pub enum AppError {
         message: Cow<'static, str>,
         /// For the log.
         cause: Cow<'static, str>,
-        /// A new login, where one helps.
+        /// A new login, if one helps.
         sign_in: Option<SignIn>,
     },
-    /// Globus does not answer, or not as it should (502, 504).
+    /// Globus does not answer, or answers incorrectly (502, 504).
     #[error(transparent)]
     Globus(#[from] GlobusError),
-    /// The session store does not answer: nothing is known, so nothing is decided (503).
+    /// The session store does not answer (503).
     #[error(transparent)]
     Busy(#[from] StoreError),
-    /// A token has to be renewed, and Globus does not do that now (503).
+    /// A token must be renewed, and Globus cannot do it now (503).
     #[error("no token: {0}")]
     Renewal(TokenUnavailable),
-    /// The request is not HTTP as it should be (400). Holds what is wrong, for the log.
+    /// The request is invalid HTTP (400). Holds the reason, for the log.
     #[error("{0}")]
     BadRequest(&'static str),
-    /// There is more to do than the portal takes on at a time (503). Holds what there is too much of, for the log.
+    /// The portal is overloaded (503). Holds the reason, for the log.
     #[error("{0}")]
     Overloaded(Cow<'static, str>),
-    /// The request's body is larger than any form of ours (413).
+    /// The request body is too large (413).
     #[error("the body is too large")]
     TooLarge,
-    /// The request's body did not come in time (408).
+    /// The request body did not arrive in time (408).
     #[error("the body took too long")]
     TooSlow,
     /// There is no such page (404).
     #[error("not found")]
     NotFound,
-    /// There is no such page (404), and there would be one below the root.
+    /// There is no such page (404), but there is one below the root.
     #[error("the path is outside APPLICATION_ROOT: if a proxy strips the prefix, configure it to pass paths unchanged")]
     OutsideRoot,
     /// The page does not take this method (405).
@@ -103,7 +102,7 @@ pub enum AppError {
     Internal(String),
 }
 
-/// Any failed dealing with Globus.
+/// Any failed interaction with Globus.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant wraps the error it names")]
 pub enum GlobusError {
@@ -126,7 +125,7 @@ impl GlobusError {
         }
     }
 
-    /// The heading, where that of the status would say something else.
+    /// The heading, if that of the status would mislead.
     fn title(&self) -> Option<&'static str> {
         match self {
             Self::IdToken(_) | Self::Token(TokenError::InvalidGrant(_) | TokenError::ClientRefused(_)) => {
@@ -137,7 +136,7 @@ impl GlobusError {
         }
     }
 
-    /// Whether Globus answers well, and says that the person may not do this.
+    /// Whether Globus works and denies the person this action.
     fn is_refusal(&self) -> bool {
         matches!(self, Self::Call(error) if matches!(error.fault(), Fault::NotAllowed | Fault::ConsentNeeded))
     }
@@ -145,18 +144,18 @@ impl GlobusError {
     fn message(&self) -> &'static str {
         match self {
             Self::Token(TokenError::InvalidGrant(_)) => {
-                "Globus did not accept the answer of your sign-in. It may have been used already, or taken too long. Please sign in again."
+                "Globus did not accept this sign-in: it may have been used already, or it took too long. Please sign in again."
             }
             Self::Token(TokenError::ClientRefused(_)) => {
-                "Globus does not accept this site's own credentials. The people who run it have to mend that."
+                "Globus does not accept this site's own credentials. Its operators need to fix this."
             }
-            Self::IdToken(_) => "What Globus said about who you are could not be verified, so you are not signed in.",
+            Self::IdToken(_) => "Your identity could not be verified with Globus, so you are not signed in.",
             Self::Call(error) if error.fault() == Fault::NotAllowed => "Globus does not let you do this.",
             Self::Call(error) if error.fault() == Fault::ConsentNeeded => {
-                "Globus wants your consent to more than this site asks it for, so it does not do this."
+                "This needs a permission that this site does not request."
             }
             Self::Call(error) if error.fault() == Fault::SignInAgain => {
-                "Globus does not accept this session's permission any longer. Please sign in again."
+                "Globus no longer accepts this session's permission. Please sign in again."
             }
             _ => "Globus did not answer as it should. Please try again in a moment.",
         }
@@ -195,16 +194,16 @@ impl From<askama::Error> for AppError {
     }
 }
 
-/// What the page of an error says. A middleware renders it, because only there the request's number is known.
+/// The text of an error page. It is rendered where the request ID is known.
 #[derive(Clone, Debug)]
 pub struct ErrorText {
     /// The heading.
     pub title: Cow<'static, str>,
     /// What happened, for the visitor.
     pub message: Cow<'static, str>,
-    /// Where a new login leads, when one helps.
+    /// A new login, if one helps.
     pub sign_in: Option<SignIn>,
-    /// What happened, for the log; nothing where the status says it all.
+    /// What happened, for the log; `None` if the status says enough.
     pub cause: Option<Arc<str>>,
 }
 
@@ -218,13 +217,13 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// For somebody who has not been signed in.
+    /// For a visitor who has not been signed in.
     #[must_use]
     pub fn first(next: Option<ReturnPath>) -> Self {
         Self { label: "Sign in", next }
     }
 
-    /// For somebody who has tried, or was signed in before.
+    /// For a visitor who has tried, or was signed in before.
     #[must_use]
     pub fn again(next: Option<ReturnPath>) -> Self {
         Self { label: "Sign in again", next }
@@ -267,7 +266,7 @@ impl AppError {
                 cause,
             },
             Self::InCircles { message, next, .. } => ErrorText {
-                title: "Signing in goes round in circles".into(),
+                title: "Sign-in keeps repeating".into(),
                 message: message.into(),
                 sign_in: Some(SignIn { label: "Try again", next }),
                 cause,
@@ -281,7 +280,7 @@ impl AppError {
             Self::Refused { title, message, sign_in, .. } => ErrorText { title, message, sign_in, cause },
             Self::Renewal(_) | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => ErrorText {
                 title: "Just a moment, please".into(),
-                message: "This site has to renew its permission at Globus for this page, and Globus does not answer as it should. You are still signed in; please try again soon.".into(),
+                message: "This page needs a renewed permission from Globus, and Globus is not responding properly. You are still signed in; please try again soon.".into(),
                 sign_in: None,
                 cause,
             },
@@ -306,7 +305,7 @@ impl AppError {
 }
 
 impl ErrorText {
-    /// The text for a status that says it all.
+    /// The text for a status that needs no details.
     #[must_use]
     pub fn of(status: StatusCode) -> Self {
         let (title, message) = match status {
@@ -315,7 +314,7 @@ impl ErrorText {
                 ("There is no such page", "The address may have been mistyped, or the page has moved.")
             }
             StatusCode::METHOD_NOT_ALLOWED => {
-                ("This does not work that way", "This address does not take that kind of request.")
+                ("Method not allowed", "This address does not accept this kind of request.")
             }
             StatusCode::SERVICE_UNAVAILABLE => (
                 "Just a moment, please",
@@ -324,9 +323,7 @@ impl ErrorText {
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
                 ("Globus does not answer", "Globus did not answer as it should. Please try again in a moment.")
             }
-            status if status.is_client_error() => {
-                ("This request cannot be answered", "Something about it is not as it should be.")
-            }
+            status if status.is_client_error() => ("Bad request", "The request is invalid."),
             _ => ("Something went wrong here", "This was not your doing. Please try again."),
         };
         let sign_in = (status == StatusCode::UNAUTHORIZED).then(|| SignIn::first(None));

@@ -1,9 +1,9 @@
-//! The pages: their words and their looks.
+//! The pages: text and appearance.
 //!
 //! Plain data goes in, HTML comes out. Nothing here asks Globus, reads a session or decides who may see what: a route
 //! gathers the facts, fills one of these structs and renders it. There is one struct a template, named alike
-//! (`ProfilePage` is `templates/profile.html`), and two frames that the templates extend: `base.html` for everybody,
-//! `signed_in.html` for pages that know their reader.
+//! (`ProfilePage` is `templates/profile.html`), and two frames that the templates extend: `base.html` for all,
+//! `signed_in.html` for pages that require a login.
 //!
 //! Names, descriptions and the like come from Globus, where anybody may have written them. Askama escapes all of it, and
 //! the templates put each such text into an element of its own (`<bdi>`, or `dir="auto"`), so that a mark which turns
@@ -79,7 +79,7 @@ impl Site {
 /// The person who is signed in.
 #[derive(Clone, Debug)]
 pub struct UserView {
-    /// The full name, or the username of somebody who has given no name.
+    /// The full name, or the username if there is none.
     pub name: String,
     /// The username of the identity, `name@domain`.
     pub username: String,
@@ -136,7 +136,7 @@ pub struct IdentityView {
     pub id: String,
     /// Whether this is the identity that the others are linked to.
     pub primary: bool,
-    /// When the person last proved to be this identity, if Globus has told.
+    /// When the person last authenticated with this identity, if known.
     pub last_authentication: Option<OffsetDateTime>,
 }
 
@@ -303,7 +303,7 @@ impl EndpointView {
     }
 }
 
-/// Where Globus's logout page sends people back to. It claims that they are signed out: show it to nobody with a session.
+/// The page to which Globus's logout page returns. It says "signed out", so never show it to a visitor with a session.
 #[derive(Template)]
 #[template(path = "signed_out.html")]
 pub struct SignedOutPage<'a> {
@@ -311,7 +311,7 @@ pub struct SignedOutPage<'a> {
     pub site: &'a Site,
 }
 
-/// The question before a logout that another site has asked for.
+/// The confirmation page for a logout that another site requested.
 #[derive(Template)]
 #[template(path = "confirm_logout.html")]
 pub struct ConfirmLogoutPage<'a> {
@@ -319,7 +319,7 @@ pub struct ConfirmLogoutPage<'a> {
     pub site: &'a Site,
 }
 
-/// Something went wrong: what, what to do next, and the number under which the log has the rest.
+/// An error: what happened, what to do next, and the request ID to find it in the log.
 #[derive(Template)]
 #[template(path = "error.html")]
 pub struct ErrorPage<'a> {

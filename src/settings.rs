@@ -1,7 +1,7 @@
 //! Settings: read from a file in the style of Flask, from the environment, and checked as a whole.
 //!
-//! Order of precedence: command line (it has `--config` and `--sandbox` alone), environment (`GLOBUS_PORTAL_<KEY>`), file, default. A secret may come from a file of its own:
-//! `<KEY>_FILE`. All problems are reported at once, and none shows the value of a secret.
+//! Order of precedence: command line (`--config` and `--sandbox` only), environment (`GLOBUS_PORTAL_<KEY>`), file, default.
+//! `<KEY>_FILE` names a file that holds a secret. All problems are reported at once, and none shows the value of a secret.
 
 mod address;
 mod check;

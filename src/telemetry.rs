@@ -4,7 +4,7 @@
 //! header, a body or a cookie is never logged: that is where codes, states and tokens are. The one exception is why Globus
 //! refused a login (`error` and `error_description`).
 //!
-//! The log cannot hurt the portal. A thread of its own writes the lines, so that a full disk, a closed pipe or a reader
+//! The log cannot block the portal. A separate thread writes the lines, so that a full disk, a closed pipe or a reader
 //! that has stopped costs lines and no request; lines that were lost are counted, and reported once writing works again.
 
 pub(crate) mod output;
@@ -44,7 +44,7 @@ struct Look {
 
 /// Starts the log, on standard error. `RUST_LOG` chooses the level; `info` is the default.
 pub fn start(format: LogFormat) {
-    // Colours are for a terminal, and only where nobody has asked for none (https://no-color.org).
+    // Colours only on a terminal, and not if NO_COLOR is set (https://no-color.org).
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let look = *LOOK.get_or_init(|| Look { format, colours });
     // A second start, as in tests, keeps the first.
@@ -62,7 +62,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     text::safe_line(text, LogFormat::Pretty, false)
 }
 
-/// Waits until what was logged is written, for two seconds at most: the output may be one that nobody reads.
+/// Waits until the log is written, but at most two seconds: standard error may be blocked.
 pub fn flush() {
     STDERR.flush(FLUSH_WITHIN);
 }
@@ -109,7 +109,7 @@ impl<P: Fn(&str)> Write for LineWriter<P> {
 
 /// The line that says how many lines were lost, as the log would write it.
 fn lost_lines_notice(lost: u64) -> String {
-    const TEXT: &str = "log lines were lost: standard error could not be written or was not read";
+    const TEXT: &str = "log lines were lost: standard error was blocked or could not be written";
     let Some(look) = LOOK.get() else { return format!("globus-portal: {lost} {TEXT}") };
     let notice = Arc::new(Mutex::new(String::new()));
     let written = notice.clone();
@@ -119,7 +119,7 @@ fn lost_lines_notice(lost: u64) -> String {
     std::mem::take(&mut *notice)
 }
 
-/// Logs a panic instead of writing it to standard error at once, where a pipe that nobody reads would hold up the thread.
+/// Logs a panic through the log thread: writing to standard error directly could block on a full pipe.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     tracing::error!(panic = panic.payload_as_str().unwrap_or("of another kind"), place, "a task panicked");

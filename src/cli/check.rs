@@ -14,7 +14,7 @@ use crate::{
     telemetry::plain,
 };
 
-/// A token that nobody was ever given: asking about it tries the client id and secret, and does nothing else.
+/// A token that does not exist: introspecting it tests the client id and secret without side effects.
 const NO_TOKEN: &str = "a-token-that-nobody-was-given";
 
 /// What was found about one thing.
@@ -23,10 +23,10 @@ struct Finding {
     verdict: Verdict,
 }
 
-/// How it stands with it.
+/// The result of a check.
 enum Verdict {
     Good(String),
-    /// It works, and somebody should look at it.
+    /// It works but needs attention.
     Doubtful(String),
     Bad(String),
 }
@@ -37,7 +37,7 @@ impl From<Result<String, String>> for Verdict {
     }
 }
 
-/// Checks, prints, and tells whether all is well.
+/// Checks and prints. Returns whether no check failed.
 pub(super) async fn check(sources: Sources) -> bool {
     let settings = match Settings::load(&sources) {
         Ok(settings) => settings,
@@ -126,7 +126,7 @@ async fn store(kind: &StoreKind) -> Finding {
         }
         Err(error) => Err(error),
     };
-    // Whoever checks need not be who serves, and must not own the file then.
+    // `check` may run as another user, who must not own the file.
     if let Some(path) = made {
         let _ = std::fs::remove_file(path);
     }

@@ -26,7 +26,7 @@ impl fmt::Display for Failure {
             Self::Io(_) => f.write_str("failed"),
             Self::Check => f.write_str("some checks failed"),
             Self::OwnMemory => f.write_str(
-                "SESSION_STORE is memory, and so in the running portal alone: stopping it ends all sessions",
+                "SESSION_STORE is memory, so only the running portal has the sessions: restart it to end them all",
             ),
         }
     }

@@ -9,12 +9,12 @@ use std::{
 use super::failure::Failure;
 use crate::telemetry::{self, output::Output};
 
-/// Prints to standard output. A closed one is no reason to stop.
+/// Prints to standard output, and ignores a closed one.
 pub(super) fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// Prints a line of a command that serves: a standard output that nobody reads must not hold it up.
+/// Prints a line of a command that serves, without blocking on a full pipe.
 pub(super) fn announce(line: &str) {
     static STDOUT: LazyLock<Output> = LazyLock::new(|| Output::start("stdout", io::stdout(), |_| String::new()));
     STDOUT.push(line);

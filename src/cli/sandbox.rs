@@ -33,7 +33,7 @@ pub(super) struct SandboxArgs {
     /// A loopback address; any address with --public-url
     #[arg(long, value_name = "ADDRESS", default_value_t = ADDRESS)]
     listen: SocketAddr,
-    /// Where browsers reach the sandbox from outside, for example outside its container: anybody there can use it
+    /// The URL at which browsers reach the sandbox from outside, such as outside its container: anyone there can use it
     #[arg(long, value_name = "URL", env = "GLOBUS_PORTAL_SANDBOX_PUBLIC_URL")]
     public_url: Option<Url>,
     /// A redirect URI to register besides all loopback ones; may be given several times
@@ -102,11 +102,11 @@ async fn serve_for_ever(sandbox: Sandbox) {
 fn warn_of_public_sandbox(public: &Url) {
     tracing::warn!(
         sandbox = %public,
-        "THIS IS A SANDBOX, NOT GLOBUS, and it can be reached from outside this machine: anybody can log in as anybody"
+        "THIS IS A SANDBOX, NOT GLOBUS, and it can be reached from outside this machine: anyone can log in as anyone"
     );
 }
 
-/// Runs the sandbox alone.
+/// Runs only the sandbox.
 pub(super) async fn serve(args: SandboxArgs) -> Result<(), Failure> {
     telemetry::start(LogFormat::Pretty);
     ignore_hangup()?;

@@ -1,4 +1,4 @@
-//! `globus-portal sessions`: who is logged in, and an end to that.
+//! `globus-portal sessions`: lists and ends sessions.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[d
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// Print sessions, the one that was used last first: who, since when, last used, from where, browser
+    /// List sessions, most recently used first: person, start, last use, address, browser
     List(Which),
-    /// End sessions at once, on every portal that shares the store, and revoke their tokens
+    /// End sessions immediately on every portal that shares the store, and revoke their tokens
     End(Which),
 }
 
@@ -37,10 +37,10 @@ pub(super) struct Which {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Of {
-    /// Those of one person, by the id or username of any linked identity
+    /// Sessions of one person, by the ID or username of any linked identity
     #[arg(long, value_name = "NAME_OR_ID")]
     user: Option<String>,
-    /// Those of everybody
+    /// All sessions
     #[arg(long)]
     all: bool,
 }
@@ -74,7 +74,7 @@ async fn end(which: Which) -> Result<(), Failure> {
         left += failed;
     }
     if left > 0 {
-        say(&format!("the tokens of {left} could not be revoked yet: a running portal goes on trying"));
+        say(&format!("the tokens of {left} could not be revoked yet: a running portal will retry"));
     }
     if matches!(app.settings.session_store, StoreKind::Sqlite(_)) {
         tokio::time::sleep(SEEN_AFTER).await;

@@ -1,4 +1,4 @@
-//! What works and is not right, as `serve` logs it and `check` prints it.
+//! Warnings about settings that work but look wrong, for `serve` and `check`.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -33,7 +33,7 @@ async fn other_listener(settings: &Settings) -> Option<String> {
     };
     let other = SocketAddr::new(other, settings.listen.port());
     let connection = timeout(CONNECT_WITHIN, TcpStream::connect(other)).await.ok()?.ok()?;
-    // A connection may meet itself where nobody listens, if the system happens to pick the same port for it.
+    // Without a listener, a connection can connect to itself if the system picks the same local port.
     let is_other = connection.local_addr().is_ok_and(|own| own != other);
     is_other.then(|| {
         format!(

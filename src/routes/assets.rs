@@ -1,4 +1,4 @@
-//! The stylesheet and the icon. Their names carry a hash of their content, so browsers may keep them for good.
+//! The stylesheet and the icon. Their names contain a hash of their content, so browsers may cache them forever.
 
 use axum::{
     extract::Path,

@@ -1,4 +1,4 @@
-//! What a request may be: one `Host`, and a body that is small and comes soon.
+//! Limits on requests: exactly one `Host`, and a small body that arrives in time.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const MAX_BODY: usize = 64 << 10;
 /// How long the whole body of a request may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// HTTP/1.1 asks for one `Host`, and for 400 where it is missing, is there twice, or is no host (RFC 9112 section 3.2).
+/// HTTP/1.1 requires exactly one valid `Host`, else 400 (RFC 9112 section 3.2).
 ///
 /// # Errors
 /// [`AppError::BadRequest`].
@@ -25,10 +25,10 @@ pub(super) fn check_host(request: &Request) -> Result<(), AppError> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
-        (Some(_), None) => Err(AppError::BadRequest("the Host header is not a host")),
-        (Some(_), Some(_)) => Err(AppError::BadRequest("there are two Host headers")),
+        (Some(_), None) => Err(AppError::BadRequest("the Host header is invalid")),
+        (Some(_), Some(_)) => Err(AppError::BadRequest("the request has two Host headers")),
         (None, _) if request.version() < Version::HTTP_11 => Ok(()),
-        (None, _) => Err(AppError::BadRequest("there is no Host header")),
+        (None, _) => Err(AppError::BadRequest("the request has no Host header")),
     }
 }
 
@@ -37,7 +37,7 @@ fn is_host(host: &[u8]) -> bool {
     host.is_empty() || (!host.contains(&b'@') && Authority::try_from(host).is_ok())
 }
 
-/// A request whose body is here as a whole. Until it is, the request holds a connection and nothing else.
+/// Reads the whole body. Until it has arrived, the request occupies only a connection.
 ///
 /// # Errors
 /// [`AppError::TooLarge`], [`AppError::TooSlow`], and [`AppError::BadRequest`] for a body that breaks off.
@@ -53,11 +53,12 @@ pub(super) async fn whole(request: Request) -> Result<Request, AppError> {
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-/// Reads a body into one piece: many small ones would each cost more than what is in them.
+/// Reads a body into one buffer. `http_body_util::Limited` and `collect` would keep each frame, and a hostile client sends tiny
+/// ones.
 async fn read(mut body: Body) -> Result<Vec<u8>, AppError> {
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| AppError::BadRequest("the body broke off"))?;
+        let frame = frame.map_err(|_| AppError::BadRequest("the request body ended early"))?;
         let Some(data) = frame.data_ref() else { continue };
         if read.len() + data.len() > MAX_BODY {
             return Err(AppError::TooLarge);

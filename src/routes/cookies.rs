@@ -13,7 +13,7 @@ use crate::{
     settings::Settings,
 };
 
-/// How many session cookies of one request are looked at. A browser with more has a problem that we cannot solve.
+/// How many session cookies of a request are considered.
 const MAX_SESSIONS: usize = 8;
 /// How long a browser keeps the count of rounds, in seconds. In a loop the next login begins at once.
 const COUNT_FOR: u64 = 30;
@@ -30,7 +30,7 @@ fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a s
         let after_name = trim(cookie).strip_prefix(name.as_bytes())?;
         trim(after_name).strip_prefix(b"=")
     });
-    // Of what is no text there is nothing to read, but it was sent.
+    // A value that is not text cannot be read, but it counts.
     values.map(|value| std::str::from_utf8(trim(value)).unwrap_or_default())
 }
 
@@ -64,8 +64,8 @@ pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings)
     set_cookie(&settings.cookie_names.login, binding.expose_secret(), "", settings)
 }
 
-/// The session cookies that a browser sent. There should be one at most; with plain http another program on the same
-/// host can add a second one, and nothing tells which is ours.
+/// The session cookies that a browser sent. There should be at most one; with plain http another program on the same host
+/// can add a second one, and there is no way to tell which one is ours.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SentSessions {
     /// Those that have the form of ours, the first few of them.
@@ -92,14 +92,13 @@ impl SentSessions {
     /// The session that a page may be shown for.
     ///
     /// # Errors
-    /// When two came: one of them is somebody else's, and a page for the wrong one would show one person's data to
-    /// another. A login and a logout still work.
+    /// If two came: either may belong to another person, whose data a page would then show. Login and logout still work.
     pub(super) fn only(&self) -> Result<Option<SessionKey>, AppError> {
         if self.count < 2 {
             return Ok(self.keys().next());
         }
         Err(AppError::StartAgain {
-            message: "Your browser sent two session cookies for this site, so neither can be trusted. Please sign in again. If this page comes back, delete this site's cookies in your browser, then sign in: another program on this host uses the same cookie name.".into(),
+            message: "Your browser sent two session cookies for this site, so neither can be trusted. Please sign in again. If this page comes back, delete this site's cookies in your browser and sign in again: another program on this host uses the same cookie name.".into(),
             cause: "the browser sent two session cookies: if another program on this host uses the same name, choose another SESSION_COOKIE_NAME".into(),
             next: None,
         })
@@ -115,14 +114,14 @@ impl SentSessions {
         self.count == 1 && self.ids.len() == 1
     }
 
-    /// All that may be sessions of ours: those that a login or a logout ends.
+    /// All that may be our sessions: a login or a logout ends them.
     pub(super) fn keys(&self) -> impl Iterator<Item = SessionKey> {
         self.ids.iter().map(|id| session_key(*id))
     }
 }
 
 /// The header that gives a browser its session. The cookie ends with the browser; how long the session behind it lasts is
-/// judged by the store and our clock.
+/// decided by the store and our clock.
 pub(super) fn set_session(id: Id, settings: &Settings) -> Option<HeaderValue> {
     set_cookie(&settings.session_cookie_name, &id.to_string(), "", settings)
 }
@@ -133,8 +132,8 @@ pub(super) fn remove_session(settings: &Settings) -> Option<HeaderValue> {
     set_cookie(&settings.session_cookie_name, "", REMOVED, settings)
 }
 
-/// How many rounds this browser has just been through, by its own word: logins in a row that were completed, and after
-/// which it was not logged in. Whoever writes this cookie by hand gets an error page, or none.
+/// How many rounds the browser has just been through, by its own cookie: completed logins in a row after which it was not
+/// logged in. Forging the cookie only shows or hides an error page.
 pub(super) fn rounds(headers: &HeaderMap, settings: &Settings, now: OffsetDateTime) -> Option<u8> {
     cookies(headers, &settings.cookie_names.rounds).find_map(|value| {
         let bytes: [u8; 9] = URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok()?;
@@ -151,7 +150,7 @@ pub(super) fn set_rounds(count: u8, settings: &Settings, now: OffsetDateTime) ->
     set_cookie(&settings.cookie_names.rounds, &value, &format!("; Max-Age={COUNT_FOR}"), settings)
 }
 
-/// The header that starts the count anew, where a browser has one.
+/// The header that resets the count, if the browser has one.
 pub(super) fn forget_rounds(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
     cookies(headers, &settings.cookie_names.rounds).next()?;
     set_cookie(&settings.cookie_names.rounds, "", REMOVED, settings)

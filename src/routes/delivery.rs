@@ -1,10 +1,10 @@
-//! What must not be unless its client has the answer.
+//! Things that must not exist unless the client has received the response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::response::Response;
 
-/// Takes something back when the answer it goes with is dropped before the client's connection has it.
+/// Undoes something if its response is dropped before it reaches the client's connection.
 #[derive(Clone)]
 pub(super) struct IfUndelivered(Arc<TakeBack>);
 
@@ -25,13 +25,13 @@ impl Drop for TakeBack {
 }
 
 impl IfUndelivered {
-    /// Puts `take_back` on an answer.
+    /// Attaches `take_back` to a response.
     pub(super) fn put_on(response: &mut Response, take_back: impl FnOnce() + Send + 'static) {
         let this = Self(Arc::new(TakeBack(Mutex::new(Some(Box::new(take_back))))));
         response.extensions_mut().insert(this);
     }
 
-    /// The connection has the answer: nothing is taken back any more.
+    /// The connection has the response: nothing is undone any more.
     pub(super) fn is_delivered(mut response: Response) -> Response {
         if let Some(Self(take_back)) = response.extensions_mut().remove::<Self>() {
             drop(take_back.take());

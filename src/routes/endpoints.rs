@@ -1,4 +1,4 @@
-//! `/endpoints`: the person's own collections and endpoints, page by page.
+//! `/endpoints`: the person's own collections and endpoints, paginated.
 
 use askama::Template as _;
 use axum::{
@@ -68,7 +68,7 @@ fn endpoint_view(endpoint: Endpoint) -> EndpointView {
     }
 }
 
-/// The kinds of Globus's data model in plain words.
+/// Globus's entity types in plain words.
 fn kind(entity_type: Option<&str>) -> &'static str {
     match entity_type {
         Some("GCP_mapped_collection") => "Personal collection",

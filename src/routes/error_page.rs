@@ -1,4 +1,4 @@
-//! The page of an error: rendered here, because only here the request's id is known.
+//! Error pages. They are rendered here because the request ID is known here.
 
 use askama::Template as _;
 use axum::{
@@ -14,7 +14,7 @@ use crate::{
     telemetry::RequestFacts,
 };
 
-/// Turns an answer that says error and has no page into one that has.
+/// Gives an error response without a page the portal's error page.
 pub(super) fn with_page(app: &AppState, response: Response, facts: &RequestFacts) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -24,7 +24,7 @@ pub(super) fn with_page(app: &AppState, response: Response, facts: &RequestFacts
         return response;
     }
     let known = response.extensions().get::<ErrorText>().cloned();
-    // Documents for programs stay as they are; the plain words of the framework become a page.
+    // Documents for programs stay as they are; the framework's plain text becomes a page.
     let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_document = content_type.is_some_and(|kind| !kind.starts_with(b"text/plain"));
     if known.is_none() && is_document {

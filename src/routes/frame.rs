@@ -1,19 +1,17 @@
-//! What stands around every route: bounds, the one line in the log, the headers of every answer, and the page of every
-//! error.
+//! What happens around every route: limits, headers, error pages, and the log.
 //!
-//! It is one service and not a stack of layers, for it runs with every request, and a check of a session is to cost little
-//! more than a request that does nothing. In the order of a request:
+//! In order: 1. request facts and a span; 2. the `Host` header, the whole body, and the limit on requests whose clients have
+//! left; 3. the route, with panics caught; 4. the error page; 5. headers; 6. the log line.
 //!
-//! 1. facts and a span; 2. the `Host` header, the body as a whole, and the bound on requests whose clients have left; 3. the route,
-//!    guarded against panics; 4. the page of an error; 5. headers; 6. the line in the log.
+//! It is one service rather than a stack of tower-http layers, because steps 4 to 6 also apply to responses that no route made
+//! (400, 408, 413, 503, 504), and because tower-http's timeout drops the handler.
 //!
 //! # A client that leaves
 //!
-//! The server drops the future of a request when its client leaves. No route notices: a route is polled once, and if it is
-//! not done then, it goes on in a task of its own, which outlives the client. So a handler runs from its beginning to its
-//! end, whatever the client does. Nor does the deadline end it: the client gets 504, and the handler finishes. What must
-//! not exist unless the client has the answer, such as a session whose cookie it carries, takes an `IfUndelivered`
-//! along.
+//! The server drops the future of a request when its client disconnects. Routes do not notice: a route is polled once, and if
+//! it is not ready, it continues in its own task, which outlives the client. So every handler runs to its end. The deadline
+//! does not cancel it either: the client gets 504, and the handler finishes. Anything that must not exist unless the client
+//! has the response, such as a session whose cookie is in it, is registered with `IfUndelivered`.
 
 use std::{
     any::Any,
@@ -47,9 +45,9 @@ use crate::{
     telemetry::{Line, RequestFacts},
 };
 
-/// How long a client waits at most: a login makes up to three calls to Globus, each with a limit of its own.
+/// The longest a client waits: a login makes up to three calls to Globus, each with its own limit.
 const TIMEOUT: Duration = Duration::from_secs(45);
-/// How long a route may go on after that. Everything that routes of ours wait for ends long before.
+/// How long a route may continue after that. Our own routes end long before.
 const LINGER: Duration = Duration::from_secs(10 * 60);
 
 /// The portal as a service. Cheap to clone: one for each connection.
@@ -82,8 +80,8 @@ impl Frame {
         Self { peer, ..self.clone() }
     }
 
-    /// Answers a request. Dropping the future drops the answer alone: see the module's text. `is_whole` is called when the
-    /// request is here, with its body.
+    /// Answers a request. Dropping the future drops only the response (see the module's documentation). `is_whole` is called
+    /// when the request has arrived with its body.
     pub fn answer(
         &self,
         mut request: Request,
@@ -116,9 +114,9 @@ async fn admit(
     bounds::check_host(&request)?;
     let request = bounds::whole(request).await?;
     is_whole();
-    // Whether the process lives can be told however busy it is.
+    // `/healthz` answers however busy the portal is.
     if !is_healthz(&request, &common.app.settings.root) && !common.unattended.admits(facts.peer) {
-        return Err(AppError::Overloaded("too many requests go on whose clients have left".into()));
+        return Err(AppError::Overloaded("too many requests are still running for clients that have left".into()));
     }
     Ok(Route(Box::pin(Service::<Request>::call(&mut routes, request))))
 }
@@ -145,12 +143,11 @@ impl Future for Route {
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("of another kind"), "a page panicked");
+    tracing::error!(panic = text.unwrap_or("of another kind"), "a request handler panicked");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-/// Sees a route through. Most are done at once; one that is not goes on in a task of its own, and this waits for the
-/// answer.
+/// Runs a route. Most finish at once; one that does not continues in its own task, and this waits for the response.
 async fn see_through(mut route: Route, finish: Finish, span: Span) -> Response {
     let at_once = std::future::poll_fn(|context| {
         let _in_span = span.enter();
@@ -166,7 +163,7 @@ async fn see_through(mut route: Route, finish: Finish, span: Span) -> Response {
     answer.await.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
-/// Answers `client` when the route is done, or when the client has waited for long enough. The route goes on to its end.
+/// Answers `client` when the route is done or the deadline has passed. The route runs to its end.
 async fn go_on(mut route: Route, finish: Finish, mut client: oneshot::Sender<Response>) {
     let (unattended, peer) = (finish.common.unattended.clone(), finish.facts.peer);
     let mut left = None;

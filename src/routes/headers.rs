@@ -1,4 +1,4 @@
-//! The headers that every answer carries.
+//! The headers of every response.
 
 use axum::{
     body::HttpBody as _,
@@ -11,7 +11,7 @@ use crate::{state::AppState, telemetry::RequestFacts};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What the headers of all answers say alike.
+/// Header values that are the same for every response.
 #[derive(Debug)]
 pub(super) struct Fixed {
     content_security_policy: HeaderValue,
@@ -19,7 +19,7 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    /// Browsers hold `form-action` against redirects too, and the form that signs out leads to Globus's logout page.
+    /// Browsers apply `form-action` to redirects too, and the sign-out form is redirected to Globus's logout page.
     pub(super) fn of(app: &AppState) -> Self {
         let globus = app.auth.browser_base().origin().ascii_serialization();
         let policy = format!(
@@ -33,8 +33,7 @@ impl Fixed {
         }
     }
 
-    /// The headers that keep a page to itself (OWASP secure headers; RFC 9700 section 4.16), and answers out of caches. An
-    /// answer that has nothing to show, such as that of a check, needs only the latter.
+    /// Security headers (OWASP; RFC 9700 section 4.16), and `no-store`. A response without a body needs only the latter.
     pub(super) fn put_on(&self, response: &mut Response, facts: &RequestFacts) {
         let is_bare = response.status().is_success() && response.body().is_end_stream();
         let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! `/`: says who is logged in, and leads to what they can do.
+//! `/`: shows who is logged in, with links to the other pages.
 
 use askama::Template as _;
 use axum::{extract::State, response::Html};

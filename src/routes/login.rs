@@ -1,4 +1,4 @@
-//! `/login`: sends a browser to Globus, and takes it back. One route for both ways, told apart by the query.
+//! `/login`: sends a browser to Globus, and receives it back. One route for both, distinguished by the query.
 
 use std::net::IpAddr;
 
@@ -68,7 +68,7 @@ pub(super) async fn login(
     }
 }
 
-/// Begins a login: everything about it goes into the browser, and nothing is stored.
+/// Begins a login. Its state is kept in the browser; the server stores nothing.
 async fn start(
     app: &AppState,
     headers: &HeaderMap,
@@ -79,7 +79,7 @@ async fn start(
         return Err(AppError::Refused {
             title: "Sign-in not started".into(),
             message: "Signing in begins when you follow the link.".into(),
-            cause: "a browser tried to begin a login ahead of its person".into(),
+            cause: "a browser prefetched the login page".into(),
             sign_in: Some(SignIn::first(None)),
         });
     }
@@ -96,11 +96,11 @@ async fn start(
     let secrets = app.login_attempts.begin_after(past, &app.vault.keys, &browser, &next, app.clock.now())?;
     let mut url = app.authorize_urls.url(&secrets.state, &secrets.nonce, &secrets.verifier);
     if past.ended_elsewhere {
-        // Globus's own session would let the browser in again at once.
+        // Otherwise Globus's own session would sign the browser in again at once.
         url.push_str("&prompt=login");
     }
-    let location =
-        HeaderValue::try_from(url).map_err(|_| AppError::Internal("the authorize URL is none".to_owned()))?;
+    let location = HeaderValue::try_from(url)
+        .map_err(|_| AppError::Internal("the authorize URL is not a valid header value".to_owned()))?;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     if known.is_none() {
         response
@@ -110,7 +110,7 @@ async fn start(
     Ok(response)
 }
 
-/// Whether the browser has a session, and nothing contradicts it.
+/// Whether the browser has exactly one session cookie, and it is valid.
 async fn is_signed_in(app: &AppState, sent: &SentSessions) -> Result<bool, AppError> {
     match sent.only() {
         Ok(Some(key)) => Ok(app.records.find(key).await?.is_some()),
@@ -118,7 +118,7 @@ async fn is_signed_in(app: &AppState, sent: &SentSessions) -> Result<bool, AppEr
     }
 }
 
-/// What a login that now begins comes after.
+/// What happened before the login that now begins.
 async fn past(app: &AppState, headers: &HeaderMap, sent: &SentSessions) -> Result<Past, AppError> {
     if is_signed_in(app, sent).await? {
         return Ok(Past::default());
@@ -128,7 +128,7 @@ async fn past(app: &AppState, headers: &HeaderMap, sent: &SentSessions) -> Resul
     Ok(Past { rounds, ended_elsewhere })
 }
 
-/// Whether somebody else has ended the session of a browser that is not signed in.
+/// Whether the session of a browser that is not signed in was ended from elsewhere.
 async fn was_ended_elsewhere(app: &AppState, sent: &SentSessions) -> Result<bool, AppError> {
     for key in sent.keys() {
         if app.vault.was_ended_elsewhere(key).await? {
@@ -138,9 +138,9 @@ async fn was_ended_elsewhere(app: &AppState, sent: &SentSessions) -> Result<bool
     Ok(false)
 }
 
-/// Who comes back from Globus.
+/// The browser that comes back from Globus.
 struct Visitor {
-    /// The sessions that the browser has had until now: one at most, unless another program adds cookies.
+    /// The previous sessions of the browser: one at most, unless another program adds cookies.
     before: SentSessions,
     binding: Option<BrowserBinding>,
     browser: Option<String>,
@@ -161,15 +161,15 @@ struct Returned {
     visitor: Visitor,
 }
 
-/// Completes a login: the state first, then everything else. Where the same answer comes a second time, as by a double
-/// click, the browser goes where the first one led.
+/// Completes a login: the state first, then everything else. If the same response comes twice, as after a double click, the
+/// second one is redirected like the first.
 async fn complete_once(
     app: AppState,
     returned: Returned,
     attempt: Attempt,
     iss: Option<&str>,
 ) -> Result<Response, AppError> {
-    // Before the state is spent: whoever is sent away now may bring it again.
+    // Before the state is spent: a visitor who is turned away now can retry with it.
     let exchange = app.exchanges.begin(returned.visitor.address)?;
     check_issuer(&app, iss, &attempt.next).await?;
     let mut response = Redirect::to(attempt.next.as_str()).into_response();
@@ -183,7 +183,7 @@ async fn complete_once(
             return lead_on(&app, &returned.visitor.before, AttemptError::Expired { next: attempt.next }).await;
         }
     }
-    // Among what is finished before the process stops: what Globus has begun to answer must not be lost.
+    // The process finishes this before it stops, so that tokens from Globus are not lost.
     let completing = {
         let app = app.clone();
         async move {
@@ -193,7 +193,7 @@ async fn complete_once(
         }
     };
     let completed = app.vault.underway.spawn(completing.in_current_span()).await;
-    let id = completed.map_err(|_| AppError::Internal("the login was broken off".to_owned()))??;
+    let id = completed.map_err(|_| AppError::Internal("the login task was cancelled".to_owned()))??;
     let cookies =
         [cookies::set_session(id, &app.settings), rounds::count(attempt.past.rounds, &app.settings, app.clock.now())];
     response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
@@ -201,7 +201,7 @@ async fn complete_once(
     Ok(response)
 }
 
-/// Ends a session whose browser left before it was given the cookie: nobody could ever use it, or end it.
+/// Ends a session whose browser left before it received the cookie: no one could ever use or end it.
 fn abandon(app: AppState, id: Id) {
     let underway = app.vault.underway.clone();
     let ending = async move {
@@ -220,21 +220,21 @@ fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, Att
     app.login_attempts.open(&app.vault.keys, browser.as_ref(), state, app.clock.now())
 }
 
-/// An answer of Globus that no login can go on with, as from a bookmark or from a program that opened the link first and
-/// passed on where it led. It is never exchanged. Somebody who is signed in goes where the login wanted to go; anybody
-/// else can begin one that leads there.
+/// A response from Globus that belongs to no current login, as from a bookmark or from a program that opened the link first.
+/// Its code is never exchanged. A visitor who is signed in goes to the page that the login was for; others can begin a new
+/// login that leads there.
 async fn lead_on(app: &AppState, sent: &SentSessions, error: AttemptError) -> Result<Response, AppError> {
     if is_signed_in(app, sent).await? {
         let next = error.next().cloned().unwrap_or_else(|| ReturnPath::front(&app.settings.root));
-        tracing::info!(reason = %error, "ignored a login's answer: the visitor is signed in");
+        tracing::info!(reason = %error, "ignored a login response: the visitor is already signed in");
         return Ok(Redirect::to(next.as_str()).into_response());
     }
     let (cause, next) = (error.to_string(), error.next().cloned());
     Err(match error {
         AttemptError::NoCookie { .. } => AppError::StartAgain {
             message: format!(
-                "Your browser came back without this site's cookie. Either you began in another browser, or \
-                 under another address of this site (the address to use is {}), or your browser blocks cookies for this \
+                "Your browser came back without this site's cookie. Either you started in another browser, or \
+                 at another address of this site (use {}), or your browser blocks cookies for this \
                  site. Allow cookies for this site, then start again.",
                 app.settings.public_url("/")
             )
@@ -243,7 +243,7 @@ async fn lead_on(app: &AppState, sent: &SentSessions, error: AttemptError) -> Re
             next,
         },
         AttemptError::Expired { .. } => AppError::StartAgain {
-            message: "This sign-in was begun too long ago. Nothing is lost: just start again.".into(),
+            message: "This sign-in was started too long ago. Nothing is lost: just start again.".into(),
             cause: cause.into(),
             next,
         },
@@ -251,21 +251,21 @@ async fn lead_on(app: &AppState, sent: &SentSessions, error: AttemptError) -> Re
     })
 }
 
-/// The answer must come from the Globus Auth we asked (RFC 9207 section 2.4).
+/// The response must come from the Globus Auth that we asked (RFC 9207 section 2.4).
 async fn check_issuer(app: &AppState, iss: Option<&str>, next: &ReturnPath) -> Result<(), AppError> {
     let discovery = app.provider.discovery().await.map_err(GlobusError::from)?;
     match iss {
         Some(iss) if iss != discovery.issuer => {
-            Err(start_again("the answer is from another issuer", Some(next.clone())))
+            Err(start_again("the response is from another issuer", Some(next.clone())))
         }
         None if discovery.authorization_response_iss_parameter_supported => {
-            Err(start_again("the answer names no issuer", Some(next.clone())))
+            Err(start_again("the response names no issuer", Some(next.clone())))
         }
         _ => Ok(()),
     }
 }
 
-/// Says why Globus did not let the person in. The state is spent, so the answer is good for this page alone.
+/// Says why Globus refused the login. The state is spent, so the response works only once.
 async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Option<&str>) -> Result<Response, AppError> {
     check_issuer(app, iss, &attempt.next).await?;
     app.refused_states.add(attempt.state_hash);
@@ -277,7 +277,7 @@ async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Optio
     })
 }
 
-/// Exchanges the code, verifies who it is, and begins the session. Tokens of a login that fails half way are revoked.
+/// Exchanges the code, verifies the identity, and begins the session. If that fails half way, the tokens are revoked.
 async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> Result<Id, AppError> {
     let Returned { code, visitor } = returned;
     let FlowSecrets { nonce, verifier, .. } = secrets;
@@ -294,8 +294,8 @@ async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> R
     begun
 }
 
-/// Begins a session under a new id. Whatever session this browser had before, of the same person or of another, ends
-/// with its tokens.
+/// Begins a session under a new id. Any previous session of this browser, of the same person or another, ends with its
+/// tokens.
 async fn begin_session(
     app: &AppState,
     claims: IdTokenClaims,
@@ -308,7 +308,7 @@ async fn begin_session(
     let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address), transfer };
     let subject = user.claims.sub.clone();
     let id = app.records.begin(user, response).await?;
-    // Not before the new one is there: a store that takes no more must not cost the person the session they have.
+    // Only after the new one is stored: if the store is full, the person keeps the session they have.
     for key in before.keys() {
         if let Err(error) = end_earlier(app, key).await {
             abandon(app.clone(), id);
@@ -320,7 +320,7 @@ async fn begin_session(
     Ok(id)
 }
 
-/// Ends what a parallel login has left over, and forgets how the browser's earlier sessions ended.
+/// Ends the session of a parallel login, and forgets how the browser's earlier sessions ended.
 async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Option<&BrowserBinding>, new: SessionKey) {
     let parallel = binding.and_then(|browser| app.recent_logins.replace(browser, new));
     if let Some(parallel) = parallel.filter(|session| !before.keys().any(|before| before == *session))
@@ -335,7 +335,7 @@ async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Opti
     }
 }
 
-/// Ends a session that the browser has had until now.
+/// Ends a previous session of the browser.
 async fn end_earlier(app: &AppState, key: SessionKey) -> Result<(), AppError> {
     if app.vault.end(key).await? {
         super::logout::revoke_in_background(app, key);

@@ -18,19 +18,19 @@ pub(super) enum LoginStep {
 }
 
 impl LoginStep {
-    /// Reads the query. A parameter of the protocol that is there twice is refused (RFC 6749 section 3.1), and so is an
-    /// answer that is both a code and an error.
+    /// Reads the query. Repeated protocol parameters are rejected (RFC 6749 section 3.1), and so is a response with both a
+    /// code and an error.
     pub(super) fn parse(query: Option<&str>) -> Result<Self, AppError> {
         let mut pairs: Vec<_> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
         let mut once = |name: &str| {
             let mut found: Vec<String> = pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
             let last = found.pop();
-            if found.is_empty() { Ok(last) } else { Err(start_again("a parameter came twice", None)) }
+            if found.is_empty() { Ok(last) } else { Err(start_again("a parameter was given twice", None)) }
         };
         let (code, error) = (once("code")?, once("error")?);
         match (code, error) {
             (None, None) => Ok(Self::Start { next: once("next").unwrap_or_default() }),
-            (Some(_), Some(_)) => Err(start_again("a code and an error came together", None)),
+            (Some(_), Some(_)) => Err(start_again("the response has both a code and an error", None)),
             (Some(code), None) => Ok(Self::Returned {
                 code: AuthorizationCode::new(code),
                 state: once("state")?.unwrap_or_default(),
@@ -47,7 +47,7 @@ impl LoginStep {
 
 pub(super) fn start_again(cause: impl Into<Cow<'static, str>>, next: Option<ReturnPath>) -> AppError {
     AppError::StartAgain {
-        message: "This sign-in cannot be completed, for example because it was begun in another browser or its address was changed on the way. Nothing is lost: just start again.".into(),
+        message: "This sign-in cannot be completed, for example because it was started in another browser or its address was changed. Nothing is lost: just start again.".into(),
         cause: cause.into(),
         next,
     }

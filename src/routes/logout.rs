@@ -24,9 +24,9 @@ use crate::{
     state::AppState,
 };
 
-/// How long it may take to find out who logs out.
+/// How long the lookup of the person, for the log, may take.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(1);
-/// How long a person waits for Globus to revoke; what takes longer goes on without them.
+/// How long a person waits for revocations; slower ones continue in the background.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn logout(
@@ -39,15 +39,15 @@ pub(super) async fn logout(
         Asker::OtherSite => Ok(Html(ConfirmLogoutPage { site: &app.site }.render()?).into_response()),
         Asker::Subresource => Err(AppError::Refused {
             title: "Nothing was ended".into(),
-            message: "Signing out works from a page of this site, or by its address.".into(),
-            cause: "a logout asked for by something that is no page".into(),
+            message: "Sign out from a page of this site, or open the sign-out address yourself.".into(),
+            cause: "a logout was requested by something other than a page".into(),
             sign_in: None,
         }),
     }
 }
 
-/// The session first: from here on it is over, whatever Globus says to the revocations. Where two session cookies came,
-/// both are ended: one of them is this browser's.
+/// The session ends first, whether or not the revocations succeed. If two session cookies came, both sessions end: one of
+/// them is this browser's.
 async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> {
     let back = app.settings.public_url("/signed-out");
     let url = app.auth.logout_url(&back, &app.settings.app_name);
@@ -68,15 +68,14 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
         }
     };
     if tokio::time::timeout(PATIENCE, revoked).await.is_err() {
-        tracing::warn!("Globus is slow to revoke tokens; not waiting for it");
+        tracing::warn!("Globus is slow to revoke tokens; revocation continues in the background");
     }
     response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
     Ok(response)
 }
 
 async fn end_one(app: &AppState, key: SessionKey) -> Result<(), AppError> {
-    // For the log alone: a store that cannot note the use of a session can still end it, and one that is slow is asked for
-    // the end.
+    // Only for the log: a store that is slow or cannot record the use of a session may still be able to end it.
     let found = tokio::time::timeout(LOOK_UP_WITHIN, app.records.find(key)).await;
     let live = found.ok().and_then(Result::ok).flatten();
     let ended = app.vault.end(key).await?;

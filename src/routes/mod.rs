@@ -1,5 +1,5 @@
-//! The pages: one file a page, named like its URL. This file is the whole route table; what stands around every route is
-//! in [`frame`].
+//! The pages: one file per page, named like its URL. This file is the whole route table; [`frame`] is what happens around
+//! every route.
 
 mod assets;
 mod bounds;
@@ -55,7 +55,7 @@ fn nested(root: &str, more: Router<AppState>) -> Router<AppState> {
     if root.is_empty() { more } else { Router::new().nest(root, more) }
 }
 
-/// Where the root is missing from the path of a page that everybody comes to first, a proxy is likely to have taken it away.
+/// If an entry page is requested without the root, a proxy has probably stripped it.
 async fn not_found(State(app): State<AppState>, uri: Uri) -> AppError {
     let stripped = !app.settings.root.is_empty() && matches!(uri.path(), "/" | "/login" | "/logout" | "/signed-out");
     if stripped { AppError::OutsideRoot } else { AppError::NotFound }

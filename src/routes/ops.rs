@@ -1,4 +1,4 @@
-//! For those who run the portal: does the process live, and can it serve?
+//! Health checks: is the process alive, and can it serve?
 
 use axum::{
     extract::State,
@@ -8,7 +8,7 @@ use axum::{
 
 use crate::{error::ErrorText, state::AppState};
 
-/// `/healthz`: the process lives.
+/// `/healthz`: the process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
@@ -17,7 +17,7 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz(State(app): State<AppState>) -> Response {
     let (store, globus) = tokio::join!(app.vault.probe(), app.provider.keys());
     let missing = [
-        app.is_stopping().then_some(("this process is about to stop", None)),
+        app.is_stopping().then_some(("this process is stopping", None)),
         store.err().map(|error| ("the session store does not answer", Some(error.to_string()))),
         globus.err().map(|error| ("Globus Auth does not answer", Some(error.to_string()))),
     ];
@@ -26,7 +26,7 @@ pub(super) async fn readyz(State(app): State<AppState>) -> Response {
         return "ok\n".into_response();
     }
     let lines: String = missing.iter().map(|(what, _)| format!("{what}\n")).collect();
-    // The reasons are for the log: whoever may probe need not know where the store is.
+    // The reasons go to the log only: a client must not learn where the store is.
     let reasons: Vec<_> = missing.into_iter().map(|(what, why)| why.unwrap_or_else(|| what.to_owned())).collect();
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, lines).into_response();
     response.extensions_mut().insert(PlainText);

@@ -1,4 +1,4 @@
-//! `/profile`: the identity, its linked identities, and facts about session and tokens; never a token.
+//! `/profile`: the identity, its linked identities, and facts about the session and its tokens, but never a token.
 
 use askama::Template as _;
 use axum::{extract::State, response::Html};
@@ -36,7 +36,7 @@ pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Resu
     Ok(Html(page.render()?))
 }
 
-/// The linked identities, the one that is logged in first.
+/// The linked identities, starting with the one that is logged in.
 fn identities(claims: &IdTokenClaims) -> Vec<IdentityView> {
     let (primary, others): (Vec<_>, Vec<_>) = claims
         .identity_set

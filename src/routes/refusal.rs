@@ -1,17 +1,17 @@
-//! Why Globus did not let a person in: in words of our own for the visitor, in Globus's for the log.
+//! Why Globus refused a login: our own words for the visitor, Globus's for the log.
 
 use std::fmt;
 
 use crate::telemetry::shortened;
 
-/// An error that Globus sent the browser back with (RFC 6749 section 4.1.2.1). Only a browser with a good `state` is heard.
+/// An error response from Globus (RFC 6749 section 4.1.2.1). It counts only with a valid `state`.
 pub(super) struct Refusal {
     pub(super) error: String,
     pub(super) description: Option<String>,
 }
 
 impl Refusal {
-    /// For the visitor. Nothing of the query is in it: it could be anybody's words.
+    /// For the visitor. It quotes nothing from the query, which anyone could have written.
     pub(super) fn message(&self) -> &'static str {
         match &*self.error {
             "access_denied" => {
@@ -21,13 +21,13 @@ impl Refusal {
                 "Globus could not sign you in at the moment. Please try again soon."
             }
             _ => {
-                "Globus did not sign you in. Please try again; if it happens again, tell the people who run this site."
+                "Globus did not sign you in. Please try again; if it happens again, contact the operators of this site."
             }
         }
     }
 }
 
-/// For the log: no longer than one can read, and nothing that could be taken for something else than text.
+/// For the log: shortened and escaped.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", shortened(&self.error, 64).escape_debug())?;

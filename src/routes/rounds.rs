@@ -1,9 +1,8 @@
-//! Logins that go round in circles: one is completed, the browser is not logged in afterwards, and so the next one
-//! begins. The browser itself counts the rounds, in a cookie that lasts for seconds; after the third one a page says what
-//! is likely to be wrong.
+//! Login loops: a login completes, the browser is not logged in afterwards, and so the next login begins. The browser counts
+//! the rounds in a short-lived cookie; after the third one a page names the likely cause.
 //!
-//! The first round leaves no cookie, for nearly all logins are alone. So a browser that has begun a login before counts as
-//! one that has been through a round. Whoever is logged in starts at nothing, and so does everybody after a logout.
+//! The first round sets no cookie, because few logins loop. So a browser that has begun a login before counts as having been
+//! through one round. The count is reset while logged in and by a logout.
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},
@@ -14,26 +13,26 @@ use time::OffsetDateTime;
 use super::cookies::{self, SentSessions};
 use crate::{error::AppError, session::return_path::ReturnPath, settings::Settings, state::AppState};
 
-/// After so many rounds no other login begins by itself.
+/// The number of rounds after which no further login begins by itself.
 const LIMIT: u8 = 3;
 
-/// How many rounds a browser has been through that now begins a login, and is not logged in.
+/// How many rounds a browser that begins a login has been through.
 pub(super) fn before(app: &AppState, headers: &HeaderMap) -> u8 {
     let begun_before = || u8::from(cookies::browser_binding(headers, &app.settings).is_some());
     cookies::rounds(headers, &app.settings, app.clock.now()).unwrap_or_else(begun_before)
 }
 
-/// Whether that is enough.
+/// Whether this is a loop.
 pub(super) fn are_too_many(rounds: u8) -> bool {
     rounds >= LIMIT
 }
 
-/// The header with which a login that is complete counts as a round, if it was not the first.
+/// The header that counts a completed login as a round, unless it was the first.
 pub(super) fn count(before: u8, settings: &Settings, now: OffsetDateTime) -> Option<HeaderValue> {
     if before == 0 { None } else { cookies::set_rounds(before.saturating_add(1), settings, now) }
 }
 
-/// The page that ends a loop. To try again starts the count anew.
+/// The page that ends a loop. Trying again resets the count.
 pub(super) fn page(app: &AppState, headers: &HeaderMap, sent: &SentSessions, next: ReturnPath) -> Response {
     let (message, cause) = likely_cause(sent);
     let mut response = AppError::InCircles { message, cause, next: Some(next) }.into_response();
@@ -42,7 +41,7 @@ pub(super) fn page(app: &AppState, headers: &HeaderMap, sent: &SentSessions, nex
     response
 }
 
-/// What is likely to be wrong, by the session cookie that came: for the visitor, and for the log.
+/// The likely cause, judging by the session cookies: for the visitor, and for the log.
 fn likely_cause(sent: &SentSessions) -> (&'static str, &'static str) {
     if sent.is_one_of_ours() {
         return (

@@ -1,4 +1,4 @@
-//! `/sessions`: where a person is signed in, and how to end that.
+//! `/sessions`: lists a person's sessions and ends them.
 
 use askama::Template as _;
 use axum::{
@@ -21,11 +21,11 @@ use crate::{
     state::AppState,
 };
 
-/// What is ended when it is not one session.
+/// The value that means all other sessions.
 const OTHERS: &str = "others";
 /// How many sessions a page shows.
 const PAGE: usize = 25;
-/// For so many seconds after an end the page says that it was done.
+/// Seconds for which the page confirms that sessions were ended.
 const NOTE_FOR: i64 = 60;
 
 pub(super) async fn sessions(
@@ -66,7 +66,7 @@ fn view(known: KnownSession, user: &LoggedIn, now: OffsetDateTime) -> BrowserSes
         browser: known.user.browser.unwrap_or_else(|| "An unknown browser".to_owned()),
         address: known.user.address.map(|address| address.to_string()),
         began: known.user.began,
-        // A clock that runs ahead, here or at another portal, does not make it the future.
+        // Another portal's clock may run ahead; never show a time in the future.
         last_seen: known.last_seen.min(now),
         ends: known.ends,
     }
@@ -89,8 +89,8 @@ pub(super) async fn end(
     if Asker::of(&method, &headers, &app.settings) != Asker::Person {
         return Err(AppError::Refused {
             title: "Nothing was ended".into(),
-            message: "Sessions are ended from the page that lists them.".into(),
-            cause: "an end of sessions asked for by something other than the person".into(),
+            message: "End sessions from the page that lists them.".into(),
+            cause: "ending sessions was requested by something other than the person".into(),
             sign_in: None,
         });
     }
@@ -115,8 +115,8 @@ pub(super) async fn end(
     Ok(Redirect::to(&format!("{}/sessions?ended={}", app.settings.root, note(&app, user.key(), ended))))
 }
 
-/// Says in the address of the next page how many sessions were ended: the count, the time, and a proof that we wrote them
-/// for this session. Whoever makes up an address makes up no fact on the page.
+/// The note in the next page's URL about how many sessions were ended: the count, the time, and a MAC for this session, so
+/// that nobody can forge the note with a link.
 fn note(app: &AppState, key: SessionKey, ended: usize) -> String {
     let at = app.clock.now().unix_timestamp();
     format!("{ended}.{at}.{}", proof(app, key, ended, at).unwrap_or_default())

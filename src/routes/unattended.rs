@@ -1,5 +1,5 @@
-//! Requests whose clients have left, and which go on: a bounded number, in all and for one address, so that clients who come
-//! and leave cannot pile up work. Requests whose clients are there are bounded by the connections.
+//! Requests that continue after their clients have left. Their number is limited, in total and per address, so that clients
+//! that come and leave cannot pile up work. Other requests are limited by the number of connections.
 
 use std::{
     collections::HashMap,
@@ -9,9 +9,9 @@ use std::{
 
 use crate::session::exchanges::client_of;
 
-/// How many there may be before no other request is taken.
+/// The number at which no further request is accepted.
 const MAX: usize = 2048;
-/// How many of them one address may have left.
+/// The limit for one address.
 const OF_ONE: usize = MAX / 4;
 
 /// The requests that go on without a client. Cheap to clone.
@@ -38,7 +38,7 @@ impl Unattended {
     /// Whether another request from this address may begin.
     pub(super) fn admits(&self, peer: IpAddr) -> bool {
         let counts = self.lock();
-        // The usual case needs no look at who it is.
+        // In the usual case the address does not matter.
         counts.all < OF_ONE
             || (counts.all < MAX && counts.by_client.get(&client_of(peer)).is_none_or(|left| *left < OF_ONE))
     }

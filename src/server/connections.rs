@@ -1,5 +1,4 @@
-//! The connections there are: no more than there may be, none that keeps its place for nothing, and none left when the
-//! process stops.
+//! The open connections: limited in number, closed when they stall or idle too long, and all closed at a stop.
 
 use std::{
     collections::HashMap,
@@ -29,14 +28,14 @@ use crate::{routes::frame::Frame, settings::ConnectionLimits};
 
 /// The longest head of a request, in bytes; the answer to a longer one is 431. Cookies of a whole host may take 60 kB.
 const MAX_HEAD: usize = 64 << 10;
-/// How long a client may take no byte of an answer.
+/// How long a client may go without reading any of its response.
 const STALLED: Duration = Duration::from_secs(20);
-/// How often connections are held against their limits.
+/// How often connections are checked against their limits.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a connection without a request under way is left alone when the process stops: its last answer may be on its
 /// way.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
-/// The pause after an accept that failed for want of something.
+/// The pause after a failed accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// The connections there are. Cheap to clone.

@@ -1,19 +1,19 @@
 //! Open descriptors: each connection takes one, and shells hand out few.
 
-/// What is left for everything that is no connection: the log, the store, calls to Globus.
+/// Descriptors reserved for everything else: the log, the store, calls to Globus.
 const FOR_OTHERS: u64 = 256;
 
 /// Raises the soft limit of open descriptors to the hard one, and gives the number of connections that fit below it, of
 /// the `wanted` ones.
 pub(super) fn make_room(wanted: usize) -> usize {
     let limit = rlimit::increase_nofile_limit(u64::MAX);
-    let limit = limit.inspect_err(|error| tracing::warn!(error = %error, "cannot raise the limit of open descriptors"));
+    let limit = limit.inspect_err(|error| tracing::warn!(error = %error, "cannot raise the limit on open files"));
     let Ok(limit) = limit.or_else(|_| rlimit::Resource::NOFILE.get_soft()) else { return wanted };
     let fitting = usize::try_from(limit.saturating_sub(FOR_OTHERS).max(limit / 2)).unwrap_or(usize::MAX);
     if fitting < wanted {
         tracing::warn!(
             limit,
-            "the limit of open descriptors allows for {fitting} of MAX_CONNECTIONS = {wanted}: raise it (ulimit -n)"
+            "the limit on open files allows only {fitting} of MAX_CONNECTIONS = {wanted}: raise it (ulimit -n)"
         );
     }
     wanted.min(fitting)

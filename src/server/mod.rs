@@ -1,4 +1,4 @@
-//! A portal that listens: bind, serve, sweep, and stop without breaking off what is under way.
+//! A portal that listens: bind, serve, sweep, and stop gracefully.
 
 mod connections;
 mod descriptors;
@@ -26,9 +26,9 @@ use crate::{
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How many sessions one sweep ends at most.
 const SWEEP_LIMIT: u32 = 1000;
-/// How long requests under way may take when the process stops.
+/// How long requests may take when the process stops.
 const REQUESTS_WITHIN: Duration = Duration::from_secs(10);
-/// How long what was begun at Globus may take then.
+/// How long calls to Globus may take then.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
 /// A portal that is bound to its address.
@@ -58,9 +58,9 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready. Then `/readyz` says so for as long as the settings want, while everything is served as
-    /// before; then no new connection is taken. Requests under way have 10 seconds to finish; connections without one are
-    /// closed. What was begun at Globus, such as an exchange or a renewal, has 20 seconds.
+    /// Serves until `stop` is ready. Then it keeps serving for `SHUTDOWN_DELAY_SECONDS` while `/readyz` answers 503, and stops
+    /// accepting connections. Requests have 10 seconds to finish; idle connections are closed. Calls to Globus, such as a code
+    /// exchange or a token renewal, have 20 seconds.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
         let Self { listener, app, router, .. } = self;
         let frame = Frame::new(app.clone(), router);

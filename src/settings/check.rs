@@ -174,7 +174,7 @@ fn trusted_proxies(reader: &mut Reader) -> Vec<IpNet> {
     });
     let networks: Result<Vec<IpNet>, &String> = parsed.collect();
     networks.unwrap_or_else(|item| {
-        let text = format!("{item:?} is no network: expected items such as 127.0.0.1 or 10.0.0.0/8");
+        let text = format!("{item:?} is not a network: expected items such as 127.0.0.1 or 10.0.0.0/8");
         reader.problem("TRUSTED_PROXIES", Some(origin), text);
         Vec::new()
     })

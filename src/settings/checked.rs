@@ -27,7 +27,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Derives every key (`SECRET_KEY`).
     pub secret_key: SecretKey,
-    /// Keys of before, which still open what they sealed (`SECRET_KEY_FALLBACKS`).
+    /// Previous keys, which still decrypt existing data (`SECRET_KEY_FALLBACKS`).
     pub secret_key_fallbacks: Vec<SecretKey>,
     /// The registered app (`APP_CLIENT_ID`).
     pub client_id: String,
@@ -35,7 +35,7 @@ pub struct Settings {
     pub client_secret: ClientSecret,
     /// The name on the pages (`APP_NAME`).
     pub app_name: String,
-    /// What to ask Globus for; `openid` is among them (`SCOPES`).
+    /// Scopes to request, including `openid` (`SCOPES`).
     pub scopes: Vec<String>,
     /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
     pub refresh_tokens: bool,
@@ -47,11 +47,11 @@ pub struct Settings {
     pub session_cookie_name: String,
     /// The other cookies' names, with their prefix.
     pub cookie_names: CookieNames,
-    /// A session that is unused for so long ends (`SESSION_IDLE_SECONDS`).
+    /// How long a session may be unused before it ends (`SESSION_IDLE_SECONDS`).
     pub session_idle: Duration,
     /// A session ends at this age (`PERMANENT_SESSION_LIFETIME`).
     pub session_lifetime: Duration,
-    /// How long a session is not looked up again in a store that several portals share (`SESSION_CACHE_SECONDS`).
+    /// How long a session may be served from the cache when portals share a store (`SESSION_CACHE_SECONDS`).
     pub session_cache: Duration,
     /// How many sessions a person can have (`SESSIONS_PER_PERSON`).
     pub sessions_per_person: u32,
@@ -61,24 +61,23 @@ pub struct Settings {
     pub globus_trust: Trust,
     /// How long Globus may take for one answer (`GLOBUS_SDK_HTTP_TIMEOUT`).
     pub globus_timeout: std::time::Duration,
-    /// Networks whose `X-Forwarded-For` is believed (`TRUSTED_PROXIES`).
+    /// Networks of proxies whose `X-Forwarded-For` is trusted (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
-    /// What connections may cost.
+    /// Limits on connections.
     pub connections: ConnectionLimits,
-    /// How many logins may be at their exchange with Globus at the same time (`MAX_EXCHANGES`).
+    /// How many code exchanges with Globus may run concurrently (`MAX_EXCHANGES`).
     pub max_exchanges: usize,
-    /// How the log looks (`LOG_FORMAT`).
+    /// The log format (`LOG_FORMAT`).
     pub log_format: LogFormat,
-    /// How long the portal goes on serving after it was asked to stop (`SHUTDOWN_DELAY_SECONDS`).
+    /// How long the portal keeps serving after SIGTERM (`SHUTDOWN_DELAY_SECONDS`).
     pub shutdown_delay: std::time::Duration,
     /// Where browsers outside this machine reach the sandbox of `--sandbox` (`SANDBOX_PUBLIC_URL`).
     pub sandbox_public_url: Option<Url>,
     /// The front page of the sandbox, when the portal runs on it.
     pub sandbox: Option<Url>,
-    /// Variables of the environment that look like settings and belong to a service beside the portal, as Kubernetes and
-    /// Docker set them.
+    /// Environment variables that look like settings but that Kubernetes or Docker set for a neighbouring service.
     pub ignored_variables: Vec<String>,
-    /// What works and is not right: to be logged at the start.
+    /// Warnings about settings that work but look wrong, to be logged at startup.
     pub warnings: Vec<String>,
 }
 
@@ -95,7 +94,7 @@ pub enum StoreKind {
     Redis(StoreUrl),
 }
 
-/// What connections may cost.
+/// Limits on connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
     /// How many there may be at the same time (`MAX_CONNECTIONS`).
@@ -106,7 +105,7 @@ pub struct ConnectionLimits {
     pub idle: std::time::Duration,
 }
 
-/// How the log looks.
+/// The log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people (`pretty`).
@@ -115,8 +114,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// The names of the cookies that no setting names. Portals under several paths of one host have each their own: the name
-/// tells the path, for with the prefix `__Host-` no cookie can be kept to a path.
+/// The names of the other cookies. They include the path, because a `__Host-` cookie cannot be restricted to a path and
+/// portals under several paths of one host must not share cookies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CookieNames {
     /// Ties logins to one browser.

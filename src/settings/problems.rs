@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// One problem: where it is and how to mend it.
+/// One problem: where it is and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The key, as it was written.
     pub key: String,
     /// Where the value came from; nothing for a key that is missing.
     pub origin: Option<String>,
-    /// What was expected, and how to mend it.
+    /// What was expected, and how to fix it.
     pub text: String,
 }
 

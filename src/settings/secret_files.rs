@@ -1,4 +1,4 @@
-//! Secrets in files of their own: `<KEY>_FILE`.
+//! Secrets in separate files: `<KEY>_FILE`.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use super::{
 /// The longest secret read from a file of its own, in bytes.
 const MAX_SECRET: u64 = 64 << 10;
 
-/// Puts the content of the file that `<KEY>_FILE` names in the place of `<KEY>`. Where both are given, the environment
-/// wins over the file, as for any setting.
+/// Sets `<KEY>` to the content of the file that `<KEY>_FILE` names. If both are given, the environment overrides the
+/// settings file, as for any setting.
 pub(super) fn read(values: &mut Values, problems: &mut Vec<Problem>) {
     for (key, _) in KEYS.iter().filter(|(_, kind)| *kind == Kind::Secret) {
         let file_key = format!("{key}_FILE");
@@ -39,7 +39,7 @@ fn secret(named: &Found) -> Result<Found, String> {
     if let Some(problem) = unexpanded::problem(&path) {
         return Err(problem);
     }
-    // The name itself is not shown: somebody may have put the secret where the file's name belongs.
+    // The path is not shown: the secret itself may have been put there by mistake.
     let text = text_file::read(Path::new(&path), MAX_SECRET)
         .map_err(|error| format!("cannot read the file it names: {error}"))?;
     Ok(Found::of_own_file(text.trim_end_matches(['\r', '\n']), &path))

@@ -1,4 +1,4 @@
-//! `SECRET_KEY` and its fallbacks (row K8).
+//! `SECRET_KEY` and its fallbacks.
 
 use super::{address::PublicAddress, reader::Reader};
 use crate::secret::{SecretKey, random_text};
@@ -35,13 +35,13 @@ const PLACEHOLDERS: [&str; 9] = [
     "secretkeyhere",
 ];
 
-/// What is wrong with a key that everybody may know.
+/// What is wrong with a publicly known key.
 fn known_to_all(key: &str) -> Option<&'static str> {
     let plain: String = key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if PUBLISHED.contains(&key) {
-        return Some("is printed in documentation, so everybody knows it");
+        return Some("is printed in documentation, so it is public");
     }
-    PLACEHOLDERS.iter().any(|text| plain.contains(text)).then_some("is a placeholder, so everybody knows it")
+    PLACEHOLDERS.iter().any(|text| plain.contains(text)).then_some("is a placeholder, so it is public")
 }
 
 /// What is wrong with a key.
@@ -50,8 +50,7 @@ fn weakness(key: &str) -> Option<String> {
     known_to_all(key).map(ToOwned::to_owned).or_else(too_short)
 }
 
-/// On the sandbox nothing is worth a good key, so every start has its own: a session of an invented person opens on no
-/// other portal.
+/// With the sandbox every start uses a random key, so that a sandbox session is never valid on another portal.
 pub(super) fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: bool) -> SecretKey {
     let given = reader.text("SECRET_KEY");
     if sandbox {
@@ -75,13 +74,13 @@ pub(super) fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: 
     SecretKey::new(key)
 }
 
-/// Keys of before are held to the same rules: whoever knows one can forge what it sealed.
+/// Previous keys follow the same rules: anyone who knows one can forge sealed data.
 pub(super) fn fallbacks(reader: &mut Reader, address: &PublicAddress) -> Vec<SecretKey> {
     let (keys, origin) = reader.list("SECRET_KEY_FALLBACKS", &['\n', '\r', ',']).unwrap_or_default();
     let keys: Vec<String> = keys.into_iter().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()).collect();
     let weakness = keys.iter().find_map(|key| weakness(key));
     if let Some(weakness) = weakness.filter(|_| !address.loopback) {
-        reader.problem("SECRET_KEY_FALLBACKS", Some(origin), format!("one of them {weakness}: take it out"));
+        reader.problem("SECRET_KEY_FALLBACKS", Some(origin), format!("one of them {weakness}: remove it"));
     }
     keys.into_iter().map(SecretKey::new).collect()
 }

@@ -13,7 +13,7 @@ use super::{
 };
 
 const PREFIX: &str = "GLOBUS_PORTAL_";
-/// Names the file itself, so it is no setting.
+/// Names the settings file, so it is not a setting itself.
 const FILE_VARIABLE: &str = "GLOBUS_PORTAL_CONFIG";
 /// The largest settings file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -53,8 +53,8 @@ impl Sources {
         Self { file, file_required, environment: std::env::vars_os().map(text).collect(), sandbox }
     }
 
-    /// All values, and what is wrong with them so far. A file that cannot be read is the only problem then: whatever is in
-    /// it would seem to be missing.
+    /// All values, and the problems so far. An unreadable file is reported alone, because every setting in it would seem to
+    /// be missing.
     pub(super) fn read(&self) -> Result<(Values, Vec<Problem>), Problems> {
         let mut values = Values::new();
         if self.file_required || self.file.exists() {

@@ -1,5 +1,5 @@
-//! An output that cannot hurt who writes to it: a thread of its own writes the lines, so that a full disk, a closed pipe or a
-//! reader that has stopped reading costs lines and nothing else. Lines that could not be written are counted.
+//! An output that never blocks its callers: a separate thread writes the lines, so that a full disk, a closed pipe or a
+//! stalled reader costs nothing but lines. Lost lines are counted.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use std::{
 const MAX_WAITING: usize = 1 << 20;
 /// How often to try again to say that lines were lost, while no other line comes.
 const TRY_AGAIN_AFTER: Duration = if cfg!(test) { Duration::from_millis(5) } else { Duration::from_secs(5) };
-/// The pause before a write that would block is repeated: somebody else has made this output non-blocking.
+/// The pause before retrying a write that would block: another process may have made the output non-blocking.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Makes the line that says how many lines were lost; an empty one says nothing.
@@ -51,7 +51,7 @@ impl Output {
         let writer = Writer { shared: output.0.clone(), to, notice, said: 0, torn: false };
         let started = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run());
         if started.is_err() {
-            // Nobody will take lines, so there is no room for any.
+            // No thread will write, so leave no room.
             output.0.queue().waiting.resize(MAX_WAITING, b'\n');
         }
         output

@@ -7,9 +7,9 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The visitor's address. `X-Forwarded-For` is believed only as far as trusted proxies wrote it: read from its end, the
-/// first address that is not a trusted proxy's is the visitor's. What is not an address, such as `unknown`, ends the walk:
-/// nobody vouches for what stands before it.
+/// The visitor's address. `X-Forwarded-For` is trusted only as far as trusted proxies wrote it: read from its end, the
+/// first address that is not a trusted proxy's is the visitor's. An item that is not an address, such as `unknown`, ends the
+/// walk: entries before it cannot be trusted.
 pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     warn_of_unnamed_proxy(peer, headers, trusted);
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
@@ -27,12 +27,12 @@ pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     visitor
 }
 
-/// Behind a proxy that no setting names, all visitors have one address, in the log and for MAX_EXCHANGES. Says so once.
+/// Behind a proxy that no setting names, all visitors share one address, in the log and for `MAX_EXCHANGES`. Warns once.
 fn warn_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
     static SAID: Once = Once::new();
     if trusted.is_empty() && headers.contains_key(FORWARDED_FOR) {
         SAID.call_once(|| {
-            tracing::warn!(%peer, "requests carry X-Forwarded-For, but TRUSTED_PROXIES is empty: all visitors of that proxy count as one");
+            tracing::warn!(%peer, "requests have X-Forwarded-For, but TRUSTED_PROXIES is empty: all visitors behind this proxy share its address");
         });
     }
 }

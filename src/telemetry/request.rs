@@ -30,7 +30,7 @@ const MAX_PATH: usize = 200;
 /// The longest cause that a line shows, in characters.
 const MAX_CAUSE: usize = 1000;
 
-/// Names a request, in the log and on an error page: a number of this process's own, and one that counts. It is no secret.
+/// A request ID for the log and error pages: a random number per process, and a counter. It is not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId {
     process: u32,

@@ -37,8 +37,8 @@ pub(super) fn trust(reader: &mut Reader, environment: &Environment) -> Trust {
     trust.unwrap_or(Trust::System)
 }
 
-/// `-1`, the Python SDK's word for no limit, and all that is out of bounds, becomes the nearest bound: somebody waits for a
-/// page meanwhile.
+/// Values out of range, and `-1`, the Python SDK's value for no limit, become the nearest bound: a visitor is waiting for the
+/// page.
 pub(super) fn timeout(reader: &mut Reader) -> Duration {
     let parsed = reader.parsed("GLOBUS_SDK_HTTP_TIMEOUT", |text| {
         let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 || *seconds == -1.0);

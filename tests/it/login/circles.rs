@@ -44,7 +44,7 @@ impl Circle<'_> {
 
 fn assert_is_the_end(answer: &Answer, hint: &str) {
     assert_eq!((answer.status.as_u16(), answer.header("location")), (400, None), "{}", answer.body);
-    assert!(answer.body.contains("Signing in goes round in circles"), "{}", answer.body);
+    assert!(answer.body.contains("Sign-in keeps repeating"), "{}", answer.body);
     assert!(answer.body.contains(hint), "{}", answer.body);
     assert!(answer.body.contains("href=\"/login?next=%2Fprofile\">Try again<"), "{}", answer.body);
 }
@@ -109,7 +109,7 @@ async fn a_browser_that_keeps_no_cookie_learns_so_at_once() {
         let back = without.get(&portal.callback(&start, "a-code")).await;
         assert_eq!((back.status.as_u16(), provider.token_calls().len()), (400, 0));
         assert!(back.body.contains("your browser blocks cookies"), "{}", back.body);
-        assert!(back.body.contains(&format!("address to use is {}/", portal.base)), "{}", back.body);
+        assert!(back.body.contains(&format!("(use {}/", portal.base)), "{}", back.body);
         assert!(back.body.contains("href=\"/login?next=%2Fprofile\""), "{}", back.body);
     }
 }
@@ -209,9 +209,9 @@ async fn the_log_names_the_likely_cause_of_a_loop_once() {
         completed += 1;
     };
     assert_eq!((completed, end.status.as_u16()), (3, 400));
-    process.says("go round in circles").await;
+    process.says("login loop").await;
     let log = process.printed();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("go round in circles")).collect();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("login loop")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains("\"WARN\"") && lines[0].contains("SameSite=Strict"), "{}", lines[0]);
 }

@@ -221,7 +221,7 @@ fn the_names_of_the_other_cookies_are_refused_as_names_of_the_session_cookie() {
             Err(problems) => {
                 assert_eq!(expected, None, "{root} {scheme} {name}: {problems}");
                 assert_eq!(problems.0.len(), 1, "{problems}");
-                assert!(problems.to_string().contains("the name of another cookie"), "{problems}");
+                assert!(problems.to_string().contains("uses this name for another cookie"), "{problems}");
             }
         }
     }

@@ -51,7 +51,7 @@ impl Visit {
         let callback = |authorize: &Url| self.portal.callback(authorize, "a-code");
         vec![
             ("of another browser, and old", callback(&other), Some(page)),
-            ("begun too long ago", callback(&expired), Some(tab)),
+            ("started too long ago", callback(&expired), Some(tab)),
             ("both", callback(&foreign_and_expired), Some(page)),
             ("of another browser", callback(&fresh), Some(page)),
             ("refused in another browser", callback(&fresh).replace("code=a-code", "error=access_denied"), Some(page)),

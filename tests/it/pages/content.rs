@@ -482,10 +482,10 @@ fn an_error_says_what_happened_what_to_do_and_whom_it_is_on() {
     assert!(theirs.contains("Error 400") && theirs.contains("Please start once more."));
     assert!(theirs.contains("<a class=\"button\" href=\"/portal/login\">Try again</a>"));
     assert!(theirs.contains("If you ask for help, give this number: <code>5f0c-42</code>"));
-    assert!(!theirs.contains("You did nothing wrong"));
+    assert!(!theirs.contains("This is not your fault"));
 
     let ours = html(error(site, 502, "It may be a matter of minutes."));
-    assert!(ours.contains("You did nothing wrong"));
+    assert!(ours.contains("This is not your fault"));
     assert!(ours.contains("<a class=\"button\" href=\"/portal/\">Go to the start page</a>"));
 }
 

@@ -266,7 +266,7 @@ async fn a_portal_without_descriptors_says_so_and_goes_on_serving() {
         streams.push(stream);
     }
     assert_eq!(health(&base).await, 200);
-    process.says("the limit of open descriptors allows for").await;
+    process.says("the limit on open files allows only").await;
     process.signal("TERM");
     assert!(process.ended().await.success());
 }
@@ -400,7 +400,10 @@ async fn a_client_that_leaves_before_its_body_is_whole_gets_its_line_and_begins_
     let line = process.says("\"path\":\"/logout\"").await;
     assert!(line.contains("\"method\":\"POST\""), "{line}");
     // By a close its body broke off; by a reset it is gone altogether.
-    assert!(line.contains("the body broke off") || line.contains("client left before its request was whole"), "{line}");
+    assert!(
+        line.contains("the request body ended early") || line.contains("client left before its request was whole"),
+        "{line}"
+    );
     process.signal("TERM");
     assert!(process.ended().await.success());
 }
