@@ -1,61 +1,27 @@
 //! The manager of Globus Connect Server, as far as looking goes: collections and roles ("Globus Connect Server Manager API").
 //! One manager answers for all endpoints; a token says which one is meant.
 
+use crate::answer::gcs_error::result;
+use axum::Router;
 use axum::extract::{OriginalUri, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::routing::{any, get};
 use serde_json::{Value, json};
 
-use super::collections::{Collection, Kind};
-use super::params::Params;
-use super::people::Person;
-use super::sharing::{Principal, Role};
-use super::store::now;
-use super::{App, AppState, client_auth, random, reply};
+use crate::answer::gcs_error::GcsError;
+use crate::answer::reply;
+use crate::auth::credentials;
+use crate::ground::moment::now;
+use crate::ground::params::Params;
+use crate::ground::random;
+use crate::memory::app::{App, AppState};
+use crate::memory::sharing::{Principal, Role};
+use crate::world::collections::{Collection, Kind};
+use crate::world::people::Person;
 
 /// The POSIX connector.
 const CONNECTOR: &str = "145812c8-decc-41f1-83cf-bb2a85a2a70b";
-
-/// Why the manager refuses.
-#[derive(Debug)]
-pub(super) struct GcsError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
-
-impl GcsError {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    fn not_found(what: &str, id: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("No such {what} '{id}'"))
-    }
-
-    fn denied(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "permission_denied", message)
-    }
-}
-
-impl IntoResponse for GcsError {
-    fn into_response(self) -> Response {
-        let status = self.status;
-        reply::json(status, &result(status, self.code, &self.message, &[]))
-    }
-}
-
-fn result(status: StatusCode, code: &str, message: &str, data: &[Value]) -> Value {
-    json!({
-        "DATA_TYPE": "result#1.0.0",
-        "code": code,
-        "data": data,
-        "detail": null,
-        "has_next_page": false,
-        "http_response_code": status.as_u16(),
-        "message": message,
-    })
-}
 
 fn found(data: &[Value]) -> Response {
     reply::json(StatusCode::OK, &result(StatusCode::OK, "success", "Operation successful", data))
@@ -71,7 +37,7 @@ impl Manager {
     fn of(app: &App, headers: &HeaderMap) -> Result<Self, GcsError> {
         let unauthorized =
             || GcsError::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A token of the endpoint is needed");
-        let text = client_auth::bearer(headers).ok_or_else(unauthorized)?;
+        let text = credentials::bearer(headers).ok_or_else(unauthorized)?;
         let store = app.store();
         let token = store.access_tokens.get(text, now()).ok_or_else(unauthorized)?;
         let endpoint = token.resource_server.clone();
@@ -102,7 +68,7 @@ impl Manager {
 }
 
 /// `GET /api/collections`, with `filter` and `mapped_collection_id`.
-pub(super) async fn collections(
+pub(crate) async fn collections(
     State(app): State<AppState>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -127,7 +93,7 @@ pub(super) async fn collections(
 }
 
 /// `GET /api/collections/{id}`
-pub(super) async fn collection(
+pub(crate) async fn collection(
     State(app): State<AppState>,
     headers: HeaderMap,
     Path(id): Path<String>,
@@ -138,7 +104,7 @@ pub(super) async fn collection(
 }
 
 /// `GET /api/roles` with `collection_id`; without, the roles of the endpoint.
-pub(super) async fn roles(
+pub(crate) async fn roles(
     State(app): State<AppState>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
@@ -159,7 +125,7 @@ pub(super) async fn roles(
 }
 
 /// `GET /api/roles/{id}`
-pub(super) async fn role(
+pub(crate) async fn role(
     State(app): State<AppState>,
     headers: HeaderMap,
     Path(id): Path<String>,
@@ -175,7 +141,7 @@ pub(super) async fn role(
 }
 
 /// Everything else.
-pub(super) async fn unknown(OriginalUri(uri): OriginalUri) -> GcsError {
+pub(crate) async fn unknown(OriginalUri(uri): OriginalUri) -> GcsError {
     let message = format!("{} is not in the sandbox, which lets tools look at collections and roles only", uri.path());
     GcsError::new(StatusCode::NOT_FOUND, "not_in_sandbox", message)
 }
@@ -236,4 +202,14 @@ fn role_document(on: &Collection, role: &Role) -> Value {
         "principal": principal,
         "role": role.role,
     })
+}
+
+/// The routes of the manager.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/collections", get(collections))
+        .route("/api/collections/{id}", get(collection))
+        .route("/api/roles", get(roles))
+        .route("/api/roles/{id}", get(role))
+        .route("/api/{*rest}", any(unknown))
 }

@@ -1,108 +1,46 @@
 //! Pages beside the sign-in: the front page, the helper pages of Globus Auth ("Globus Auth documentation", helper
 //! pages), and their static files.
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use url::Url;
+use axum::routing::get;
 
-use super::pages::{AuthCodePage, BackLink, ChoosePage, ConsentsPage, FrontPage, IdentitiesPage, LogoutPage};
-use super::params::Params;
-use super::sign_in::{see_other, session, sign_out};
-use super::{App, AppState, reply};
+use crate::answer::pages::FrontPage;
+use crate::answer::reply;
+use crate::memory::app::AppState;
 
 /// `GET /`
-pub(super) async fn front(State(app): State<AppState>) -> Response {
+pub(crate) async fn front(State(app): State<AppState>) -> Response {
     reply::page(StatusCode::OK, &FrontPage::new(&app), None)
 }
 
 /// `GET /static/sandbox.css`
-pub(super) async fn stylesheet() -> Response {
+pub(crate) async fn stylesheet() -> Response {
     let css = include_str!("../templates/sandbox.css");
     reply::file("text/css; charset=utf-8", css)
 }
 
 /// `GET /static/sandbox.svg`
-pub(super) async fn icon() -> Response {
+pub(crate) async fn icon() -> Response {
     let svg = include_str!("../templates/sandbox.svg");
     reply::file("image/svg+xml", svg)
 }
 
 /// `GET /sandbox/ca.pem`: what to trust for the manager of Globus Connect Server, which tools call by https.
-pub(super) async fn authority(State(app): State<AppState>) -> Response {
+pub(crate) async fn authority(State(app): State<AppState>) -> Response {
     match app.tls.authority() {
         Some(authority) => reply::plain(StatusCode::OK, authority.trim_end()),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-/// `GET /v2/web/logout`: forgets the browser's sign-in. It revokes no token and redirects nowhere: the person has to click.
-pub(super) async fn logout(State(app): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let (client_name, link) = helper_params(&app, query.as_deref());
-    let page = LogoutPage { client_name, link };
-    sign_out(&app, &headers, reply::page(StatusCode::OK, &page, None))
-}
-
-/// `GET /v2/web/auth-code`: where apps without a web server let the person copy the code.
-pub(super) async fn auth_code(RawQuery(query): RawQuery) -> Response {
-    let params = Params::read(query.unwrap_or_default().as_bytes()).ok();
-    let get = |name| params.as_ref().and_then(|params| params.owned(name));
-    let page = AuthCodePage { code: get("code"), error: get("error_description").or(get("error")) };
-    reply::page(StatusCode::OK, &page, None)
-}
-
-/// `GET /v2/web/consents`: what the signed-in person lets apps do.
-pub(super) async fn consents(State(app): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let session = session(&app.store(), &headers);
-    let Some(session) = session else {
-        return reply::page(StatusCode::OK, &ChoosePage::for_page(&app, "consents"), None);
-    };
-    let (_, link) = helper_params(&app, query.as_deref());
-    let held = app.store().consents_of(&session.person);
-    let page = ConsentsPage::new(&app, &session.person, &held, link);
-    reply::page(StatusCode::OK, &page, None)
-}
-
-/// `GET /v2/web/identities`: the linked identities of the signed-in person.
-pub(super) async fn linked_identities(
-    State(app): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let session = session(&app.store(), &headers);
-    let Some(session) = session else {
-        return reply::page(StatusCode::OK, &ChoosePage::for_page(&app, "identities"), None);
-    };
-    let (_, link) = helper_params(&app, query.as_deref());
-    reply::page(StatusCode::OK, &IdentitiesPage::new(&session.person, link), None)
-}
-
-/// `POST /v2/web/consents` with `consent`: takes that consent back.
-pub(super) async fn rescind(State(app): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
-    let session = session(&app.store(), &headers);
-    if let (Some(session), Ok(form)) = (session, Params::read(&body)) {
-        let id = form.get("consent").unwrap_or_default();
-        if app.store().rescind(&session.person, id) {
-            tracing::info!(person = session.person.primary.username, "sandbox: somebody rescinds a consent");
-        }
-    }
-    see_other("/v2/web/consents")
-}
-
-/// The parameters that all helper pages know: `client_id`, and `redirect_uri` with `redirect_name`.
-fn helper_params(app: &App, query: Option<&str>) -> (Option<String>, Option<BackLink>) {
-    let Ok(params) = Params::read(query.unwrap_or_default().as_bytes()) else {
-        return (None, None);
-    };
-    let client = params.get("client_id").and_then(|id| app.client(id));
-    let name = client.map(|client| client.name().to_owned());
-    (name, back_link(&params))
-}
-
-/// A link to the app. Only http and https: a `javascript:` URL must not become clickable.
-fn back_link(params: &Params) -> Option<BackLink> {
-    let name = params.owned("redirect_name")?;
-    let url = Url::parse(params.get("redirect_uri")?).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| BackLink { url: url.into(), name })
+/// The routes of the front page and its files.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/", get(front))
+        .route("/static/sandbox.css", get(stylesheet))
+        .route("/static/sandbox.svg", get(icon))
+        .route("/sandbox/ca.pem", get(authority))
 }

@@ -1,0 +1,99 @@
+//! What Globus Auth tells about a person: the claims of `id_token` and userinfo, by scope (OpenID Connect Core, sections
+//! 2, 5.3 and 5.4; "Globus Auth documentation", claims). Members come in the order in which Globus sends them.
+
+use serde::Serialize;
+
+use crate::memory::store::Store;
+use crate::world::people::{Identity, Person};
+
+/// Claims about a person. What no scope allows is absent; what is allowed and not known is null, except that an
+/// unknown organization is absent too.
+#[derive(Serialize)]
+pub(crate) struct Claims {
+    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Nullable>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider_display_name: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Nullable>,
+    last_authentication: Option<i64>,
+    identity_set: Vec<SetEntry>,
+}
+
+/// One entry of `identity_set`: the same facts, with `username` in place of `preferred_username`.
+#[derive(Serialize)]
+pub(crate) struct SetEntry {
+    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Nullable>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider_display_name: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Nullable>,
+    last_authentication: Option<i64>,
+}
+
+/// A text, or null.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Nullable(Option<String>);
+
+/// The claims of an `id_token`.
+#[derive(Serialize)]
+pub(crate) struct IdToken {
+    #[serde(flatten)]
+    pub(crate) claims: Claims,
+    pub(crate) iss: String,
+    pub(crate) aud: String,
+    pub(crate) exp: i64,
+    pub(crate) iat: i64,
+    /// Globus sends none; only a token that is not yet good has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nbf: Option<i64>,
+    pub(crate) at_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<String>,
+}
+
+/// The claims that the granted scopes allow.
+pub(crate) fn of_person(store: &Store, person: &Person, granted: impl Fn(&str) -> bool) -> Claims {
+    let (profile, email) = (granted("profile"), granted("email"));
+    let identity = &person.primary;
+    Claims {
+        sub: identity.id.clone(),
+        organization: identity.organization.clone().filter(|_| profile),
+        name: profile.then(|| Nullable(identity.name.clone())),
+        preferred_username: profile.then(|| identity.username.clone()),
+        identity_provider: profile.then_some(identity.provider.id),
+        identity_provider_display_name: profile.then_some(identity.provider.name),
+        email: email.then(|| Nullable(identity.email.clone())),
+        last_authentication: store.last_authentication(&identity.id),
+        identity_set: person.identities().map(|identity| set_entry(store, identity, profile, email)).collect(),
+    }
+}
+
+fn set_entry(store: &Store, identity: &Identity, profile: bool, email: bool) -> SetEntry {
+    SetEntry {
+        sub: identity.id.clone(),
+        organization: identity.organization.clone().filter(|_| profile),
+        name: profile.then(|| Nullable(identity.name.clone())),
+        username: profile.then(|| identity.username.clone()),
+        identity_provider: profile.then_some(identity.provider.id),
+        identity_provider_display_name: profile.then_some(identity.provider.name),
+        email: email.then(|| Nullable(identity.email.clone())),
+        last_authentication: store.last_authentication(&identity.id),
+    }
+}

@@ -1,0 +1,111 @@
+//! Registering apps: `POST /sandbox/clients`, and the part of Globus Auth's Projects API by which a native app makes an app
+//! for each of its installations, as the Globus CLI does ("Globus Auth documentation", native app templates).
+
+use crate::world::apps::is_name;
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::answer::auth_error::AuthError;
+use crate::answer::reply;
+use crate::auth::credentials;
+use crate::ground::params::Params;
+use crate::ground::random;
+use crate::memory::app::{App, AppState};
+use crate::world::apps::{Client, Registration, Taken};
+
+/// `POST /v2/api/clients` with `client`: `template_id` and `name`. Whoever has a native app may make an app of its own from
+/// it. Apps within projects are not in the sandbox; `POST /sandbox/clients` registers them.
+pub(crate) async fn from_template(
+    State(app): State<AppState>,
+    body: Result<Json<Value>, JsonRejection>,
+) -> Result<Response, AuthError> {
+    let Ok(Json(document)) = body else {
+        return Err(AuthError::BadRequest("The body must be a JSON document"));
+    };
+    let asked = &document["client"];
+    let Some(template) = asked["template_id"].as_str() else {
+        return Err(AuthError::NotInSandbox("An app in a project: POST /sandbox/clients registers apps here".into()));
+    };
+    let template = app
+        .client(template)
+        .filter(Client::is_native)
+        .ok_or(AuthError::BadRequest("template_id is not the id of a native app"))?;
+    let name = asked["name"].as_str().filter(|name| is_name(name)).ok_or(AuthError::BadRequest("name is missing"))?;
+    let client = Client::new(Registration {
+        id: random::uuid(),
+        name: name.to_owned(),
+        secret: Some(random::client_secret()),
+        redirect_uris: template.redirect_uris().to_vec(),
+        template: Some(template.id().to_owned()),
+    });
+    let document = json!({
+        "client": client_document(&client),
+        "included": { "client_credential": {
+            "name": "Auto-created at client creation",
+            "id": random::uuid(),
+            "client": client.id(),
+            "secret": client.secret(),
+        } },
+    });
+    app.register(client).map_err(|Taken| AuthError::Internal)?;
+    Ok(reply::json(StatusCode::CREATED, &document))
+}
+
+/// `GET /v2/api/clients/{id}`: an app looks at itself.
+pub(crate) async fn show(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, AuthError> {
+    let client = oneself(&app, &headers, &id)?;
+    Ok(reply::json(StatusCode::OK, &json!({ "client": client_document(&client) })))
+}
+
+/// `DELETE /v2/api/clients/{id}`: an app takes itself out, with all its tokens.
+pub(crate) async fn delete(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, AuthError> {
+    let client = oneself(&app, &headers, &id)?;
+    if !app.remove(client.id()) {
+        return Err(AuthError::Forbidden);
+    }
+    Ok(reply::json(StatusCode::OK, &json!({ "client": client_document(&client) })))
+}
+
+/// The app behind a request, which must be the one that the path names.
+fn oneself(app: &App, headers: &HeaderMap, id: &str) -> Result<Client, AuthError> {
+    let client = credentials::confidential(app, headers, &Params::read(b"")?)?;
+    if client.id() == id { Ok(client) } else { Err(AuthError::Forbidden) }
+}
+
+fn client_document(client: &Client) -> Value {
+    let native = client.is_native();
+    let mut grants = vec!["authorization_code", "refresh_token"];
+    if !native {
+        grants.insert(1, "client_credentials");
+    }
+    json!({
+        "fqdns": [],
+        "name": client.name(),
+        "id": client.id(),
+        "public_client": native,
+        "scopes": [],
+        "required_idp": null,
+        "grant_types": grants,
+        "userinfo_from_effective_identity": true,
+        "client_type": if native { "public_installed_client" } else { "confidential_client" },
+        "prompt_for_named_grant": false,
+        "links": {"privacy_policy": null, "terms_and_conditions": null},
+        "visibility": "private",
+        "preselect_idp": null,
+        "parent_client": client.template(),
+        "project": null,
+        "redirect_uris": client.redirect_uris(),
+    })
+}

@@ -1,0 +1,234 @@
+//! The JSON routes of Globus Auth besides the token endpoint: discovery and keys (OpenID Connect Discovery 1.0, RFC 7517),
+//! revocation (RFC 7009), introspection (RFC 7662), userinfo (OpenID Connect Core, section 5.3).
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use crate::answer::auth_error::AuthError;
+use crate::answer::reply;
+use crate::auth::{claims, credentials};
+use crate::ground::moment::now;
+use crate::ground::params::Params;
+use crate::ground::random;
+use crate::memory::app::{App, AppState};
+use crate::memory::keys::ComingKey;
+use crate::memory::store::{BrowserSession, Store, Token};
+use crate::memory::{keys, policies};
+use crate::world::apps::Client;
+use crate::world::people::Identity;
+use crate::world::scopes::AUTH;
+
+/// `GET /.well-known/openid-configuration`: as short as the real one, without introspection, logout or PKCE members.
+/// What the browser is sent to is at the public URL; what an app calls is where the app has asked.
+pub(crate) async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    let base = app.base_for(&headers);
+    let document = json!({
+        "issuer": app.base_url,
+        "authorization_endpoint": format!("{}/v2/oauth2/authorize", app.base_url),
+        "userinfo_endpoint": format!("{base}/v2/oauth2/userinfo"),
+        "token_endpoint": format!("{base}/v2/oauth2/token"),
+        "revocation_endpoint": format!("{base}/v2/oauth2/token/revoke"),
+        "jwks_uri": format!("{base}/jwk.json"),
+        "response_types_supported": ["code", "token", "token id_token", "id_token"],
+        "id_token_signing_alg_values_supported": ["RS512"],
+        "scopes_supported": ["openid", "email", "profile"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "claims_supported": [
+            "at_hash", "aud", "email", "exp", "name", "nonce", "preferred_username", "iat", "iss", "sub",
+        ],
+        "subject_types_supported": ["public"],
+    });
+    reply::json(StatusCode::OK, &document)
+}
+
+/// `GET /jwk.json`
+pub(crate) async fn key_set(State(app): State<AppState>) -> Result<Response, AuthError> {
+    let faults = app.faults().keys();
+    let mut keys = Vec::new();
+    if !faults.rotated || faults.overlap {
+        keys.push(app.key.ready().await?);
+    }
+    if faults.rotated {
+        keys.push(ComingKey::second().ready().await?);
+    }
+    Ok(reply::json(StatusCode::OK, &keys::jwks(&keys, !faults.without_kid)))
+}
+
+/// `POST /v2/oauth2/token/revoke`: the same answer for a token that was good and for one that never was.
+pub(crate) async fn revoke(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, AuthError> {
+    let form = Params::read(&body)?;
+    app.seen().note("revoke", form.pairs());
+    let client = credentials::authenticated(&app, &headers, &form)?;
+    let token = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
+    end_token(&mut app.store(), &client, token);
+    Ok(reply::json(StatusCode::OK, &json!({"active": false})))
+}
+
+/// Ends this one token, and only for the client it was given to (RFC 7009, section 2.1). Whether Globus would end the other
+/// tokens of the login as well is not known, so a client must not rely on it.
+fn end_token(store: &mut Store, client: &Client, text: &str) {
+    let now = now();
+    for shelf in [&mut store.access_tokens, &mut store.refresh_tokens] {
+        if shelf.get(text, now).is_some_and(|token| client.answers_for(&token.grant.client)) {
+            shelf.take(text, now);
+        }
+    }
+}
+
+/// `POST /v2/oauth2/token/validate`: whether a token of the app's own is good. Old, but the Globus CLI asks it about its
+/// refresh tokens.
+pub(crate) async fn validate(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, AuthError> {
+    let form = Params::read(&body)?;
+    let client = credentials::authenticated(&app, &headers, &form)?;
+    let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
+    let (store, now) = (app.store(), now());
+    let mut found = [&store.access_tokens, &store.refresh_tokens].into_iter().filter_map(|shelf| shelf.get(text, now));
+    let active = found.any(|token| token.grant.client == client);
+    Ok(reply::json(StatusCode::OK, &json!({"active": active})))
+}
+
+/// `POST /v2/oauth2/token/introspect`
+pub(crate) async fn introspect(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, AuthError> {
+    let form = Params::read(&body)?;
+    app.seen().note("introspect", form.pairs());
+    let client = credentials::confidential(&app, &headers, &form)?;
+    let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
+    let store = app.store();
+    let token = store.access_tokens.get(text, now()).filter(|token| may_introspect(&client, token));
+    let document = match token {
+        Some(token) => active_document(&app, &store, token, &form),
+        None => json!({"active": false}),
+    };
+    Ok(reply::json(StatusCode::OK, &document))
+}
+
+/// A client may look at tokens that were made for it, and at its own tokens of Globus Auth.
+fn may_introspect(client: &Client, token: &Token) -> bool {
+    token.resource_server == client.id() || token.resource_server == AUTH && token.grant.client == *client
+}
+
+/// What a live token says, with what `include` asks for, and an evaluation for each of `authentication_policies`.
+fn active_document(app: &App, store: &Store, token: &Token, form: &Params) -> Value {
+    let person = &token.grant.person;
+    let mut document = Map::new();
+    let facts = [
+        ("active", json!(true)),
+        ("token_type", json!("Bearer")),
+        ("scope", json!(token.scope_text())),
+        ("client_id", json!(token.grant.client.id())),
+        ("username", json!(person.primary.username)),
+        ("name", json!(person.primary.name)),
+        ("email", json!(person.primary.email)),
+        ("exp", json!(token.expires)),
+        ("iat", json!(token.issued)),
+        ("nbf", json!(token.issued)),
+        ("sub", json!(person.primary.id)),
+        ("aud", json!([token.resource_server, token.grant.client.id()])),
+        ("iss", json!(app.base_url)),
+        ("dependent_tokens_cache_id", json!(cache_id(token))),
+    ];
+    document.extend(facts.map(|(name, value)| (name.to_owned(), value)));
+    for name in form.list("include") {
+        let value = match name.as_str() {
+            "identity_set" | "identities_set" => person.identities().map(|identity| json!(identity.id)).collect(),
+            "identity_set_detail" => person.identities().map(|identity| identity_detail(store, identity)).collect(),
+            "session_info" => session_info(token),
+            _ => continue,
+        };
+        document.insert(name, value);
+    }
+    let asked = form.list("authentication_policies");
+    if !asked.is_empty() {
+        let evaluations = policies::evaluations(token.grant.session.as_ref(), &token.grant.client, &asked);
+        document.insert("policy_evaluations".into(), evaluations.into());
+    }
+    document.into()
+}
+
+/// The same for all tokens whose dependent tokens would be the same.
+fn cache_id(token: &Token) -> String {
+    let scopes: Vec<String> = token.scopes.iter().map(ToString::to_string).collect();
+    random::hex_sha256(&format!("{} {}", token.grant.id, scopes.join(" ")))
+}
+
+fn identity_detail(store: &Store, identity: &Identity) -> Value {
+    let last = store.last_authentication(&identity.id);
+    let mut detail = json!({
+        "sub": identity.id,
+        "name": identity.name,
+        "username": identity.username,
+        "identity_provider": identity.provider.id,
+        "identity_provider_display_name": identity.provider.name,
+        "email": identity.email,
+        "last_authentication": last,
+        "identity_type": "login",
+        "id": identity.id,
+        "status": if last.is_some() { "used" } else { "unused" },
+    });
+    if let Some(organization) = &identity.organization {
+        detail["organization"] = json!(organization);
+    }
+    detail
+}
+
+/// The app's own session: authentications that happened for another app are not in it.
+fn session_info(token: &Token) -> Value {
+    // Who never signed in, such as an app in its own name, has a session without authentications.
+    let Some(session) = &token.grant.session else {
+        return json!({"session_id": random::uuid_of(&token.grant.id), "authentications": {}});
+    };
+    json!({
+        "session_id": session.id,
+        "authentications": authentications(session, &token.grant.client),
+    })
+}
+
+fn authentications(session: &BrowserSession, client: &Client) -> Map<String, Value> {
+    session
+        .authentications
+        .iter()
+        .filter(|authentication| authentication.client == *client)
+        .map(|authentication| {
+            let mut facts = json!({"idp": authentication.provider, "auth_time": authentication.time});
+            if authentication.mfa {
+                // RFC 8176 for `amr`, the REFEDS MFA profile for `acr`.
+                facts["acr"] = json!("https://refeds.org/profile/mfa");
+                facts["amr"] = json!(["mfa", "otp", "pwd"]);
+            }
+            (authentication.identity.clone(), facts)
+        })
+        .collect()
+}
+
+/// `GET` and `POST /v2/oauth2/userinfo`
+pub(crate) async fn userinfo(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, AuthError> {
+    let store = app.store();
+    let token = bearer_token(&store, &headers)?;
+    if !token.has_scope("openid") {
+        return Err(AuthError::Forbidden);
+    }
+    let claims = claims::of_person(&store, &token.grant.person, |name| token.has_scope(name));
+    Ok(reply::json(StatusCode::OK, &claims))
+}
+
+/// A live token of Globus Auth. One that was made for another service is not good enough.
+pub(crate) fn bearer_token<'a>(store: &'a Store, headers: &HeaderMap) -> Result<&'a Token, AuthError> {
+    let text = credentials::bearer(headers).ok_or(AuthError::Unauthenticated)?;
+    let token = store.access_tokens.get(text, now()).ok_or(AuthError::Unauthenticated)?;
+    if token.resource_server == AUTH { Ok(token) } else { Err(AuthError::Forbidden) }
+}

@@ -1,0 +1,20 @@
+//! The controls for tests: faults, calls seen, registered apps, cut connections.
+
+pub(crate) mod clients;
+pub(crate) mod endpoints;
+pub(crate) mod wire;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+use crate::memory::app::AppState;
+
+/// The routes of the controls.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/sandbox/faults", get(endpoints::faults).post(endpoints::switch_on).delete(endpoints::clear_faults))
+        .route("/sandbox/seen", get(endpoints::seen).delete(endpoints::clear_seen))
+        .route("/sandbox/tasks/finish", post(endpoints::finish_tasks))
+        .route("/sandbox/clients", get(clients::list).post(clients::add))
+        .route("/sandbox/clients/{id}", delete(clients::take_out))
+}

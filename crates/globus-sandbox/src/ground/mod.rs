@@ -1,0 +1,10 @@
+//! What everything stands on: time, random values, parameters, bounded shelves, options, TLS.
+
+pub(crate) mod hosts;
+pub(crate) mod moment;
+pub(crate) mod options;
+pub(crate) mod params;
+pub(crate) mod patterns;
+pub(crate) mod random;
+pub(crate) mod shelf;
+pub(crate) mod tls;

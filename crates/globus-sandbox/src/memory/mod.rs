@@ -1,0 +1,15 @@
+//! What a sandbox remembers, and the locks around it.
+
+pub(crate) mod app;
+pub(crate) mod bookmarks;
+pub(crate) mod disk;
+pub(crate) mod faults;
+pub(crate) mod keys;
+pub(crate) mod policies;
+pub(crate) mod seen;
+pub(crate) mod sharing;
+pub(crate) mod store;
+pub(crate) mod task;
+pub(crate) mod task_log;
+pub(crate) mod tasks;
+pub(crate) mod work;

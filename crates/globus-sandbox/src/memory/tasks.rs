@@ -1,0 +1,97 @@
+//! Tasks: transfers and deletions that run for a moment and then have happened ("Globus Transfer documentation", Task
+//! Submission and Task Management).
+//!
+//! Nothing runs in the background. Whoever asks Transfer for anything first brings all tasks up to the present moment.
+
+use crate::memory::task::NEVER;
+use std::collections::VecDeque;
+
+use crate::memory::disk::{Amount, Disks, absolute};
+use crate::memory::task::Task;
+use crate::memory::work::Work;
+use crate::world::catalogue::Catalogue;
+use crate::world::collections::Trouble;
+
+/// How long tasks take, in milliseconds.
+const TRANSFER_TIME: i64 = 2_000;
+const DELETE_TIME: i64 = 1_000;
+const SLOW_TIME: i64 = 3_600_000;
+/// The oldest make room.
+const MAX_TASKS: usize = 500;
+
+/// Files and tasks: what Transfer remembers.
+#[derive(Default)]
+pub(crate) struct TransferState {
+    pub(crate) disks: Disks,
+    tasks: VecDeque<Task>,
+}
+
+impl TransferState {
+    /// Takes on a task at a moment in milliseconds.
+    pub(crate) fn accept(&mut self, mut task: Task, catalogue: &Catalogue, now: i64) {
+        let troubles: Vec<Trouble> =
+            task.work.collections().iter().filter_map(|id| catalogue.find(id)?.trouble).collect();
+        let is = |trouble| troubles.contains(&trouble);
+        task.trouble = troubles.first().copied();
+        task.requested = now;
+        task.due = match task.work {
+            _ if is(Trouble::Inactive) || is(Trouble::OffLine) => NEVER,
+            _ if is(Trouble::Slow) => now + SLOW_TIME,
+            Work::Transfer { .. } => now + TRANSFER_TIME,
+            Work::Delete { .. } => now + DELETE_TIME,
+        };
+        task.expected = expected(&task.work, &mut self.disks, catalogue);
+        task.note(now, "STARTED", "started", "{\"concurrency\": 2, \"parallelism\": 4, \"pipelining\": 20}", false);
+        if self.tasks.len() >= MAX_TASKS {
+            self.tasks.pop_front();
+        }
+        self.tasks.push_back(task);
+    }
+
+    /// Lets everything happen that is due.
+    pub(crate) fn advance(&mut self, catalogue: &Catalogue, now: i64) {
+        for task in &mut self.tasks {
+            if task.end.is_none() && task.due <= now {
+                let at = task.due;
+                task.run(&mut self.disks, catalogue, at);
+            }
+        }
+    }
+
+    /// Makes everything due that is under way; gives how many tasks that were.
+    pub(crate) fn finish(&mut self, catalogue: &Catalogue, now: i64) -> usize {
+        let mut count = 0;
+        for task in &mut self.tasks {
+            if task.end.is_none() && task.due != NEVER {
+                task.due = now;
+                count += 1;
+            }
+        }
+        self.advance(catalogue, now);
+        count
+    }
+
+    /// The tasks of a person, the latest first.
+    pub(crate) fn tasks_of(&self, owner: &str) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().rev().filter(move |task| task.owner == owner)
+    }
+
+    pub(crate) fn task_mut(&mut self, owner: &str, id: &str) -> Option<&mut Task> {
+        self.tasks.iter_mut().find(|task| task.owner == owner && task.id == id)
+    }
+}
+
+fn expected(work: &Work, disks: &mut Disks, catalogue: &Catalogue) -> Amount {
+    let mut amount = Amount::default();
+    if let Work::Transfer { source, items, .. } = work
+        && let Some(source) = catalogue.find(source)
+    {
+        for item in items {
+            let found = absolute(source, &item.from).and_then(|path| disks.of(source).read(&path, item.recursive).ok());
+            for (_, entry) in found.unwrap_or_default() {
+                amount.count(&entry);
+            }
+        }
+    }
+    amount
+}

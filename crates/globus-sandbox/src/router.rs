@@ -1,0 +1,29 @@
+//! All routes, and what stands around them.
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::{Router, middleware};
+
+use crate::answer::{hosts, services};
+use crate::control::endpoints::on_the_way;
+use crate::memory::app::AppState;
+use crate::{auth, control, gcs, groups, transfer, web};
+
+/// Forms and requests of real clients are far smaller.
+const BODY_LIMIT: usize = 64 * 1024;
+
+pub(crate) fn router(app: AppState) -> Router {
+    web::routes()
+        .merge(auth::routes())
+        .merge(groups::routes())
+        .merge(transfer::routes())
+        .merge(gcs::routes())
+        .merge(control::routes())
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(services::in_their_words))
+        .layer(middleware::from_fn_with_state(app.clone(), on_the_way))
+        .layer(middleware::from_fn(hosts::cors))
+        .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
+        .with_state(app)
+}

@@ -1,0 +1,99 @@
+//! Bookmarks ("Globus Transfer documentation", Endpoint Bookmarks): each person has some from the start.
+
+use crate::memory::bookmarks::{Bookmark, MAX_BOOKMARKS};
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::answer::transfer_error::TransferError;
+use crate::ground::random;
+use crate::transfer::access::{Caller, Outcome, Problem};
+use crate::transfer::call::{Call, bounded_text};
+
+const MAX_NAME: usize = 128;
+const MAX_PATH: usize = 1_000;
+
+fn not_found(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "BookmarkNotFound", format!("No such bookmark '{id}'"))
+}
+
+/// A name that none of the others has.
+fn free_name<'a>(document: &'a Value, others: &[Bookmark], id: &str) -> Outcome<&'a str> {
+    let name = bounded_text(document, "name", MAX_NAME)?;
+    if others.iter().any(|bookmark| bookmark.name == name && bookmark.id != id) {
+        let message = format!("There is already a bookmark named '{name}'");
+        return Err(Problem::new(StatusCode::CONFLICT, "Conflict", message));
+    }
+    Ok(name)
+}
+
+/// `GET /v0.10/bookmark_list`
+pub(crate) async fn list(call: Call) -> Result<Response, TransferError> {
+    call.answer(StatusCode::OK, |caller| {
+        let mut bookmarks = call.app.bookmarks();
+        let documents: Vec<Value> =
+            bookmarks.of(&call.app.catalogue, caller.person()).iter().map(Bookmark::document).collect();
+        Ok(json!({ "DATA": documents, "DATA_TYPE": "bookmark_list" }))
+    })
+}
+
+/// `POST /v0.10/bookmark` with `name`, `endpoint_id` and `path`.
+pub(crate) async fn create(call: Call) -> Result<Response, TransferError> {
+    call.answer(StatusCode::CREATED, |caller| made(&call, caller))
+}
+
+fn made(call: &Call, caller: &Caller) -> Outcome<Value> {
+    let document = call.document("bookmark")?;
+    let endpoint = caller.look_at(&call.app, bounded_text(&document, "endpoint_id", 64)?)?;
+    let path = bounded_text(&document, "path", MAX_PATH)?;
+    let mut bookmarks = call.app.bookmarks();
+    let own = bookmarks.of(&call.app.catalogue, caller.person());
+    let name = free_name(&document, own, "")?;
+    if own.len() >= MAX_BOOKMARKS {
+        return Err(Problem::bad_request(format!("Nobody can have more than {MAX_BOOKMARKS} bookmarks")));
+    }
+    let bookmark = Bookmark {
+        id: random::uuid(),
+        name: name.to_owned(),
+        endpoint: endpoint.id.clone(),
+        // Bookmarks are of folders.
+        path: if path.ends_with('/') { path.to_owned() } else { format!("{path}/") },
+    };
+    let document = bookmark.document();
+    own.push(bookmark);
+    Ok(document)
+}
+
+/// `GET /v0.10/bookmark/{id}`
+pub(crate) async fn show(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    call.answer(StatusCode::OK, |caller| {
+        let mut bookmarks = call.app.bookmarks();
+        let found = bookmarks.of(&call.app.catalogue, caller.person()).iter().find(|bookmark| bookmark.id == id);
+        found.map(Bookmark::document).ok_or_else(|| not_found(&id))
+    })
+}
+
+/// `PUT /v0.10/bookmark/{id}` with another `name`.
+pub(crate) async fn rename(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    call.answer(StatusCode::OK, |caller| {
+        let document = call.document("bookmark")?;
+        let mut bookmarks = call.app.bookmarks();
+        let own = bookmarks.of(&call.app.catalogue, caller.person());
+        let position = own.iter().position(|bookmark| bookmark.id == id).ok_or_else(|| not_found(&id))?;
+        own[position].name = free_name(&document, own, &id)?.to_owned();
+        Ok(own[position].document())
+    })
+}
+
+/// `DELETE /v0.10/bookmark/{id}`
+pub(crate) async fn delete(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    call.answer(StatusCode::OK, |caller| {
+        let mut bookmarks = call.app.bookmarks();
+        let own = bookmarks.of(&call.app.catalogue, caller.person());
+        let position = own.iter().position(|bookmark| bookmark.id == id).ok_or_else(|| not_found(&id))?;
+        own.remove(position);
+        Ok(call.result("result", "Deleted", format!("Bookmark '{id}' deleted successfully")))
+    })
+}

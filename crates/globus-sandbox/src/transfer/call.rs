@@ -1,0 +1,84 @@
+//! One call of Transfer: who asks, for what, and how it is answered.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, OriginalUri, Request};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::answer::reply;
+use crate::answer::transfer_error::TransferError;
+use crate::ground::params::Params;
+use crate::ground::random;
+use crate::memory::app::AppState;
+use crate::transfer::access::{Caller, Outcome, Problem};
+use crate::transfer::listing;
+
+/// A call as it came.
+pub(crate) struct Call {
+    pub(crate) app: AppState,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl FromRequest<AppState> for Call {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Response> {
+        let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, app).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { app: app.clone(), uri, headers, body })
+    }
+}
+
+impl Call {
+    /// Answers with the document that `work` gives the caller.
+    pub(crate) fn answer(
+        &self,
+        status: StatusCode,
+        work: impl FnOnce(&Caller) -> Outcome<Value>,
+    ) -> Result<Response, TransferError> {
+        let outcome = Caller::of(&self.app, &self.headers).and_then(|caller| work(&caller));
+        outcome.map(|document| reply::json(status, &document)).map_err(|problem| problem.about(&self.uri))
+    }
+
+    /// Parameters of the query.
+    pub(crate) fn params(&self) -> Outcome<Params> {
+        listing::params(self.uri.query().unwrap_or_default())
+    }
+
+    /// The body: a document of this type, which it need not name.
+    pub(crate) fn document(&self, data_type: &str) -> Outcome<Value> {
+        let document: Value =
+            serde_json::from_slice(&self.body).map_err(|_| Problem::bad_request("The body is not a JSON document"))?;
+        match &document["DATA_TYPE"] {
+            Value::Null if document.is_object() => Ok(document),
+            Value::String(named) if named == data_type => Ok(document),
+            _ => Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'"))),
+        }
+    }
+
+    /// The document that says what was done.
+    pub(crate) fn result(&self, data_type: &str, code: &str, message: impl Into<String>) -> Value {
+        json!({
+            "DATA_TYPE": data_type,
+            "code": code,
+            "message": message.into(),
+            "request_id": random::request_id(),
+            "resource": self.uri.path(),
+        })
+    }
+}
+
+/// A list that comes whole.
+pub(crate) fn list(data_type: &str, all: &[Value]) -> Value {
+    json!({ "DATA_TYPE": data_type, "length": all.len(), "DATA": all })
+}
+
+/// A text that is there, not empty, and no longer than `most` characters.
+pub(crate) fn bounded_text<'a>(document: &'a Value, name: &str, most: usize) -> Outcome<&'a str> {
+    let text = document[name].as_str().filter(|text| !text.trim().is_empty() && text.chars().count() <= most);
+    text.ok_or_else(|| Problem::bad_request(format!("'{name}' must be a string of 1 to {most} characters")))
+}

@@ -1,0 +1,231 @@
+//! Files and folders of collections: `ls`, `stat`, `mkdir`, `rename` ("Globus Transfer documentation", File Operations).
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use url::form_urlencoded;
+
+use crate::answer::reply;
+use crate::answer::transfer_error::TransferError;
+use crate::ground::moment::now;
+use crate::ground::params::Params;
+use crate::ground::{moment, random};
+use crate::memory::app::{App, AppState};
+use crate::memory::disk;
+use crate::memory::disk::{Entry, Refusal};
+use crate::transfer::access;
+use crate::transfer::access::{Caller, Outcome, Problem, Wish};
+use crate::transfer::listing::{Fields, Filter, Order, Page};
+use crate::world::collections::Collection;
+
+/// Both the default and the most that one listing gives.
+const MAX_LISTING: usize = 100_000;
+
+const FIELDS: Fields = Fields {
+    names: &["name", "type", "size", "last_modified", "user", "group", "permissions"],
+    dates: &["last_modified"],
+};
+
+/// `GET /v0.10/operation/endpoint/{id}/ls`
+pub(crate) async fn ls(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    let listed = list(&app, &headers, &id, uri.query().unwrap_or_default());
+    listed.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+}
+
+/// `GET /v0.10/operation/endpoint/{id}/stat`
+pub(crate) async fn stat(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    let found = one(&app, &headers, &id, uri.query().unwrap_or_default());
+    found.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+}
+
+/// `POST /v0.10/operation/endpoint/{id}/mkdir` with `path`.
+pub(crate) async fn mkdir(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TransferError> {
+    let made = make_folder(&app, &headers, &id, &body);
+    made.map_err(|problem| problem.about(&uri))?;
+    Ok(done(&uri, "mkdir_result", "DirectoryCreated", "The directory was created successfully"))
+}
+
+/// `POST /v0.10/operation/endpoint/{id}/rename` with `old_path` and `new_path`.
+pub(crate) async fn rename(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TransferError> {
+    let moved = give_new_name(&app, &headers, &id, &body);
+    moved.map_err(|problem| problem.about(&uri))?;
+    Ok(done(&uri, "result", "FileRenamed", "File or directory renamed successfully"))
+}
+
+fn done(uri: &axum::http::Uri, data_type: &str, code: &str, message: &str) -> Response {
+    let document = json!({
+        "DATA_TYPE": data_type,
+        "code": code,
+        "message": message,
+        "request_id": random::request_id(),
+        "resource": uri.path(),
+    });
+    reply::json(StatusCode::OK, &document)
+}
+
+/// A query of `ls`. Only `filter` may come several times; an entry is listed when one of them admits it.
+fn ls_params(query: &str) -> Outcome<(Params, Vec<Filter>)> {
+    let mut filters = Vec::new();
+    let mut rest = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name == "filter" {
+            let mut filter = Filter::default();
+            filter.add(&value, &FIELDS)?;
+            filters.push(filter);
+        } else {
+            rest.append_pair(&name, &value);
+        }
+    }
+    Ok((crate::transfer::listing::params(&rest.finish())?, filters))
+}
+
+fn list(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value> {
+    let caller = Caller::of(app, headers)?;
+    let (params, filters) = ls_params(query)?;
+    let page = Page::read(&params, MAX_LISTING, MAX_LISTING)?;
+    let order = Order::read(params.get("orderby").unwrap_or("name"), &FIELDS)?;
+    let hidden = params.get("show_hidden").is_none_or(|_| params.is_true("show_hidden"));
+    let collection = caller.open(app, id, Wish::List)?;
+    let path = path(collection, params.get("path").unwrap_or("~"))?;
+    caller.reach(app, collection, &path, false)?;
+    let mut state = app.transfer();
+    let entries = state.disks.of(collection).list(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
+    let mut documents: Vec<Map<String, Value>> = entries
+        .into_iter()
+        .filter(|(name, _)| hidden || !name.starts_with('.'))
+        .map(|(name, entry)| document(name, entry))
+        .filter(|document| filters.is_empty() || filters.iter().any(|filter| filter.admits(document)))
+        .collect();
+    order.sort(&mut documents);
+    let total = documents.len();
+    let shown = page.cut(documents);
+    Ok(json!({
+        "DATA_TYPE": "file_list",
+        "absolute_path": folder_text(&path),
+        "endpoint": id,
+        "length": shown.len(),
+        "path": folder_text(params.get("path").unwrap_or(&path)),
+        "rename_supported": true,
+        "symlink_supported": true,
+        "total": total,
+        "DATA": shown,
+    }))
+}
+
+/// Transfer prints folders with a final slash.
+fn folder_text(path: &str) -> String {
+    if path.ends_with('/') { path.to_owned() } else { format!("{path}/") }
+}
+
+fn one(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Map<String, Value>> {
+    let caller = Caller::of(app, headers)?;
+    let params = crate::transfer::listing::params(query)?;
+    let collection = caller.open(app, id, Wish::List)?;
+    let path = path(collection, params.get("path").unwrap_or("~"))?;
+    caller.reach(app, collection, &path, false)?;
+    let mut state = app.transfer();
+    let entry = state.disks.of(collection).get(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
+    Ok(document(disk::name(&path), entry))
+}
+
+/// A file document.
+fn document(name: &str, entry: &Entry) -> Map<String, Value> {
+    let kind = if entry.folder { "dir" } else { "file" };
+    let linked = entry.link.is_some();
+    let when = moment::of_file(entry.modified);
+    [
+        ("DATA_TYPE", json!("file")),
+        ("group", json!("research")),
+        ("last_modified", json!(when)),
+        ("link_group", json!(linked.then_some("research"))),
+        ("link_last_modified", json!(linked.then_some(when))),
+        ("link_size", json!(entry.link.map(str::len))),
+        ("link_target", json!(entry.link)),
+        ("link_user", json!(linked.then_some("researcher"))),
+        ("name", json!(name)),
+        ("permissions", json!(entry.permissions)),
+        ("size", json!(entry.size)),
+        ("type", json!(kind)),
+        ("user", json!("researcher")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
+}
+
+fn make_folder(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome<()> {
+    let caller = Caller::of(app, headers)?;
+    let body = body_of(body, "mkdir")?;
+    let collection = caller.open(app, id, Wish::MakeFolder)?;
+    let path = path(collection, text(&body, "path")?)?;
+    caller.reach(app, collection, &path, true)?;
+    let mut state = app.transfer();
+    let made = state.disks.of(collection).make_folder(&path, now());
+    made.map_err(|why| refused(why, collection, &path, Wish::MakeFolder))
+}
+
+fn give_new_name(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome<()> {
+    let caller = Caller::of(app, headers)?;
+    let body = body_of(body, "rename")?;
+    let collection = caller.open(app, id, Wish::Rename)?;
+    let (old, new) = (path(collection, text(&body, "old_path")?)?, path(collection, text(&body, "new_path")?)?);
+    caller.reach(app, collection, &old, true)?;
+    caller.reach(app, collection, &new, true)?;
+    let mut state = app.transfer();
+    let moved = state.disks.of(collection).rename(&old, &new);
+    moved.map_err(|why| refused(why, collection, &old, Wish::Rename))
+}
+
+/// A JSON document with the right `DATA_TYPE`.
+pub(crate) fn body_of(body: &[u8], data_type: &str) -> Outcome<Value> {
+    let document: Value =
+        serde_json::from_slice(body).map_err(|_| Problem::bad_request("The body is not a JSON document"))?;
+    if document["DATA_TYPE"] == data_type {
+        return Ok(document);
+    }
+    Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'")))
+}
+
+/// A member that has to be a text.
+pub(crate) fn text<'a>(document: &'a Value, name: &str) -> Outcome<&'a str> {
+    document[name].as_str().ok_or_else(|| Problem::bad_request(format!("'{name}' must be a string")))
+}
+
+fn path(collection: &Collection, text: &str) -> Outcome<String> {
+    disk::absolute(collection, text).ok_or_else(|| Problem::bad_request("Invalid path"))
+}
+
+fn refused(why: Refusal, collection: &Collection, path: &str, wish: Wish) -> Problem {
+    match why {
+        Refusal::NotFound => access::path_not_found(collection, path),
+        Refusal::Denied => access::endpoint_denied(collection, path),
+        Refusal::Exists => access::failed(collection, wish, "Exists", "Path already exists"),
+        Refusal::NotAFolder => access::failed(collection, wish, "NotDirectory", "Not a directory"),
+        Refusal::IsAFolder => access::failed(collection, wish, "IsDirectory", "Is a directory"),
+        Refusal::Full => access::failed(collection, wish, "NoSpace", "No space left on device"),
+    }
+}

@@ -1,0 +1,196 @@
+//! Handing in tasks: `submission_id`, `transfer`, `delete` ("Globus Transfer documentation", Task Submission).
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use crate::answer::reply;
+use crate::answer::transfer_error::TransferError;
+use crate::ground::moment::now_millis;
+use crate::ground::random;
+use crate::memory::app::{App, AppState};
+use crate::memory::disk::absolute;
+use crate::memory::task::Task;
+use crate::memory::work::{Item, Work};
+use crate::transfer::access::{Caller, Outcome, Problem, Wish};
+use crate::transfer::operations::{body_of, text};
+
+const MAX_LABEL: usize = 128;
+
+/// Settings that come back in the task document, and what they are when they are not sent.
+const SETTINGS: [(&str, Value); 7] = [
+    ("delete_destination_extra", Value::Bool(false)),
+    ("encrypt_data", Value::Bool(false)),
+    ("fail_on_quota_errors", Value::Bool(false)),
+    ("preserve_timestamp", Value::Bool(false)),
+    ("skip_source_errors", Value::Bool(false)),
+    ("sync_level", Value::Null),
+    ("verify_checksum", Value::Bool(true)),
+];
+
+/// `GET /v0.10/submission_id`: an id that makes it safe to hand in a task again.
+pub(crate) async fn submission_id(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    Caller::of(&app, &headers).map_err(|problem| problem.about(&uri))?;
+    Ok(reply::json(StatusCode::OK, &json!({"value": random::uuid()})))
+}
+
+/// `POST /v0.10/transfer`
+pub(crate) async fn transfer(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TransferError> {
+    submit(&app, &headers, &uri, &body, "transfer", transfer_of).map_err(|problem| problem.about(&uri))
+}
+
+/// `POST /v0.10/delete`
+pub(crate) async fn delete(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TransferError> {
+    submit(&app, &headers, &uri, &body, "delete", delete_of).map_err(|problem| problem.about(&uri))
+}
+
+fn submit(
+    app: &App,
+    headers: &HeaderMap,
+    uri: &Uri,
+    body: &[u8],
+    kind: &str,
+    work_of: fn(&Value) -> Outcome<Work>,
+) -> Outcome<Response> {
+    let caller = Caller::of(app, headers)?;
+    let body = body_of(body, kind)?;
+    let submission_id = text(&body, "submission_id")?;
+    if submission_id.parse::<uuid::Uuid>().is_err() {
+        return Err(Problem::bad_request("'submission_id' must be a UUID"));
+    }
+    let owner = &caller.person().primary.id;
+    let work = work_of(&body)?;
+    for id in work.collections() {
+        caller.open(app, id, Wish::Submit)?;
+    }
+    check_paths(app, &caller, &work)?;
+    let mut task = Task::new(random::uuid(), submission_id.to_owned(), owner.clone(), work);
+    task.label = label(&body)?;
+    task.settings = settings(&body);
+    task.skip_source_errors = body["skip_source_errors"] == true;
+    let id = task.id.clone();
+    let mut state = app.transfer();
+    // Under the same lock as the acceptance, so that two requests with one id cannot both be the first.
+    let known = state.tasks_of(owner).find(|task| task.submission_id == submission_id).map(|task| task.id.clone());
+    if let Some(id) = known {
+        return Ok(result(uri, kind, "Duplicate", &id, submission_id));
+    }
+    state.accept(task, &app.catalogue, now_millis());
+    drop(state);
+    tracing::info!(task = id, kind, "sandbox: Transfer takes on a task");
+    Ok(result(uri, kind, "Accepted", &id, submission_id))
+}
+
+fn result(uri: &Uri, kind: &str, code: &str, task_id: &str, submission_id: &str) -> Response {
+    let message = if code == "Accepted" {
+        format!("The {kind} has been accepted and a task has been created and queued for execution")
+    } else {
+        format!("A {kind} with this submission id has been accepted before")
+    };
+    let document = json!({
+        "DATA_TYPE": format!("{kind}_result"),
+        "code": code,
+        "message": message,
+        "request_id": random::request_id(),
+        "resource": uri.path(),
+        "submission_id": submission_id,
+        "task_id": task_id,
+        "task_link": {
+            "DATA_TYPE": "link",
+            "href": format!("/v0.10/task/{task_id}?format=json"),
+            "rel": "related",
+            "resource": "task",
+            "title": "related task",
+        },
+    });
+    reply::json(StatusCode::OK, &document)
+}
+
+fn transfer_of(body: &Value) -> Outcome<Work> {
+    let item = |item: &Value| {
+        Ok(Item {
+            from: text(item, "source_path")?.to_owned(),
+            to: text(item, "destination_path")?.to_owned(),
+            recursive: item["recursive"] == true,
+        })
+    };
+    Ok(Work::Transfer {
+        source: text(body, "source_endpoint")?.to_owned(),
+        destination: text(body, "destination_endpoint")?.to_owned(),
+        items: items(body, "transfer", "Transfer")?.iter().map(item).collect::<Outcome<_>>()?,
+    })
+}
+
+fn delete_of(body: &Value) -> Outcome<Work> {
+    let paths = items(body, "delete", "Delete")?.iter().map(|item| text(item, "path").map(str::to_owned));
+    Ok(Work::Delete {
+        collection: text(body, "endpoint")?.to_owned(),
+        paths: paths.collect::<Outcome<_>>()?,
+        recursive: body["recursive"] == true,
+        ignore_missing: body["ignore_missing"] == true,
+        globs: body["interpret_globs"] == true,
+    })
+}
+
+/// Refuses a task that an access rule does not allow.
+fn check_paths(app: &App, caller: &Caller, work: &Work) -> Outcome<()> {
+    let check = |id: &str, text: &str, write: bool| {
+        let collection = caller.look_at(app, id)?;
+        let path = absolute(collection, text).ok_or_else(|| Problem::bad_request("Invalid path"))?;
+        caller.reach(app, collection, &path, write)
+    };
+    match work {
+        Work::Transfer { source, destination, items } => items.iter().try_for_each(|item| {
+            check(source, &item.from, false)?;
+            check(destination, &item.to, true)
+        }),
+        Work::Delete { collection, paths, .. } => paths.iter().try_for_each(|path| check(collection, path, true)),
+    }
+}
+
+/// The items of a task: at least one, and all of the right type.
+fn items<'a>(body: &'a Value, kind: &str, name: &str) -> Outcome<&'a Vec<Value>> {
+    let items = body["DATA"].as_array().filter(|items| !items.is_empty()).ok_or_else(|| {
+        let code = format!("ClientError.BadRequest.No{name}Items");
+        Problem::new(StatusCode::BAD_REQUEST, code, format!("A {kind} requires at least one item"))
+    })?;
+    let data_type = format!("{kind}_item");
+    if items.iter().all(|item| item["DATA_TYPE"] == *data_type) {
+        return Ok(items);
+    }
+    Err(Problem::bad_request(format!("Every DATA_TYPE in DATA must be '{data_type}'")))
+}
+
+pub(crate) fn label(body: &Value) -> Outcome<Option<String>> {
+    match &body["label"] {
+        Value::Null => Ok(None),
+        Value::String(label) if label.chars().count() <= MAX_LABEL => Ok(Some(label.clone())),
+        _ => Err(Problem::bad_request(format!("'label' must be a string of at most {MAX_LABEL} characters"))),
+    }
+}
+
+fn settings(body: &Value) -> Map<String, Value> {
+    let sent = |name: &str| body.get(name).filter(|value| !value.is_array() && !value.is_object()).cloned();
+    let mut settings: Map<String, Value> =
+        SETTINGS.map(|(name, default)| (name.to_owned(), sent(name).unwrap_or(default))).into_iter().collect();
+    if let Some(deadline) = sent("deadline").filter(Value::is_string) {
+        settings.insert("deadline".into(), deadline);
+    }
+    settings
+}

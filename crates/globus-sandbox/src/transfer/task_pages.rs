@@ -1,0 +1,217 @@
+//! Looking after tasks: lists, single tasks, changes, cancelling, events, and what was moved ("Globus Transfer
+//! documentation", Task Management).
+
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use crate::answer::reply;
+use crate::answer::transfer_error::TransferError;
+use crate::ground::moment::now_millis;
+use crate::ground::random;
+use crate::memory::app::{App, AppState};
+use crate::memory::task::Task;
+use crate::memory::work::Work;
+use crate::transfer::access::{Caller, Outcome, Problem};
+use crate::transfer::call::Call;
+use crate::transfer::listing::{Fields, Filter, Order, Page};
+use crate::transfer::{listing, submit};
+
+const DEFAULT_PAGE: usize = 10;
+const MAX_PAGE: usize = 1000;
+/// Of lists with markers.
+const MARKED_PAGE: usize = 100;
+
+const TASK_FIELDS: Fields = Fields {
+    names: &["task_id", "type", "status", "label", "request_time", "completion_time", "deadline", "is_paused"],
+    dates: &["request_time", "completion_time", "deadline"],
+};
+const EVENT_FIELDS: Fields = Fields { names: &["is_error", "code"], dates: &[] };
+
+/// `GET /v0.10/task_list`
+pub(crate) async fn task_list(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    answer(&uri, tasks(&app, &headers, uri.query().unwrap_or_default()))
+}
+
+/// `GET /v0.10/task/{id}`
+pub(crate) async fn task(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    answer(&uri, one(&app, &headers, &id))
+}
+
+/// `POST /v0.10/task/{id}/cancel`
+pub(crate) async fn cancel(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    answer(&uri, end(&app, &headers, &id, &uri))
+}
+
+/// `GET /v0.10/task/{id}/event_list`
+pub(crate) async fn event_list(
+    State(app): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TransferError> {
+    answer(&uri, events(&app, &headers, &id, uri.query().unwrap_or_default()))
+}
+
+fn answer(uri: &Uri, outcome: Outcome<Value>) -> Result<Response, TransferError> {
+    outcome.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(uri))
+}
+
+fn tasks(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
+    let caller = Caller::of(app, headers)?;
+    let params = listing::params(query)?;
+    let page = Page::read(&params, DEFAULT_PAGE, MAX_PAGE)?;
+    let mut filter = Filter::default();
+    filter.add(params.get("filter").unwrap_or_default(), &TASK_FIELDS)?;
+    let order = Order::read(params.get("orderby").unwrap_or_default(), &TASK_FIELDS)?;
+    let now = now_millis();
+    let mut documents: Vec<Map<String, Value>> = app
+        .transfer()
+        .tasks_of(&caller.person().primary.id)
+        .map(|task| task.document(&app.catalogue, now))
+        .filter(|document| filter.admits(document))
+        .collect();
+    order.sort(&mut documents);
+    Ok(listed("task_list", documents, &page))
+}
+
+/// A list document with a total.
+fn listed(data_type: &str, all: Vec<Map<String, Value>>, page: &Page) -> Value {
+    let total = all.len();
+    let shown = page.cut(all);
+    json!({
+        "DATA_TYPE": data_type,
+        "length": shown.len(),
+        "limit": page.limit,
+        "offset": page.offset,
+        "total": total,
+        "DATA": shown,
+    })
+}
+
+fn not_found(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "TaskNotFound", format!("No such task '{id}'"))
+}
+
+fn one(app: &App, headers: &HeaderMap, id: &str) -> Outcome<Value> {
+    let caller = Caller::of(app, headers)?;
+    let mut state = app.transfer();
+    let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
+    Ok(task.document(&app.catalogue, now_millis()).into())
+}
+
+fn end(app: &App, headers: &HeaderMap, id: &str, uri: &Uri) -> Outcome<Value> {
+    let caller = Caller::of(app, headers)?;
+    let mut state = app.transfer();
+    let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
+    let (code, message) = if task.cancel(now_millis()) {
+        ("Canceled", "The task has been cancelled successfully.")
+    } else {
+        ("TaskComplete", "The task completed before the cancel request was processed.")
+    };
+    Ok(json!({
+        "DATA_TYPE": "result",
+        "code": code,
+        "message": message,
+        "request_id": random::request_id(),
+        "resource": uri.path(),
+    }))
+}
+
+fn events(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value> {
+    let caller = Caller::of(app, headers)?;
+    let params = listing::params(query)?;
+    let page = Page::read(&params, DEFAULT_PAGE, MAX_PAGE)?;
+    let mut filter = Filter::default();
+    // Flags are 0 and 1 in filters, false and true in documents.
+    let wanted = params.get("filter").unwrap_or_default().replace("is_error:1", "is_error:true");
+    filter.add(&wanted.replace("is_error:0", "is_error:false"), &EVENT_FIELDS)?;
+    let mut state = app.transfer();
+    let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
+    let events = task.events().into_iter().filter(|event| filter.admits(event)).collect();
+    Ok(listed("event_list", events, &page))
+}
+
+/// Works on a task of the caller's.
+fn with_task(call: &Call, id: &str, work: impl FnOnce(&mut Task) -> Outcome<Value>) -> Result<Response, TransferError> {
+    call.answer(StatusCode::OK, |caller| {
+        let mut state = call.app.transfer();
+        let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
+        work(task)
+    })
+}
+
+/// `PUT /v0.10/task/{id}` with another `label` or `deadline`, while the task runs.
+pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |task| {
+        let document = call.document("task")?;
+        if !task.is_under_way() {
+            let message = format!("Task '{id}' is complete and cannot be updated");
+            return Err(Problem::new(StatusCode::CONFLICT, "Conflict", message));
+        }
+        let (label, deadline) = (submit::label(&document)?, &document["deadline"]);
+        if !(deadline.is_null() || deadline.is_string()) {
+            return Err(Problem::bad_request("'deadline' must be a string"));
+        }
+        if document.get("label").is_some() {
+            task.label = label;
+        }
+        if deadline.is_string() {
+            task.settings.insert("deadline".into(), deadline.clone());
+        }
+        Ok(call.result("result", "Updated", format!("Updated task '{id}' successfully")))
+    })
+}
+
+/// `GET /v0.10/task/{id}/pause_info`: nobody pauses anything here.
+pub(crate) async fn pause_info(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |_| {
+        Ok(json!({
+            "DATA_TYPE": "pause_info_limited",
+            "destination_pause_message": null,
+            "destination_pause_message_share": null,
+            "pause_rules": [],
+            "source_pause_message": null,
+            "source_pause_message_share": null,
+        }))
+    })
+}
+
+/// `GET /v0.10/task/{id}/successful_transfers`
+pub(crate) async fn successful_transfers(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |task| {
+        if matches!(task.work, Work::Delete { .. }) {
+            return Err(Problem::bad_request(format!("Task '{id}' is not a transfer")));
+        }
+        marked(&call, "successful_transfers", task.log().moved_documents())
+    })
+}
+
+/// `GET /v0.10/task/{id}/skipped_errors`
+pub(crate) async fn skipped_errors(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+    with_task(&call, &id, |task| marked(&call, "skipped_errors", task.log().skipped_documents()))
+}
+
+/// A list in pages, of which each names the marker of the next.
+fn marked(call: &Call, data_type: &str, all: Vec<Value>) -> Outcome<Value> {
+    let marker = listing::number(&call.params()?, "marker", 0)?;
+    let end = marker.saturating_add(MARKED_PAGE);
+    let next = (end < all.len()).then_some(end);
+    let page: Vec<Value> = all.into_iter().skip(marker).take(MARKED_PAGE).collect();
+    Ok(json!({"DATA_TYPE": data_type, "DATA": page, "marker": marker, "next_marker": next}))
+}

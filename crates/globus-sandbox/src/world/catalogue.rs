@@ -1,0 +1,76 @@
+//! All collections and endpoints that there are.
+
+use std::collections::BTreeMap;
+
+use crate::ground::random;
+use crate::world::belongings::{of_jonas, of_mira, of_priya, of_quirk, of_the_scholar};
+use crate::world::collections::usual;
+use crate::world::collections::{Collection, Kind};
+use crate::world::people::{JONAS, MIRA, PRIYA, People, Person, QUIRK, SCHOLAR};
+use crate::world::troubles;
+
+/// Everything that Transfer knows.
+pub(crate) struct Catalogue {
+    pub(crate) all: Vec<Collection>,
+    /// Endpoints that no search finds: of institutions whose collections are all that people see.
+    servers: Vec<Collection>,
+}
+
+impl Catalogue {
+    /// `manager_url` is where all endpoints of Globus Connect Server are managed.
+    pub(crate) fn new(people: &People, manager_url: &str) -> Self {
+        let mut all = Vec::new();
+        for person in &people.all {
+            let owner = &person.primary;
+            all.extend(match owner.id.as_str() {
+                MIRA => of_mira(owner),
+                JONAS => of_jonas(owner),
+                SCHOLAR => of_the_scholar(owner),
+                PRIYA => of_priya(person),
+                QUIRK => of_quirk(owner),
+                _ => vec![],
+            });
+        }
+        all.extend(troubles::collections());
+        let mut servers = servers(&mut all);
+        for collection in all.iter_mut().chain(&mut servers).filter(|collection| !collection.kind.is_personal()) {
+            collection.manager_url = Some(manager_url.to_owned());
+        }
+        Self { all, servers }
+    }
+
+    /// Everything, with the endpoints that no search finds.
+    pub(crate) fn every(&self) -> impl Iterator<Item = &Collection> {
+        self.all.iter().chain(&self.servers)
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Collection> {
+        self.every().find(|collection| collection.id == id)
+    }
+
+    pub(crate) fn owned_by<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Collection> {
+        self.all.iter().filter(|collection| collection.is_owned_by(person))
+    }
+}
+
+/// Puts each collection of Globus Connect Server on the endpoint of its owner's institution, and makes those that are
+/// missing.
+fn servers(all: &mut [Collection]) -> Vec<Collection> {
+    let mut endpoints: BTreeMap<String, String> = BTreeMap::new();
+    for endpoint in all.iter().filter(|collection| collection.kind == Kind::Endpoint) {
+        endpoints.insert(endpoint.owner.domain().to_owned(), endpoint.id.clone());
+    }
+    let mut servers = Vec::new();
+    for collection in all.iter_mut().filter(|collection| !collection.kind.is_personal()) {
+        let endpoint = endpoints.entry(collection.owner.domain().to_owned()).or_insert_with(|| {
+            let owner = &collection.owner;
+            let id = random::uuid_of(&format!("endpoint of {}", owner.domain()));
+            let name = format!("{} data transfer nodes", owner.provider.name);
+            let served_by = Some(id.clone());
+            servers.push(Collection { served_by, public: false, ..usual(owner, Kind::Endpoint, &id, &name) });
+            id
+        });
+        collection.served_by = Some(endpoint.clone());
+    }
+    servers
+}
