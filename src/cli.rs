@@ -24,7 +24,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    sandbox::{CLIENT_ID, CLIENT_SECRET},
+    sandbox::{CLIENT_ID, CLIENT_SECRET, command::SandboxArgs},
     secret::random_text,
     server::Server,
     settings::{SandboxClient, Settings},
@@ -47,7 +47,8 @@ enum Command {
     /// Run the portal (the same as no command)
     Serve(Serve),
     /// Run only the stand-in for Globus, for any app in any language
-    Sandbox(sandbox::SandboxArgs),
+    #[command(mut_arg("public_url", |arg| arg.env("GLOBUS_PORTAL_SANDBOX_PUBLIC_URL")))]
+    Sandbox(SandboxArgs),
     /// Check the settings, the connection to Globus and the session store
     Check(Config),
     /// List and end sessions

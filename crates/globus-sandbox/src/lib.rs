@@ -1,11 +1,11 @@
 //! The sandbox: a stand-in for Globus Auth, Transfer and Groups, on loopback unless it is opened on purpose.
 //!
-//! It serves the first run of a portal without any registration, and the tests. It follows the public documentation of
+//! It serves tests, and first runs of an app without registration. It follows the public documentation of
 //! Globus and the standards (RFC 6749 OAuth 2.0, RFC 7636 PKCE, RFC 7009 revocation, RFC 7662 introspection, OpenID Connect
 //! Core) closely enough that the official SDKs work against it. Nothing in it is real, so nothing in it is secret.
 //!
-//! It imports nothing from the rest of this crate. A field that our client misreads must fail a test, and it would not if
-//! both sides shared a type.
+//! It shares no type with a client: a field that a client misreads must fail a test, and it would not if both sides
+//! shared the type.
 //!
 //! # The wings
 //!
@@ -25,6 +25,11 @@
 //! | `web` | the front page and its files |
 //! | `router` | all routes, and what stands around them |
 //! | `sandbox` | [`Sandbox`]: takes a port and serves |
+//! | `command` | the command line, shared by the `globus-sandbox` binary and `globus-portal sandbox` (feature `command`) |
+//!
+//! # A first program
+//!
+//! The README has one, and the example `login` logs a person in.
 //!
 //! # Signing in without a browser
 //!
@@ -55,6 +60,8 @@
 
 mod answer;
 mod auth;
+#[cfg(feature = "command")]
+pub mod command;
 mod control;
 mod gcs;
 mod ground;
@@ -68,3 +75,7 @@ mod world;
 
 pub use ground::options::{CLIENT_ID, CLIENT_SCOPE, CLIENT_SECRET, NATIVE_CLIENT_ID, NewClient, Options};
 pub use sandbox::Sandbox;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
