@@ -69,11 +69,11 @@ pub enum AppError {
     },
     /// Globus does not answer, or answers incorrectly (502, 504).
     #[error(transparent)]
-    Globus(#[from] GlobusError),
+    Globus(GlobusError),
     /// The session store does not answer (503).
     #[error(transparent)]
     Busy(#[from] StoreError),
-    /// A token must be renewed, and Globus cannot do it now (503).
+    /// A token must be renewed, and that fails now (503).
     #[error("no token: {0}")]
     Renewal(TokenUnavailable),
     /// The request is invalid HTTP (400). Holds the reason, for the log.
@@ -162,6 +162,25 @@ impl GlobusError {
     }
 }
 
+/// Where the session's own token was missing, the error says why: the store may be down, which is not Globus's fault.
+impl From<GlobusError> for AppError {
+    fn from(error: GlobusError) -> Self {
+        match error {
+            GlobusError::Call(CallError::NoToken(cause)) => match cause.downcast::<TokenUnavailable>() {
+                Ok(unavailable) => Self::from(*unavailable),
+                Err(other) => Self::Internal(format!("no token: {other}")),
+            },
+            error => Self::Globus(error),
+        }
+    }
+}
+
+impl From<CallError> for AppError {
+    fn from(error: CallError) -> Self {
+        GlobusError::Call(error).into()
+    }
+}
+
 impl From<TokenUnavailable> for AppError {
     fn from(error: TokenUnavailable) -> Self {
         match error {
@@ -191,6 +210,17 @@ impl From<SealError> for AppError {
 impl From<askama::Error> for AppError {
     fn from(error: askama::Error) -> Self {
         Self::Internal(format!("a page cannot be rendered: {error}"))
+    }
+}
+
+fn renewal_message(why: &TokenUnavailable) -> &'static str {
+    match why {
+        TokenUnavailable::Globus(_) | TokenUnavailable::JustFailed => {
+            "This page needs a renewed permission from Globus, and Globus is not responding properly. You are still signed in; please try again soon."
+        }
+        _ => {
+            "This page needs a renewed permission from Globus, and the renewal is taking longer than usual. You are still signed in; please try again soon."
+        }
     }
 }
 
@@ -240,10 +270,7 @@ impl AppError {
             | Self::BadRequest(_)
             | Self::Globus(GlobusError::Token(TokenError::InvalidGrant(_))) => StatusCode::BAD_REQUEST,
             Self::Refused { .. } => StatusCode::FORBIDDEN,
-            Self::Busy(_)
-            | Self::Overloaded(_)
-            | Self::Renewal(_)
-            | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::Overloaded(_) | Self::Renewal(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
             Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
             Self::Globus(_) => StatusCode::BAD_GATEWAY,
@@ -278,9 +305,9 @@ impl AppError {
                 cause,
             },
             Self::Refused { title, message, sign_in, .. } => ErrorText { title, message, sign_in, cause },
-            Self::Renewal(_) | Self::Globus(GlobusError::Call(CallError::NoToken(_))) => ErrorText {
+            Self::Renewal(why) => ErrorText {
                 title: "Just a moment, please".into(),
-                message: "This page needs a renewed permission from Globus, and Globus is not responding properly. You are still signed in; please try again soon.".into(),
+                message: renewal_message(&why).into(),
                 sign_in: None,
                 cause,
             },

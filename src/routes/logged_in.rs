@@ -11,7 +11,7 @@ use time::Duration;
 
 use super::{cookies::SentSessions, origin::is_navigation};
 use crate::{
-    error::{AppError, GlobusError},
+    error::AppError,
     globus::{error::CallError, fault::Fault, groups::GroupsClient, scopes, transfer::TransferClient},
     pages::UserView,
     secret::AccessToken,
@@ -166,7 +166,7 @@ impl LoggedIn {
     pub fn refused(&self, error: CallError) -> AppError {
         match error.fault() {
             Fault::SignInAgain if !self.is_new() => self.asked.log_in(&self.app.settings.root),
-            _ => AppError::Globus(GlobusError::Call(error)),
+            _ => error.into(),
         }
     }
 

@@ -44,7 +44,7 @@ impl Records {
         for look in 0..LOOKS {
             match self.vault.store.take_lease(lease, holder, LEASE).await? {
                 Lease::Taken | Lease::TakenOver => break,
-                Lease::Held if look + 1 == LOOKS => return Err(StoreError("timed out on another login".to_owned())),
+                Lease::Held if look + 1 == LOOKS => return Err(StoreError::new("timed out on another login")),
                 Lease::Held => sleep(LOOK_AGAIN).await,
             }
         }

@@ -154,7 +154,7 @@ impl Vault {
             ended
         };
         let ended = self.underway.spawn(ending.in_current_span()).await;
-        ended.unwrap_or_else(|_| Err(StoreError("ending the session was interrupted".to_owned())))
+        ended.unwrap_or_else(|_| Err(StoreError::new("ending the session was interrupted")))
     }
 
     /// Whether a session is over, by its row.

@@ -20,7 +20,7 @@ use super::store::{Store, StoreError};
 /// The shortest time from the begin of one probe to the begin of the next.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-type Answer = Result<(), String>;
+type Answer = Result<(), StoreError>;
 
 /// The probes of a store. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,7 @@ impl Probes {
             Ok(answer) => answer.clone(),
             Err(_) => None,
         };
-        answered.unwrap_or_else(|| Err("the probe was broken off".to_owned())).map_err(StoreError)
+        answered.unwrap_or_else(|| Err(StoreError::new("the probe was broken off")))
     }
 
     /// The next probe, which is begun in a task of its own where nobody has done so.
@@ -80,6 +80,6 @@ impl Probes {
             (Ok(()), true) => tracing::info!("the session store passes its probe again"),
             _ => {}
         }
-        result.map_err(|error| error.0)
+        result
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::{
     Session, SessionStore,
-    session::{self, Id, Record},
+    session::{Id, Record},
     session_store,
 };
 
@@ -119,12 +119,12 @@ impl Records {
         match self.tokens.seal_anew(key).await {
             Ok(true) => {
                 let record = self.vault.keys.seal(Purpose::Session, &key.0, &opened.plain);
-                let record = record.map_err(|error| StoreError(error.to_string()))?;
+                let record = record.map_err(StoreError::from_cause)?;
                 self.vault.store.update_record(key, &record).await
             }
             Ok(false) => Ok(false),
             Err(TokenUnavailable::Store(error)) => Err(error),
-            Err(error) => Err(StoreError(error.to_string())),
+            Err(error) => Err(StoreError::from_cause(error)),
         }
     }
 
@@ -140,10 +140,9 @@ impl Records {
         let beginning = Beginning { records: self.clone(), response: response.clone() };
         let person = person_key(&user.claims.sub);
         let session = Session::new(None, Arc::new(beginning), None);
-        let failed = |error: session::Error| StoreError(error.to_string());
-        session.insert(USER, user).await.map_err(failed)?;
-        session.save().await.map_err(failed)?;
-        let id = session.id().ok_or_else(|| StoreError("the session has no id".to_owned()))?;
+        session.insert(USER, user).await.map_err(StoreError::from_cause)?;
+        session.save().await.map_err(StoreError::from_cause)?;
+        let id = session.id().ok_or_else(|| StoreError::new("the session has no id"))?;
         self.keep_to_the_limit(person, session_key(id)).await;
         Ok(id)
     }

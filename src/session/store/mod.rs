@@ -18,6 +18,7 @@
 //! - **A lease has one holder**, by the clock of the store and not by those of its users.
 //! - **An answer or an error comes in a few seconds**, whatever the server behind the store does.
 
+mod error;
 mod memory;
 mod postgres;
 mod redis;
@@ -33,12 +34,9 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-pub use self::{memory::MemoryStore, postgres::PostgresStore, redis::RedisStore, sqlite::SqliteStore};
-
-/// The store cannot do what was asked: it is down, slow, read-only or full. Nothing is known of the session.
-#[derive(Debug, thiserror::Error)]
-#[error("the session store: {0}")]
-pub struct StoreError(pub String);
+pub use self::{
+    error::StoreError, memory::MemoryStore, postgres::PostgresStore, redis::RedisStore, sqlite::SqliteStore,
+};
 
 /// Names a session in the store: a hash of its id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -210,11 +208,11 @@ fn of_hex(text: &[u8]) -> Option<[u8; 32]> {
 }
 
 fn bytes32(bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
-    bytes.try_into().map_err(|_| StoreError("a row has a key of another length".to_owned()))
+    bytes.try_into().map_err(|_| StoreError::new("a row has a key of another length"))
 }
 
 fn time_of(seconds: i64) -> Result<OffsetDateTime, StoreError> {
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError("a row has a time out of range".to_owned()))
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError::new("a row has a time out of range"))
 }
 
 /// A session store. Times are given by the caller, whose clock judges age; they are kept to the second.

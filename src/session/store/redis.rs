@@ -100,10 +100,10 @@ impl RedisStore {
         self.command::<String>(&cmd("PING")).await?;
         let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Ok(()) };
         if let Some(version) = about::fact(&info, "redis_version").filter(|version| about::is_older(version, OLDEST)) {
-            return Err(StoreError(format!("this is Redis {version}, and it takes 6.2 or later")));
+            return Err(StoreError::new(format!("this is Redis {version}, and it takes 6.2 or later")));
         }
         if about::fact(&info, "cluster_enabled") == Some("1") {
-            return Err(StoreError("this is a Redis Cluster, and it takes one server".to_owned()));
+            return Err(StoreError::new("this is a Redis Cluster, and it takes one server"));
         }
         Ok(())
     }
@@ -317,7 +317,8 @@ impl Store for RedisStore {
         }
         let subscribed = self.link.ask::<()>(Question::Subscription(CHANNEL)).await;
         subscribed.map_err(|error| {
-            if error.0.to_ascii_lowercase().contains("noperm") { about::refusal("SUBSCRIBE", &error.0) } else { error }
+            let is_refusal = error.text().to_ascii_lowercase().contains("noperm");
+            if is_refusal { about::refusal("SUBSCRIBE", error.text()) } else { error }
         })
     }
 

@@ -13,8 +13,8 @@ pub(super) const TRIMMED_AT_ONCE: u32 = 10_000;
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut => Self("no connection within 5 seconds".to_owned()),
-            error => Self(error.to_string()),
+            sqlx::Error::PoolTimedOut => Self::new("no connection within 5 seconds"),
+            error => Self::from_cause(error),
         }
     }
 }
@@ -22,7 +22,7 @@ impl From<sqlx::Error> for StoreError {
 /// Waits for a store, for no longer than [`PATIENCE`].
 pub(super) async fn within<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let done = tokio::time::timeout(PATIENCE, work).await;
-    done.unwrap_or_else(|_| Err(StoreError("no answer within 5 seconds".to_owned())))
+    done.unwrap_or_else(|_| Err(StoreError::new("no answer within 5 seconds")))
 }
 
 /// Borrows a connection, does one thing with it, and gives it back as good. Where that fails or takes too long, the

@@ -8,7 +8,7 @@
 mod files;
 
 use std::{
-    fmt,
+    error::Error,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -94,11 +94,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or written, or is no database of ours.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let cannot_open = |error: &dyn fmt::Display| {
-            let why = files::trouble_with_folder(path).unwrap_or_else(|| error.to_string());
-            StoreError(format!("cannot open {}: {why}", path.display()))
-        };
-        files::create_private(path).map_err(|error| cannot_open(&error))?;
+        files::create_private(path).map_err(|error| cannot_open(path, error))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -106,13 +102,15 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .disable_statement_logging();
-        let mut writer = options.connect().await.map_err(|error| cannot_open(&error))?;
+        let mut writer = options.connect().await.map_err(|error| cannot_open(path, error))?;
         let mut migrations = sqlx::migrate!("src/session/store/sqlite");
         // A version of before may come back after a newer one has been here.
         migrations.set_ignore_missing(true);
         let migrated = migrations.run(&mut writer).await;
-        migrated.map_err(|error| StoreError(format!("cannot make the tables in {}: {error}", path.display())))?;
-        let reader = options.connect().await.map_err(|error| cannot_open(&error))?;
+        migrated.map_err(|error| {
+            StoreError::from_cause(error).within(&format!("cannot create the tables in {}", path.display()))
+        })?;
+        let reader = options.connect().await.map_err(|error| cannot_open(path, error))?;
         let shared = |connection| Mutex::new(Some(Kept { connection, in_doubt: false }));
         Ok(Self {
             writer: Arc::new(shared(writer)),
@@ -221,7 +219,7 @@ impl SqliteStore {
             [_, _] => Ok(Spent::First),
             [floor] if until <= floor.try_get(0)? => Ok(Spent::TooOld),
             [_] => Ok(Spent::Again),
-            _ => Err(StoreError("the table state_floor must have one row".to_owned())),
+            _ => Err(StoreError::new("the table state_floor must have one row")),
         }
     }
 
@@ -239,7 +237,9 @@ impl SqliteStore {
         let path = self.path.clone();
         let tried = tokio::task::spawn_blocking(move || files::try_room(&path)).await;
         let tried = tried.unwrap_or_else(|_| Err(std::io::Error::other("it was broken off")));
-        tried.map_err(|error| StoreError(format!("cannot write to the disk of {}: {error}", self.path.display())))
+        tried.map_err(|error| {
+            StoreError::from_cause(error).within(&format!("cannot write to the disk of {}", self.path.display()))
+        })
     }
 
     fn listen(&self) -> UnboundedReceiver<News> {
@@ -261,10 +261,15 @@ impl SqliteStore {
     }
 }
 
+fn cannot_open(path: &Path, error: impl Error + Send + Sync + 'static) -> StoreError {
+    let why = files::trouble_with_folder(path).unwrap_or_else(|| error.to_string());
+    StoreError::new(format!("cannot open {}: {why}", path.display())).with_source(error)
+}
+
 async fn lend(shared: &Shared) -> Result<Lent<'_>, StoreError> {
     within(async {
         let lent = MutexGuard::try_map(shared.lock().await, Option::as_mut);
-        let mut kept = lent.map_err(|_| StoreError("it is closed".to_owned()))?;
+        let mut kept = lent.map_err(|_| StoreError::new("it is closed"))?;
         if kept.in_doubt {
             clear_up(&mut kept.connection).await?;
         }

@@ -52,7 +52,7 @@ pub enum TokenUnavailable {
     /// Globus did not renew it, and that is not the person's fault.
     #[error("the token could not be renewed: {0}")]
     Globus(#[from] TokenError),
-    /// Somebody is renewing it, and that takes longer than a request can wait.
+    /// The renewal has begun, and takes longer than a request can wait.
     #[error("the token is being renewed, and that takes long")]
     TakesLong,
     /// Our own failure.
@@ -301,7 +301,7 @@ impl TokenSource for SessionToken {
             return Ok(true); // Another call has replaced it.
         }
         let another = self.tokens.another(self.key, &self.resource_server, token).await;
-        let Some(another) = another.map_err(|error| CallError::NoToken(error.to_string()))? else { return Ok(false) };
+        let Some(another) = another.map_err(|error| CallError::NoToken(error.into()))? else { return Ok(false) };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = another;
         Ok(true)
     }

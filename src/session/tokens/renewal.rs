@@ -229,7 +229,7 @@ impl Tokens {
             let is_last = Instant::now() > give_up;
             let within = if is_last { LAST_WRITE_WITHIN } else { WRITE_WITHIN };
             let written = timeout(within, self.replace(key, &row, token, before)).await;
-            let written = written.unwrap_or_else(|_| Err(StoreError("no answer in time".to_owned()).into()));
+            let written = written.unwrap_or_else(|_| Err(StoreError::new("no answer in time").into()));
             match written {
                 Ok(Replaced::Done) => {
                     tracing::info!(resource_server, "token renewed");

@@ -48,7 +48,7 @@ impl FailingStore {
 
     fn inner(&self) -> Result<&MemoryStore, StoreError> {
         let down = self.down.load(Ordering::SeqCst);
-        if down { Err(StoreError("SENTINEL-store-error: no such host db.internal".into())) } else { Ok(&self.inner) }
+        if down { Err(StoreError::new("SENTINEL-store-error: no such host db.internal")) } else { Ok(&self.inner) }
     }
 }
 

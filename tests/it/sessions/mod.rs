@@ -5,4 +5,5 @@ mod limit;
 mod one_session;
 mod pages;
 mod replicas;
+mod store_down;
 mod tokens;

@@ -489,7 +489,7 @@ async fn a_portal_whose_user_of_redis_may_not_publish_is_not_ready() {
     let () = server.ask(&["ACL", "SETUSER", "portal", "&globus-portal:*"]).await;
     let ready = works(async || match browser.get(&portal.url("/readyz")).await {
         ready if ready.status == 200 => Ok(()),
-        ready => Err(StoreError(ready.body)),
+        ready => Err(StoreError::new(ready.body)),
     });
     ready.await;
 }

@@ -27,12 +27,14 @@ pub enum ProviderError {
         /// Which document.
         document: &'static str,
         /// Why.
+        #[source]
         cause: Arc<CallError>,
     },
     /// It failed a moment ago, and it is too early to try again.
     #[error("{failed} (a moment ago; the next try is made within 10 seconds)")]
     TooSoon {
         /// Why it failed.
+        #[source]
         failed: Box<ProviderError>,
     },
     /// The task that fetched it has died.

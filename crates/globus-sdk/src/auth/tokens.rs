@@ -17,10 +17,10 @@ pub enum TokenError {
     /// The code or refresh token is unknown, used, expired, revoked, or was made for something else: `invalid_grant`
     /// (RFC 6749 section 5.2). Globus says so with status 401 for codes and 400 for refresh tokens.
     #[error("Globus refuses the grant: {0}")]
-    InvalidGrant(ApiError),
+    InvalidGrant(#[source] ApiError),
     /// Globus does not accept our client id and secret.
     #[error("Globus does not accept the client id and secret: {0}")]
-    ClientRefused(ApiError),
+    ClientRefused(#[source] ApiError),
     /// Anything else.
     #[error(transparent)]
     Call(CallError),

@@ -1,8 +1,14 @@
 //! Why a call gave no answer that can be used.
 
+use std::error::Error;
+
 use super::{api::ApiError, usage::UsageError};
 
-/// Why a call to Globus gave no answer that can be used. The first three are the SDK's `NetworkError`s.
+/// The cause of a failure that was not a Globus service's answer.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a call to Globus gave no answer that can be used. The text of an error includes the texts of its causes; the causes
+/// themselves are its [`source`](Error::source). The first three are the SDK's `NetworkError`s.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The time limit passed (the SDK's `GlobusTimeoutError`). The service may have done what was asked.
@@ -12,14 +18,14 @@ pub enum CallError {
     #[error("no connection within the time limit")]
     ConnectTimeout,
     /// No connection, or one that broke (the SDK's `GlobusConnectionError`).
-    #[error("the connection failed: {0}")]
-    Connection(String),
+    #[error("the connection failed: {}", causes(&**.0))]
+    Connection(#[source] BoxError),
     /// So many calls of this service are under way that this one found no turn within its deadline: nothing was sent.
     #[error("too many calls wait for this service")]
     Busy,
     /// The request cannot be made at all: a header or URL that is none.
-    #[error("the request cannot be made: {0}")]
-    Request(String),
+    #[error("the request cannot be made: {}", causes(&**.0))]
+    Request(#[source] BoxError),
     /// The answer's body is larger than we read.
     #[error("the answer is larger than {limit} bytes")]
     TooLarge {
@@ -35,9 +41,10 @@ pub enum CallError {
     /// The service answered with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The service refused the access token, and whether there is another cannot be known now.
+    /// The service refused the access token, and its keeper could not find out whether there is another. The source is the
+    /// keeper's error: the store of the tokens may be down, for example.
     #[error("could not get another access token: {0}")]
-    NoToken(String),
+    NoToken(#[source] BoxError),
     /// The call cannot be right, so nothing was sent.
     #[error(transparent)]
     Usage(#[from] UsageError),
@@ -50,13 +57,13 @@ impl From<reqwest::Error> for CallError {
         match (error.is_timeout(), error.is_connect()) {
             (true, true) => Self::ConnectTimeout,
             (true, false) => Self::Timeout,
-            _ if error.is_builder() => Self::Request(causes(&error)),
-            _ => Self::Connection(causes(&error)),
+            _ if error.is_builder() => Self::Request(error.into()),
+            _ => Self::Connection(error.into()),
         }
     }
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

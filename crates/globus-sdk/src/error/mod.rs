@@ -7,7 +7,7 @@ mod usage;
 
 pub use self::{
     api::{ApiError, Service},
-    call::CallError,
+    call::{BoxError, CallError},
     subdocument::{ErrorInfo, ErrorSubdocument},
     usage::UsageError,
 };

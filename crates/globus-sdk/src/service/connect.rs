@@ -92,15 +92,17 @@ impl Connections {
         let make = || async move {
             let (trust, timeout) = (self.trust.clone(), self.connect_timeout);
             let made = tokio::task::spawn_blocking(move || build(&trust, proxied, timeout)).await;
-            let made = made.map_err(|_| CallError::Request("no HTTP client could be made".to_owned()))?;
-            made.map_err(|_| {
-                let text = "cannot create an HTTP client: check that CA certificates are installed";
-                CallError::Request(text.to_owned())
-            })
+            let made = made.map_err(|error| CallError::Request(error.into()))?;
+            made.map_err(|error| CallError::Request(NoClient(error).into()))
         };
         cell.get_or_try_init(make).await
     }
 }
+
+/// There is no HTTP client.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot create an HTTP client: check that CA certificates are installed")]
+struct NoClient(#[source] reqwest::Error);
 
 fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
     let mut headers = HeaderMap::new();

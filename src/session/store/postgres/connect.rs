@@ -60,12 +60,12 @@ pub(super) async fn connect(url: &str) -> Result<Way, StoreError> {
         connection.close().await?;
         Ok(way)
     });
-    found.await.map_err(|error| StoreError(format!("cannot use PostgreSQL at {place}: {error}")))
+    found.await.map_err(|error| error.within(&format!("cannot use PostgreSQL at {place}")))
 }
 
 /// Reads a URL. There may be a password in any part of one that is wrong.
 fn read(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let invalid = |why: &str| StoreError(format!("the URL of PostgreSQL is not valid: {why}"));
+    let invalid = |why: &str| StoreError::new(format!("the URL of PostgreSQL is not valid: {why}"));
     if store_url::has_stray_at(url) {
         return Err(invalid(store_url::ENCODE));
     }
@@ -123,7 +123,7 @@ async fn is_in_force(connection: &mut PgConnection, mark: &str) -> Result<bool, 
 /// time. The table of what was done is the one of sqlx.
 async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     let migrations = sqlx::migrate!("src/session/store/postgres");
-    let cannot = |error: StoreError| StoreError(format!("cannot create the tables: {error}"));
+    let cannot = |error: StoreError| error.within("cannot create the tables");
     let mut transaction = connection.begin().await?;
     let migrated = migrate_in(&mut transaction, &migrations).await;
     migrated.map_err(cannot)?;
@@ -153,7 +153,7 @@ async fn migrate_in(connection: &mut PgConnection, migrations: &Migrator) -> Res
     for migration in migrations.iter() {
         match done.iter().find(|(version, _)| *version == migration.version) {
             Some((_, checksum)) if *checksum == *migration.checksum => {}
-            Some((version, _)) => return Err(StoreError(format!("the tables of version {version} are not ours"))),
+            Some((version, _)) => return Err(StoreError::new(format!("the tables of version {version} are not ours"))),
             None => {
                 connection.execute(migration.sql.clone()).await?;
                 let sql = "INSERT INTO globus_portal._sqlx_migrations \

@@ -20,7 +20,7 @@ pub(super) struct Reach {
 
 impl Reach {
     async fn connection(&self, pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
-        let lost = || StoreError("no connection, and another request is waiting for one already".to_owned());
+        let lost = || StoreError::new("no connection, and another request is waiting for one already");
         let _trying = match self.lost.load(Ordering::Relaxed) {
             true => Some(self.trying.try_lock().map_err(|_| lost())?),
             false => None,

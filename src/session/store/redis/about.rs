@@ -40,7 +40,7 @@ pub(super) fn refusal(command: &str, why: &str) -> StoreError {
         }
         _ => "the key right ~globus-portal:* and the commands that the README names",
     };
-    StoreError(format!("the Redis user may not run {command} ({why}); grant it {rights}"))
+    StoreError::new(format!("the Redis user may not run {command} ({why}); grant it {rights}"))
 }
 
 /// Whether a version is known to be an older one.

@@ -70,7 +70,7 @@ impl fmt::Debug for Server {
 impl Server {
     /// Reads a URL. The errors quote nothing of it: there may be a password in any part of one that is wrong.
     pub(super) fn from_url(url: &str) -> Result<Self, StoreError> {
-        let invalid = |why: &str| StoreError(format!("the URL of Redis is not valid: {why}"));
+        let invalid = |why: &str| StoreError::new(format!("the URL of Redis is not valid: {why}"));
         if !url.starts_with("unix:") && !url.contains("+unix:") && store_url::has_stray_at(url) {
             return Err(invalid(store_url::ENCODE));
         }
@@ -102,7 +102,7 @@ impl Server {
             Ok(Err(error)) => self.words(&error),
             Err(_) => "it does not answer".to_owned(),
         };
-        Err(StoreError(format!("cannot connect to Redis at {}: {why}", self.0.get_connection_info().addr())))
+        Err(StoreError::new(format!("cannot connect to Redis at {}: {why}", self.0.get_connection_info().addr())))
     }
 
     /// An error in a few words. Some servers repeat the whole command that they do not understand: not the password.
@@ -143,7 +143,7 @@ fn with_settings(info: redis::ConnectionInfo) -> redis::ConnectionInfo {
 
 /// A server whose certificate comes from one CA.
 fn trusting(info: redis::ConnectionInfo, path: &Path) -> Result<Server, StoreError> {
-    let refused = |why: &dyn fmt::Display| StoreError(format!("sslrootcert: {}: {why}", path.display()));
+    let refused = |why: &dyn fmt::Display| StoreError::new(format!("sslrootcert: {}: {why}", path.display()));
     let pem = std::fs::read(path).map_err(|error| refused(&error))?;
     if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
         return Err(refused(&"there is no certificate in it"));
@@ -182,7 +182,7 @@ impl Live {
 struct State {
     live: Option<Live>,
     /// When making a connection failed last, and why.
-    failed: Option<(Instant, String)>,
+    failed: Option<(Instant, StoreError)>,
 }
 
 /// One connection for all who ask.
@@ -217,7 +217,7 @@ impl Link {
                 if ends_connection(&error) {
                     live.give_up();
                 }
-                Err(StoreError(format!("Redis: {}", self.server.words(&error))))
+                Err(StoreError::new(format!("Redis: {}", self.server.words(&error))))
             }
             // It may be that nobody is there any more, which nothing but silence tells.
             Err(silence) => {
@@ -235,13 +235,13 @@ impl Link {
             return Ok(live.clone());
         }
         if let Some((_, why)) = state.failed.as_ref().filter(|(when, _)| *when >= asked) {
-            return Err(StoreError(why.clone()));
+            return Err(why.clone());
         }
         state.live = None;
         match self.connect().await {
             Ok(live) => Ok(state.live.insert(live).clone()),
             Err(error) => {
-                state.failed = Some((Instant::now(), error.0.clone()));
+                state.failed = Some((Instant::now(), error.clone()));
                 Err(error)
             }
         }
@@ -265,7 +265,7 @@ impl Link {
 }
 
 async fn in_time<T>(deadline: Instant, answer: impl Future<Output = T>) -> Result<T, StoreError> {
-    timeout_at(deadline, answer).await.map_err(|_| StoreError("Redis does not answer".to_owned()))
+    timeout_at(deadline, answer).await.map_err(|_| StoreError::new("Redis does not answer"))
 }
 
 /// Whether the next question needs another connection. A server that was the first and now follows another one refuses

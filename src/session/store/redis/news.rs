@@ -41,7 +41,7 @@ async fn subscribe(server: &Server) -> Result<(MultiplexedConnection, UnboundedR
     let mut connection = server.connect(sender).await?;
     match timeout(PING_ANSWER, connection.subscribe(CHANNEL)).await {
         Ok(Ok(())) => Ok((connection, pushes)),
-        _ => Err(StoreError("cannot subscribe".to_owned())),
+        _ => Err(StoreError::new("cannot subscribe")),
     }
 }
 

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::super::{RevocationRow, SessionKey, SessionRow, StoreError, TokenRow, of_hex};
 
 pub(super) fn corrupt(what: &str) -> StoreError {
-    StoreError(format!("Redis has {what} that cannot be read"))
+    StoreError::new(format!("Redis has {what} that cannot be read"))
 }
 
 fn number(text: &[u8]) -> Option<i64> {
