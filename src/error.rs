@@ -102,13 +102,13 @@ pub enum AppError {
     Internal(String),
 }
 
-/// Any failed interaction with Globus.
+/// A failed call to Globus. Prints for the log, without the texts of Globus.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant wraps the error it names")]
 pub enum GlobusError {
-    #[error(transparent)]
+    #[error("{}", .0.for_log())]
     Call(#[from] CallError),
-    #[error(transparent)]
+    #[error("{}", .0.for_log())]
     Token(#[from] TokenError),
     #[error(transparent)]
     IdToken(#[from] IdTokenError),

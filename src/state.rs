@@ -129,7 +129,7 @@ impl AppState {
         let http = app.http.clone();
         tokio::spawn(async move {
             if let Err(error) = http.open().await {
-                tracing::error!(error = %error, "Globus cannot be called");
+                tracing::error!(error = error.for_log(), "Globus cannot be called");
             }
         });
         Ok(app)

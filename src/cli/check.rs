@@ -105,9 +105,9 @@ async fn client(auth: &ConfidentialAppAuthClient) -> Finding {
     let result = match auth.oauth2_token_introspect(NO_TOKEN, &[]).await {
         Ok(_) => Ok("Globus accepts them".to_owned()),
         Err(CallError::Api(error)) if error.http_status() == 401 => {
-            Err(format!("Globus does not accept APP_CLIENT_ID and APP_CLIENT_SECRET ({error})"))
+            Err(format!("Globus does not accept APP_CLIENT_ID and APP_CLIENT_SECRET ({})", error.for_log()))
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.for_log()),
     };
     Finding { subject: "client id and secret", verdict: result.into() }
 }

@@ -50,7 +50,7 @@ pub enum TokenUnavailable {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Globus did not renew it, and that is not the person's fault.
-    #[error("the token could not be renewed: {0}")]
+    #[error("the token could not be renewed: {}", .0.for_log())]
     Globus(#[from] TokenError),
     /// The renewal has begun, and takes longer than a request can wait.
     #[error("the token is being renewed, and that takes long")]

@@ -164,7 +164,7 @@ impl Tokens {
         let response = match self.renewal.auth.oauth2_refresh_token(&RefreshToken::new(refresh_token)).await {
             Ok(response) => response,
             Err(TokenError::InvalidGrant(error)) => {
-                tracing::warn!(resource_server, error = %error, "the refresh token is no longer good");
+                tracing::warn!(resource_server, error = error.for_log(), "the refresh token is no longer good");
                 // These tokens will never be good again; those of other resource servers stay.
                 self.vault.store.remove_token(key, resource_server, row.version).await?;
                 return Err(sign_in());

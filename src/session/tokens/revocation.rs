@@ -65,7 +65,7 @@ impl Tokens {
     async fn revoke_one(&self, token: &str, hint: TokenTypeHint) -> bool {
         let result = self.auth.oauth2_revoke_token(token, Some(hint)).await;
         if let Err(error) = &result {
-            tracing::warn!(error = %error, "a token could not be revoked yet");
+            tracing::warn!(error = error.for_log(), "a token could not be revoked yet");
         }
         result.is_ok()
     }

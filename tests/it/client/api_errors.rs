@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, io, time::Duration};
 
 use globus_portal::globus::{
+    auth::TokenError,
     error::{ApiError, CallError, Service},
     fault::Fault,
     gare::{Gare, GlobusAuthorizationParameters, LoginParameters, has_gares, is_gare, to_gare, to_gares},
@@ -170,17 +171,21 @@ fn every_document_tells_what_helps() {
         );
         let request_id = document["request_id"].as_str().or_else(|| document["errors"][0]["id"].as_str());
         assert_eq!(error.request_id(), request_id, "{name}");
-        // Printing gives away nothing but status, code and request id.
+        // A log gets nothing but status, code and request id.
+        let call = CallError::Api(error.clone());
         for message in error.messages() {
-            for printed in [format!("{error}"), format!("{error:?}"), format!("{:?}", CallError::Api(error.clone()))] {
-                assert!(!printed.contains(message.as_str()), "{name}: {printed}");
+            for logged in [error.for_log(), format!("{error:?}"), call.for_log(), format!("{call:?}")] {
+                assert!(!logged.contains(message.as_str()), "{name}: {logged}");
             }
+            let first_line = message.lines().next().unwrap();
+            assert!(error.to_string().contains(first_line), "{name}: {error}");
+            assert_eq!(call.to_string(), error.to_string(), "{name}");
         }
     }
 }
 
 #[test]
-fn an_error_prints_status_code_and_request_id_alone() {
+fn an_error_for_the_log_is_status_code_and_request_id_alone() {
     let secret = "Ag1234secret";
     let body = json!({
         "code": format!("Bad\r\nCode\u{1b}[31m{}", "x".repeat(200)),
@@ -191,7 +196,7 @@ fn an_error_prints_status_code_and_request_id_alone() {
     });
     let error = error(&body);
     let code = format!("BadCode[31m{}", "x".repeat(69));
-    assert_eq!(error.to_string(), format!("HTTP status 403, {code}, request r1"));
+    assert_eq!(error.for_log(), format!("HTTP status 403, {code}, request r1"));
     assert_eq!(format!("{error:?}"), format!("ApiError(Transfer: HTTP status 403, {code}, request r1)"));
     let mut all = String::new();
     write!(all, "{:?} {:?} {:?}", error.errors(), error.info(), to_gare(&error).unwrap()).unwrap();
@@ -199,8 +204,28 @@ fn an_error_prints_status_code_and_request_id_alone() {
 
     let oauth = ApiError::parse(Service::Auth, 400, JSON, br#"{"error":"invalid_grant","error_description":"Ag12"}"#);
     assert_eq!((oauth.code(), oauth.oauth_error()), (None, Some("invalid_grant")));
-    assert_eq!(oauth.to_string(), "HTTP status 400, invalid_grant");
-    assert_eq!(ApiError::parse(Service::Other, 502, None, b"").to_string(), "HTTP status 502");
+    assert_eq!(oauth.for_log(), "HTTP status 400, invalid_grant");
+    assert_eq!(ApiError::parse(Service::Other, 502, None, b"").for_log(), "HTTP status 502");
+    let refused = TokenError::from(CallError::Api(oauth));
+    assert_eq!(refused.for_log(), "Globus refuses the grant: HTTP status 400, invalid_grant");
+    assert!(!format!("{refused:?}").contains("Ag12"), "{refused:?}");
+}
+
+#[test]
+fn an_error_prints_the_message_of_globus_escaped_and_cut() {
+    let printed = |message: &str| error(&json!({"code": "Code", "message": message, "request_id": "r1"})).to_string();
+    assert_eq!(printed("It's \"there\" – über"), "HTTP status 403, Code: It's \"there\" – über (request r1)");
+    assert_eq!(
+        printed("a\r\nERROR faked\u{1b}[31m\u{202e}b\u{2028}"),
+        "HTTP status 403, Code: a\\r\\nERROR faked\\u{1b}[31m\\u{202e}b\\u{2028} (request r1)"
+    );
+    let long = printed(&"x".repeat(100_000));
+    assert_eq!(long, format!("HTTP status 403, Code: {}… (request r1)", "x".repeat(500)));
+    let oauth = br#"{"error":"invalid_grant","error_description":"The code has\nexpired"}"#;
+    let oauth = ApiError::parse(Service::Auth, 400, JSON, oauth);
+    let refused = TokenError::from(CallError::Api(oauth));
+    assert_eq!(refused.to_string(), "Globus refuses the grant: HTTP status 400, invalid_grant: The code has\\nexpired");
+    assert_eq!(ApiError::parse(Service::Other, 502, None, b"<html>").to_string(), "HTTP status 502");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod api_errors;
 mod authorize_urls;
 mod authorizers;
 mod clients;
+mod error_details;
 mod globus_fixtures;
 mod groups;
 mod id_tokens;

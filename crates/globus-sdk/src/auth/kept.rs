@@ -22,7 +22,7 @@ pub const MAX_AGE: Duration = Duration::hours(1);
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProviderError {
     /// The call failed.
-    #[error("cannot get the {document} of Globus Auth: {cause}")]
+    #[error("cannot get the {document} of Globus Auth: {}", cause.for_log())]
     Call {
         /// Which document.
         document: &'static str,

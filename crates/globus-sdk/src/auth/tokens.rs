@@ -37,6 +37,18 @@ impl From<CallError> for TokenError {
 }
 
 impl TokenError {
+    /// The error for a log: as it prints, but without the texts of the service ([`ApiError::for_log`]).
+    #[must_use]
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::InvalidGrant(error) => format!("Globus refuses the grant: {}", error.for_log()),
+            Self::ClientRefused(error) => {
+                format!("Globus does not accept the client id and secret: {}", error.for_log())
+            }
+            Self::Call(error) => error.for_log(),
+        }
+    }
+
     /// The failed call, without the distinction.
     #[must_use]
     pub fn into_call_error(self) -> CallError {

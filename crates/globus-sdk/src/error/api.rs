@@ -1,11 +1,11 @@
 //! An error answer of a service, and what its body says.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, time::Duration};
 
+use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::subdocument::{ErrorInfo, ErrorSubdocument};
-use crate::text::plain;
 
 /// The service that an answer comes from; they do not all write their errors alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub enum Service {
 /// - "type zero", the form of Transfer: `code`, `message` and perhaps `request_id`;
 /// - anything else as well as it goes: a list of `errors`, or `code` and `message`, `detail` or `title` at the top.
 ///
-/// The body is read only when the content type says that it is JSON. Texts come from another machine and may quote
-/// what was sent to it: show them as text and never log them. Printing an error, also with `{:?}`, gives its status,
-/// code and request id alone.
+/// The body is read only when the content type says that it is JSON. Its texts come from another machine and may quote
+/// what was sent, secrets included: show them to the person who made the call, as text and not as HTML, and keep them out
+/// of logs. `{}` prints the message of the service too; [`for_log`](Self::for_log) and `{:?}` leave it out.
 ///
 /// ```
 /// use globus_sdk::{error::{ApiError, Service}, fault::Fault};
@@ -39,7 +39,8 @@ pub enum Service {
 /// assert_eq!(error.code(), Some("AuthenticationFailed"));
 /// assert_eq!(error.message().as_deref(), Some("Token is not active"));
 /// assert_eq!(error.fault(), Fault::SignInAgain);
-/// assert_eq!(error.to_string(), "HTTP status 401, AuthenticationFailed, request UhP7t1wh2");
+/// assert_eq!(error.to_string(), "HTTP status 401, AuthenticationFailed: Token is not active (request UhP7t1wh2)");
+/// assert_eq!(error.for_log(), "HTTP status 401, AuthenticationFailed, request UhP7t1wh2");
 /// ```
 #[derive(Clone)]
 pub struct ApiError(Box<Parts>);
@@ -54,6 +55,7 @@ struct Parts {
     code: Option<String>,
     messages: Vec<String>,
     request_id: Option<String>,
+    headers: HeaderMap,
 }
 
 /// The form of a body.
@@ -127,12 +129,39 @@ impl ApiError {
             code: None,
             messages: Vec::new(),
             request_id: None,
+            headers: HeaderMap::new(),
         };
         if let Some(document) = document {
             parts.read(document);
         }
         parts.raw_json = raw_json;
         Self(Box::new(parts))
+    }
+
+    /// The same error with the headers of its answer.
+    #[must_use]
+    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers = headers;
+        self
+    }
+
+    /// A header of the answer, by its name in any case: `retry-after`. `None` when it is missing or holds other than
+    /// visible ASCII; the first where there are several of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the service asks to wait before the next try (RFC 9110 section 10.2.3). Where it names a date, that counts
+    /// from the `Date` of the answer. `None` when it does not ask for it.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.header("retry-after")?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = |text: &str| httpdate::parse_http_date(text).ok();
+        Some(date(value)?.duration_since(date(self.header("date")?)?).unwrap_or_default())
     }
 
     /// The service that answered.
@@ -275,25 +304,3 @@ fn common_id(errors: &[ErrorSubdocument<'_>]) -> Option<String> {
     let first = ids.next()?.as_str()?;
     ids.all(|id| id.as_str() == Some(first)).then(|| first.to_owned())
 }
-
-/// Status, code and request id; nothing that a service may have quoted.
-impl fmt::Display for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HTTP status {}", self.0.http_status)?;
-        if let Some(code) = self.code().or_else(|| self.oauth_error()) {
-            write!(f, ", {}", plain(code))?;
-        }
-        match self.request_id() {
-            Some(request_id) => write!(f, ", request {}", plain(request_id)),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiError({:?}: {self})", self.0.service)
-    }
-}
-
-impl std::error::Error for ApiError {}

@@ -80,6 +80,16 @@ impl CallError {
         matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Connection(_))
     }
 
+    /// The error for a log: as it prints, but without the texts of the service ([`ApiError::for_log`]). What a keeper of
+    /// tokens says ([`NoToken`](Self::NoToken)) is printed as it is.
+    #[must_use]
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Api(error) => error.for_log(),
+            error => error.to_string(),
+        }
+    }
+
     /// Whether a time limit passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod api;
 mod call;
+mod printed;
 mod subdocument;
 mod usage;
 
