@@ -100,14 +100,33 @@ fn native_url(case: &Value) -> String {
     flow.get_authorize_url(&parameters(case)).into()
 }
 
+/// The URL of the vector, which version 4.9 made. From 4.10 on, the Python SDK leaves empty lists out.
+fn expected_url(case: &Value) -> String {
+    let url = case["url"].as_str().unwrap();
+    let is_empty_list = |pair: &&str| pair.starts_with("session_required_") && pair.ends_with('=');
+    url.split('&').filter(|pair| !is_empty_list(pair)).collect::<Vec<_>>().join("&")
+}
+
+#[test]
+fn an_empty_list_of_requirements_is_not_sent() {
+    let none = Some(Vec::new());
+    let mut parameters = AuthorizeParameters::default();
+    parameters.session_required_identities.clone_from(&none);
+    parameters.session_required_single_domain.clone_from(&none);
+    parameters.session_required_policies = none;
+    assert_eq!(parameters.query_pairs(), []);
+    let flow = AuthorizationCodeFlowManager::new(&confidential("c"), "http://localhost/", ["openid"]).unwrap();
+    let plain = flow.get_authorize_url(&AuthorizeParameters::default());
+    assert_eq!(flow.get_authorize_url(&parameters), plain);
+}
+
 #[test]
 fn every_authorize_url_is_the_one_that_the_python_sdk_makes() {
     let Some(text) = fixture("authorize URLs", "vectors/authorize_urls.json") else { return };
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     for case in &cases {
         let url = if case["client"] == "native" { native_url(case) } else { confidential_url(case) };
-        let expected = case["url"].as_str().unwrap();
-        assert_eq!(url, expected, "{}", case["name"]);
+        assert_eq!(url, expected_url(case), "{}", case["name"]);
     }
     assert_eq!(cases.len(), 12);
 }

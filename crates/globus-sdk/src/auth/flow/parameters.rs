@@ -4,8 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::query::Parameters;
 
-/// What else an authorize URL may ask for (Globus Auth developer guide, "authorize"). An empty list is sent as an empty
-/// value, as the Python SDK does.
+/// What else an authorize URL may ask for (Globus Auth developer guide, "authorize"). An empty list is not sent, as
+/// in the Python SDK from version 4.10 on: a requirement without a value is none.
+///
+/// ```
+/// use globus_sdk::flow::AuthorizeParameters;
+///
+/// let mut parameters = AuthorizeParameters::default();
+/// parameters.session_required_policies = Some(Vec::new());
+/// parameters.session_required_single_domain = Some(vec!["example.org".to_owned(), "example.com".to_owned()]);
+/// assert_eq!(parameters.query_pairs(), [("session_required_single_domain", "example.org,example.com".to_owned())]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizeParameters {
     /// The session must hold an authentication with these identities, by id or username.
@@ -29,7 +38,8 @@ impl AuthorizeParameters {
     /// SDK, lists are joined with commas, and the flag is `True` or `False`.
     #[must_use]
     pub fn query_pairs(&self) -> Vec<(&str, String)> {
-        let list = |items: &Option<Vec<String>>| items.as_ref().map(|items| items.join(","));
+        let list =
+            |items: &Option<Vec<String>>| items.as_ref().filter(|items| !items.is_empty()).map(|items| items.join(","));
         let flag = |flag: bool| if flag { "True" } else { "False" }.to_owned();
         let known = [
             ("session_required_identities", list(&self.session_required_identities)),
