@@ -2,6 +2,14 @@
 //!
 //! A secret leaves its type only through `expose_secret()`, which is easy to search for: at the edge where a
 //! request to Globus is made, and where a record is sealed.
+//!
+//! ```
+//! use globus_sdk::secret::ClientSecret;
+//!
+//! let secret: ClientSecret = "SENTINEL".into();
+//! assert!(!format!("{secret:?}").contains("SENTINEL"));
+//! assert_eq!(ClientSecret::from("SENTINEL".to_owned()).expose_secret(), secret.expose_secret());
+//! ```
 
 use std::cell::RefCell;
 
@@ -25,6 +33,18 @@ macro_rules! secret {
             /// The secret itself: for the wire to Globus and for sealing, nowhere else.
             pub fn expose_secret(&self) -> &str {
                 self.0.expose_secret()
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
             }
         }
     };
