@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use globus_sandbox::{CLIENT_ID, CLIENT_SECRET, Options, Sandbox};
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{COOKIE, HeaderName, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
 
@@ -56,17 +56,17 @@ async fn authorize(globus: &str, username: &str) -> Result<String, Box<dyn Error
 
     let choice = [("request", request), ("identity", username)];
     let chosen = browser.post(format!("{globus}/v2/web/choose")).form(&choice).send().await?;
-    let cookie = header(&chosen, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
+    let cookie = header(&chosen, &SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
 
     let decision = [("request", request), ("decision", "allow")];
     let allow = browser.post(format!("{globus}/v2/web/consent")).header(COOKIE, cookie).form(&decision);
-    let back = reqwest::Url::parse(&header(&allow.send().await?, LOCATION)?)?;
+    let back = reqwest::Url::parse(&header(&allow.send().await?, &LOCATION)?)?;
     let code = back.query_pairs().find(|(name, _)| name == "code").ok_or("the sandbox sent no code")?;
     Ok(code.1.into_owned())
 }
 
-fn header(response: &Response, name: reqwest::header::HeaderName) -> Result<String, Box<dyn Error>> {
-    let value = response.headers().get(&name).ok_or_else(|| format!("{} without {name}", response.status()))?;
+fn header(response: &Response, name: &HeaderName) -> Result<String, Box<dyn Error>> {
+    let value = response.headers().get(name).ok_or_else(|| format!("{} without {name}", response.status()))?;
     Ok(value.to_str()?.to_owned())
 }
 
