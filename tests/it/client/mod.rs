@@ -10,6 +10,7 @@ mod groups;
 mod id_tokens;
 mod my_endpoints;
 mod native_app;
+mod raw_calls;
 mod requests;
 mod retries;
 mod scopes;

@@ -2,7 +2,7 @@
 //! and the headers that matter. Two differences are on purpose:
 //!
 //! - a secret that is other than base64 text stands form-encoded in the Basic header, as RFC 6749 section 2.3.1 asks;
-//! - `User-Agent` and `X-Globus-Client-Info` name this crate.
+//! - `User-Agent` and `X-Globus-Client-Info` name this SDK.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use globus_portal::{
@@ -287,8 +287,8 @@ fn same_headers(case: &Case, sent: &Request) {
         }
         None => assert_eq!(authorization, measured.map(String::as_str), "{}", case.name),
     }
-    for name in ["User-Agent", "X-Globus-Client-Info"] {
-        assert!(sent.header(name).unwrap().contains("globus-portal"), "{}: {name}", case.name);
+    for (name, sdk) in [("User-Agent", "globus-sdk-rust-"), ("X-Globus-Client-Info", "product=rust-sdk,version=")] {
+        assert!(sent.header(name).unwrap().starts_with(sdk), "{}: {name}", case.name);
     }
 }
 
