@@ -1,14 +1,16 @@
-//! A client of Globus: Globus Auth, Globus Transfer and Globus Groups over HTTPS.
+#![doc = include_str!("../README.md")]
 //!
-//! It knows nothing of axum, of settings or of sessions: it takes URLs, a clock and credentials, and could become a
-//! crate of its own any day. Names are those of the OAuth2 and OpenID Connect standards and of the Globus Python SDK.
+//! # Map
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`Globus`] | the handle that makes every client |
+//! | [`ServiceClient`] | raw calls, and services that have no client here; [`Response`] |
 //! | [`environment`] | where the services of Globus are |
-//! | [`http`] | the one way out: limits, retries, no redirects |
+//! | [`http`] | calls: limits, retries, proxies, no redirects |
 //! | [`python_sdk`] | "I know the Python SDK: how do I …" |
-//! | [`error`] | error documents of Globus, and whose fault a failure is |
+//! | [`error`] | errors of calls, and what Globus says in them |
+//! | [`fault`] | whose fault a failure is, and what helps |
 //! | [`auth`] | clients of Globus Auth: for apps with and without a secret, and for a person's token |
 //! | [`flow`] | flow managers: one value is one login; PKCE |
 //! | [`gare`] | what a service needs before it does what was asked, and the login that gives it |
@@ -17,10 +19,14 @@
 //! | [`provider`] | discovery document and key set, kept in memory |
 //! | [`id_token`] | verification of id_tokens |
 //! | [`claims`] | what an id_token or userinfo says about a person |
-//! | [`clock_difference`] | how far this machine's clock is from Globus's |
-//! | [`authorizer`] | what goes into the `Authorization` header |
+//! | [`authorizer`] | what goes into the `Authorization` header; where tokens come from |
 //! | [`transfer`] | [`TransferClient`](transfer::TransferClient): endpoints, files, tasks, bookmarks |
 //! | [`groups`] | [`GroupsClient`](groups::GroupsClient): the person's groups |
+//! | [`secret`] | secrets that do not print, random values |
+//! | [`clock`], [`clock_difference`] | time, and how far this machine's clock is from Globus's |
+//! | [`keep_running`] | work that runs as long as the process: the provider's documents, and the portal's own tasks |
+//!
+//! Files import each other in one direction: secrets and texts, errors, `service` (calls), the clients, [`Globus`].
 //!
 #![doc = include_str!("differences.md")]
 

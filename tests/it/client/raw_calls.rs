@@ -196,6 +196,9 @@ fn each_try_is_an_event_at_debug_that_says_what_came_and_holds_no_secret() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // While there is one subscriber, tracing lets the thread that makes the first call decide whether events are wanted;
+    // while there are two, both are asked.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tracing::subscriber::with_default(subscriber, || {
         runtime.block_on(async {

@@ -49,6 +49,9 @@ pub use self::{
     scope::Scope,
 };
 
+/// The scopes of the tutorial's login: who the person is, and everything that Transfer offers.
+pub const DEFAULT: [&str; 4] = [auth::OPENID, auth::PROFILE, auth::EMAIL, transfer::ALL];
+
 /// Scopes and names of Globus Auth.
 pub mod auth {
     /// The resource server of Globus Auth's own APIs.
