@@ -147,7 +147,8 @@ async fn a_raw_call_is_retried_and_renewed_as_any_other() {
     );
     let answer: Value = client.post("x", &[], &json!({ "a": 1 })).await.unwrap().json().unwrap();
     assert_eq!(answer, json!({ "n": 1 }));
-    let sent: Vec<String> = server.requests().iter().map(|request| request.header("Authorization").unwrap().to_owned()).collect();
+    let sent: Vec<String> =
+        server.requests().iter().map(|request| request.header("Authorization").unwrap().to_owned()).collect();
     assert_eq!(sent, ["Bearer OLD", "Bearer OLD", "Bearer NEW"]);
     assert_eq!(pause.seconds(), [1.0]);
 }
