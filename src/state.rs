@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use tokio_util::task::TaskTracker;
+
 use crate::{
     clock::Clock,
     globus::{
@@ -30,7 +32,6 @@ use crate::{
         seal::KeyRing,
         store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store, StoreError},
         tokens::Tokens,
-        underway::Underway,
     },
     settings::{Settings, StoreKind},
 };
@@ -69,7 +70,7 @@ pub struct App {
     /// Sessions: begun, found, listed.
     pub records: Records,
     /// Requests that go on in tasks of their own, whether or not their clients are there.
-    pub requests: Underway,
+    pub requests: TaskTracker,
     /// What every page shows.
     pub site: Site,
     stopping: AtomicBool,
@@ -177,7 +178,7 @@ impl AppState {
             login_flow,
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
             tokens,
-            requests: Underway::default(),
+            requests: TaskTracker::new(),
             site: site(&settings),
             stopping: AtomicBool::new(false),
             settings,

@@ -8,7 +8,7 @@ use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::forma
 use super::{config::Config, failure::Failure, output::say};
 use crate::{
     clock::Clock,
-    session::records::KnownSession,
+    session::{records::KnownSession, store::StoreError},
     settings::{Settings, StoreKind},
     state::{AppState, BuildError},
     telemetry::plain,
@@ -57,29 +57,26 @@ async fn list(which: Which) -> Result<(), Failure> {
     for session in &sessions {
         say(&line(session));
     }
-    app.vault.store.close().await;
+    app.vault.close().await;
     Ok(())
 }
 
 async fn end(which: Which) -> Result<(), Failure> {
     let (app, sessions) = find(which).await?;
-    let mut ended = 0;
-    for session in &sessions {
-        ended += u32::from(app.vault.end_from_elsewhere(session.key).await.map_err(BuildError::from)?);
-    }
-    say(&format!("ended {ended} session{}", if ended == 1 { "" } else { "s" }));
-    let mut left = 0;
-    for session in &sessions {
-        let (_, failed) = app.tokens.revoke_due(Some(session.key)).await.map_err(BuildError::from)?;
-        left += failed;
-    }
+    let keys: Vec<_> = sessions.iter().map(|session| session.key).collect();
+    let (ended, result) = app.records.end_from_elsewhere(&keys).await;
+    let count = ended.count;
+    say(&format!("ended {count} session{}", if count == 1 { "" } else { "s" }));
+    result.map_err(BuildError::from)?;
+    let revoking = ended.revoking.await.unwrap_or_else(|error| Err(StoreError::from_cause(error)));
+    let left = revoking.map_err(BuildError::from)?;
     if left > 0 {
-        say(&format!("the tokens of {left} could not be revoked yet: a running portal will retry"));
+        say(&format!("{left} tokens could not be revoked yet: a running portal will retry"));
     }
     if matches!(app.settings.session_store, StoreKind::Sqlite(_)) {
         tokio::time::sleep(SEEN_AFTER).await;
     }
-    app.vault.store.close().await;
+    app.vault.close().await;
     Ok(())
 }
 

@@ -176,7 +176,7 @@ async fn complete_once(
     if app.refused_states.contains(&attempt.state_hash) {
         return Ok(response);
     }
-    match app.vault.store.spend_state(attempt.state_hash, attempt.expires, app.clock.now()).await? {
+    match app.vault.spend_state(attempt.state_hash, attempt.expires).await? {
         Spent::First => {}
         Spent::Again => return Ok(response),
         Spent::TooOld => {
@@ -197,22 +197,8 @@ async fn complete_once(
     let cookies =
         [cookies::set_session(id, &app.settings), rounds::count(attempt.past.rounds, &app.settings, app.clock.now())];
     response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
-    IfUndelivered::put_on(&mut response, move || abandon(app, id));
+    IfUndelivered::put_on(&mut response, move || app.records.abandon(session_key(id)));
     Ok(response)
-}
-
-/// Ends a session whose browser left before it received the cookie: no one could ever use or end it.
-fn abandon(app: AppState, id: Id) {
-    let underway = app.vault.underway.clone();
-    let ending = async move {
-        match app.vault.end(session_key(id)).await {
-            Ok(_) => drop(super::logout::revoke_in_background(&app, session_key(id))),
-            Err(error) => {
-                tracing::error!(error = %error, "could not end an abandoned session; it will expire");
-            }
-        }
-    };
-    drop(underway.spawn(ending.in_current_span()));
 }
 
 fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AttemptError> {
@@ -306,16 +292,15 @@ async fn begin_session(
     let transfer = Some(gives_transfer(response));
     let claims = claims.abridged();
     let user = UserSession { claims, began: app.clock.now(), browser, address: Some(address), transfer };
-    let subject = user.claims.sub.clone();
-    let id = app.records.begin(user, response).await?;
+    let id = app.records.begin(&user, response).await?;
     // Only after the new one is stored: if the store is full, the person keeps the session they have.
     for key in before.keys() {
-        if let Err(error) = end_earlier(app, key).await {
-            abandon(app.clone(), id);
-            return Err(error);
+        if let Err(error) = app.records.end(key).await {
+            app.records.abandon(session_key(id));
+            return Err(error.into());
         }
     }
-    tracing::info!(sub = subject, "logged in");
+    tracing::info!(sub = user.claims.sub, "logged in");
     leave_nothing_over(app, &before, binding.as_ref(), session_key(id)).await;
     Ok(id)
 }
@@ -324,7 +309,7 @@ async fn begin_session(
 async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Option<&BrowserBinding>, new: SessionKey) {
     let parallel = binding.and_then(|browser| app.recent_logins.replace(browser, new));
     if let Some(parallel) = parallel.filter(|session| !before.keys().any(|before| before == *session))
-        && let Err(error) = end_earlier(app, parallel).await
+        && let Err(error) = app.records.end(parallel).await
     {
         tracing::warn!(error = %error, "could not end the session of a parallel login; it will expire");
     }
@@ -333,14 +318,6 @@ async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Opti
             tracing::warn!(error = %error, "could not delete the note about a session ended elsewhere; it will expire");
         }
     }
-}
-
-/// Ends a previous session of the browser.
-async fn end_earlier(app: &AppState, key: SessionKey) -> Result<(), AppError> {
-    if app.vault.end(key).await? {
-        super::logout::revoke_in_background(app, key);
-    }
-    Ok(())
 }
 
 /// Whether a login gave a token with which Transfer does what our pages offer.

@@ -9,8 +9,6 @@ use axum::{
     http::{HeaderMap, Method, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
-use tokio::task::JoinHandle;
-use tracing::Instrument as _;
 
 use super::{
     cookies::{self, SentSessions},
@@ -20,7 +18,7 @@ use super::{
 use crate::{
     error::AppError,
     pages::{ConfirmLogoutPage, SignedOutPage},
-    session::store::SessionKey,
+    session::{ending::Ended, store::SessionKey},
     state::AppState,
 };
 
@@ -54,8 +52,7 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
     let mut response = Redirect::to(url.as_str()).into_response();
     let mut revoking = Vec::new();
     for key in SentSessions::of(headers, &app.settings).keys() {
-        end_one(app, key).await?;
-        revoking.push(revoke_in_background(app, key));
+        revoking.push(end_one(app, key).await?.revoking);
     }
     let cookies = [
         if revoking.is_empty() { None } else { cookies::remove_session(&app.settings) },
@@ -63,7 +60,7 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
     ];
     let revoked = async {
         for revoking in revoking {
-            // What fails stays on the list.
+            // What fails stays queued.
             let _ = revoking.await;
         }
     };
@@ -74,28 +71,16 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
     Ok(response)
 }
 
-async fn end_one(app: &AppState, key: SessionKey) -> Result<(), AppError> {
+async fn end_one(app: &AppState, key: SessionKey) -> Result<Ended, AppError> {
     // Only for the log: a store that is slow or cannot record the use of a session may still be able to end it.
     let found = tokio::time::timeout(LOOK_UP_WITHIN, app.records.find(key)).await;
     let live = found.ok().and_then(Result::ok).flatten();
-    let ended = app.vault.end(key).await?;
-    if ended || live.is_some() {
+    let ended = app.records.end(key).await?;
+    if ended.count > 0 || live.is_some() {
         let sub = live.as_ref().map_or("-", |live| &*live.user.claims.sub);
         tracing::info!(sub, "logged out");
     }
-    Ok(())
-}
-
-/// Revokes the tokens of a session that has ended. What fails stays on the list and is tried again later.
-pub(super) fn revoke_in_background(app: &AppState, key: SessionKey) -> JoinHandle<()> {
-    let (app, underway) = (app.clone(), app.vault.underway.clone());
-    let revoking = async move {
-        match app.tokens.revoke_due(Some(key)).await {
-            Ok((revoked, failed)) => tracing::info!(revoked, failed, "tokens revoked"),
-            Err(error) => tracing::error!(error = %error, "revocations are left for later"),
-        }
-    };
-    underway.spawn(revoking.in_current_span())
+    Ok(ended)
 }
 
 pub(super) async fn signed_out(State(app): State<AppState>, user: Option<LoggedIn>) -> Result<Response, AppError> {

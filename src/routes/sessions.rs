@@ -12,7 +12,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
-use super::{logged_in::LoggedIn, logout::revoke_in_background, origin::Asker};
+use super::{logged_in::LoggedIn, origin::Asker};
 use crate::{
     error::AppError,
     pages::{BrowserSessionView, SessionsPage},
@@ -96,23 +96,11 @@ pub(super) async fn end(
     }
     let known = app.records.of_person(&user.user().claims.sub).await?;
     let is_meant = |known: &&KnownSession| known.key != user.key() && (end == OTHERS || known.handle() == end);
-    let mut ended = 0;
-    let mut failed = None;
-    for session in known.iter().filter(is_meant) {
-        match app.vault.end_from_elsewhere(session.key).await {
-            Ok(true) => {
-                ended += 1;
-                revoke_in_background(&app, session.key);
-            }
-            Ok(false) => {}
-            Err(error) => failed = Some(error),
-        }
-    }
-    tracing::info!(sub = user.user().claims.sub, ended, "ended sessions from elsewhere");
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    Ok(Redirect::to(&format!("{}/sessions?ended={}", app.settings.root, note(&app, user.key(), ended))))
+    let keys: Vec<_> = known.iter().filter(is_meant).map(|session| session.key).collect();
+    let (ended, result) = app.records.end_from_elsewhere(&keys).await;
+    tracing::info!(sub = user.user().claims.sub, ended = ended.count, "ended sessions from elsewhere");
+    result?;
+    Ok(Redirect::to(&format!("{}/sessions?ended={}", app.settings.root, note(&app, user.key(), ended.count))))
 }
 
 /// The note in the next page's URL about how many sessions were ended: the count, the time, and a MAC for this session, so

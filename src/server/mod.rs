@@ -78,9 +78,12 @@ impl Server {
         accepting.ended().await;
         let asked = Instant::now();
         connections.stop();
+        // Closed trackers take more tasks, and let us wait until they have none.
+        app.requests.close();
+        app.vault.underway.close();
         let finishing = async {
             connections.closed().await;
-            app.requests.finished().await;
+            app.requests.wait().await;
         };
         if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
             tracing::warn!("requests did not finish in time; stopping without them");
@@ -89,15 +92,15 @@ impl Server {
         let at_globus = async {
             // A call's result may go to a request that is still running, and that request may start new work: a login whose
             // client has left ends its session.
-            app.vault.underway.finished().await;
-            app.requests.finished().await;
-            app.vault.underway.finished().await;
+            app.vault.underway.wait().await;
+            app.requests.wait().await;
+            app.vault.underway.wait().await;
         };
         if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
             tracing::warn!("calls to Globus did not finish in time; stopping without them");
         }
         drop((limiting, sweeping, refreshing));
-        app.vault.store.close().await;
+        app.vault.close().await;
     }
 }
 

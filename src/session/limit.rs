@@ -1,4 +1,4 @@
-//! How many sessions a person can have. A login beyond that ends those that were used least recently.
+//! How many sessions a person may have. A login beyond that ends those that were used least recently.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::secret::random_bytes;
 
 /// How many sessions are ended at a time.
 const AT_ONCE: u32 = 100;
-/// For how long one login may be the only one that ends sessions of its person.
+/// How long one login may be the only one that ends sessions of its person.
 const LEASE: time::Duration = time::Duration::seconds(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How often it is looked whether another login of the person is done.
+/// How often it checks whether another login of the person is done.
 const LOOKS: u32 = 500;
 
 impl Records {
-    /// Ends sessions of a person until there are as many as there may be; `newest` has just begun. In a task of its own, so
-    /// that it is done though nobody waits for it. What fails is made up for by the next login.
+    /// Ends sessions of a person until no more are left than allowed; `newest` has just begun. It runs in a task of its own
+    /// and finishes even if the caller is dropped. What fails is made up for by the next login.
     pub(super) async fn keep_to_the_limit(&self, person: [u8; 32], newest: SessionKey) {
         let this = self.clone();
         let limiting = async move {
@@ -30,7 +30,7 @@ impl Records {
                 tracing::warn!(error = %error, "cannot enforce SESSIONS_PER_PERSON; the next login tries again");
             }
         };
-        // Nothing to wait for where the process stops.
+        // It fails only when the process stops.
         let _ = self.vault.underway.spawn(limiting.in_current_span()).await;
     }
 
@@ -64,20 +64,9 @@ impl Records {
             }
             tracing::info!(ended = beyond.len(), "ended a person's least recently used sessions (SESSIONS_PER_PERSON)");
             for key in beyond {
-                self.vault.end(key).await?;
-                self.revoke_in_background(key);
+                self.end(key).await?;
             }
         }
         Ok(())
-    }
-
-    fn revoke_in_background(&self, key: SessionKey) {
-        let tokens = self.tokens.clone();
-        let revoking = async move {
-            if let Err(error) = tokens.revoke_due(Some(key)).await {
-                tracing::warn!(error = %error, "cannot revoke the tokens of an ended session yet; the sweep tries again");
-            }
-        };
-        drop(self.vault.underway.spawn(revoking.in_current_span()));
     }
 }

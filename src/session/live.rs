@@ -63,28 +63,28 @@ impl LiveSession {
     }
 
     /// Whether a use at `now` is to be noted in the store. Says yes to one of those who ask at the same time.
-    pub(super) fn begin_to_note(&self, every: Duration, now: OffsetDateTime) -> Option<Noting<'_>> {
+    pub(super) fn begin_to_record(&self, every: Duration, now: OffsetDateTime) -> Option<Recording<'_>> {
         let (before, now) = (self.noted.load(Ordering::Relaxed), now.unix_timestamp());
         let claimed = now.saturating_sub(before) >= every.whole_seconds()
             && self.noted.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        claimed.then(|| Noting { noted: &self.noted, before })
+        claimed.then(|| Recording { noted: &self.noted, before })
     }
 }
 
 /// The use of a session is being noted. Dropped before it is done, the use counts as not noted.
 #[derive(Debug)]
-pub(super) struct Noting<'a> {
+pub(super) struct Recording<'a> {
     noted: &'a AtomicI64,
     before: i64,
 }
 
-impl Noting<'_> {
+impl Recording<'_> {
     pub(super) fn done(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Noting<'_> {
+impl Drop for Recording<'_> {
     fn drop(&mut self) {
         self.noted.store(self.before, Ordering::Relaxed);
     }
@@ -200,11 +200,11 @@ impl LiveSessions {
         match news {
             News::Ended(key) => self.forget(key),
             News::Changed => self.forget_all(),
-            News::Deaf => {
+            News::Disconnected => {
                 self.hears.store(false, Ordering::Release);
                 self.forget_all();
             }
-            News::Hearing => {
+            News::Connected => {
                 // What was read before may have ended unheard.
                 self.forget_all();
                 self.hears.store(true, Ordering::Release);

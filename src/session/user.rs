@@ -1,15 +1,11 @@
 //! Who is logged in, and where: the record of a session.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::globus::id_token::IdTokenClaims;
-
-/// The name under which tower-sessions has it.
-pub(super) const USER: &str = "user";
 
 /// The first byte of a record that is packed: JSON begins with none like it.
 const PACKED: u8 = 1;
@@ -35,6 +31,12 @@ pub struct UserSession {
     pub transfer: Option<bool>,
 }
 
+/// What is written for a session.
+#[derive(Deserialize, Serialize)]
+struct Record<User> {
+    user: User,
+}
+
 impl UserSession {
     /// The name to show: the person's, or the username, or the id.
     #[must_use]
@@ -53,13 +55,18 @@ impl UserSession {
         linked || is(Some(&claims.sub)) || is(claims.preferred_username.as_deref())
     }
 
-    /// Reads a record. One of a form that this version does not know is nobody's.
+    /// Writes a record in little space: member names, and texts that occur twice, are most of it.
+    pub(super) fn pack(&self) -> Vec<u8> {
+        let json = serde_json::to_vec(&Record { user: self }).unwrap_or_default();
+        let mut packed = vec![PACKED];
+        packed.extend(lz4_flex::block::compress_prepend_size(&json));
+        packed.shrink_to_fit();
+        packed
+    }
+
+    /// Reads a record. One of an unknown form is `None`.
     pub(super) fn unpack(record: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Stored {
-            user: UserSession,
-        }
-        let stored: Option<Stored> = match record.split_first() {
+        let stored: Option<Record<Self>> = match record.split_first() {
             Some((&PACKED, packed)) => {
                 let (size, _) = lz4_flex::block::uncompressed_size(packed).ok()?;
                 let json = (size <= MAX_RECORD).then(|| lz4_flex::block::decompress_size_prepended(packed))?;
@@ -69,17 +76,6 @@ impl UserSession {
         };
         stored.map(|stored| stored.user)
     }
-}
-
-/// Writes a record of tower-sessions, in little space: names of members, and texts that are in it twice, are most of it.
-/// Also gives the identity of the person, which is empty for a record that has none.
-pub(super) fn packed(data: &HashMap<String, Value>) -> (Vec<u8>, &str) {
-    let identity = data.get(USER).and_then(|user| user["claims"]["sub"].as_str()).unwrap_or_default();
-    let json = serde_json::to_vec(data).unwrap_or_default();
-    let mut packed = vec![PACKED];
-    packed.extend(lz4_flex::block::compress_prepend_size(&json));
-    packed.shrink_to_fit();
-    (packed, identity)
 }
 
 /// A browser in a few words, from its `User-Agent`: what a person recognises, and no more.

@@ -17,8 +17,11 @@ use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
 use self::remembered::Remembered;
 use super::{
-    Bounds, CLOCKS_DIFFER, Lease, News, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError, TokenRow,
-    next_try, time_of,
+    bounds::{Bounds, CLOCKS_DIFFER, next_try},
+    contract::Store,
+    error::StoreError,
+    news::News,
+    rows::{Lease, RevocationRow, SessionKey, SessionRow, Spent, TokenRow, time_of},
 };
 
 /// Keeps everything in this process.
@@ -262,19 +265,6 @@ impl Store for MemoryStore {
         let tables = self.tables();
         let aged = tables.sessions.iter().filter(|(_, s)| s.ends <= now || s.last_seen <= idle_since);
         Ok(aged.map(|(key, _)| *key).take(limit as usize).collect())
-    }
-
-    async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let token = tables.token(row, 1);
-        let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
-        match session.tokens.binary_search_by(|known| known.resource_server.cmp(&token.resource_server)) {
-            Ok(_) => Ok(false),
-            Err(place) => {
-                session.tokens.insert(place, token);
-                Ok(true)
-            }
-        }
     }
 
     async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {

@@ -11,42 +11,56 @@ mod connect;
 mod lend;
 mod news;
 
-use async_trait::async_trait;
-use sqlx::{
-    Connection as _, PgConnection, PgPool, Postgres, Row as _,
-    postgres::{PgArguments, PgPoolOptions, PgQueryResult, PgRow},
-    query::Query,
-};
-use time::{Duration, OffsetDateTime};
+use std::sync::LazyLock;
+
+use sqlx::{Connection as _, PgPool, Row as _, postgres::PgPoolOptions};
+use time::OffsetDateTime;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use self::{
     connect::{Way, connect},
     lend::{Lent, Reach},
+    news::CHANNEL,
 };
 use super::{
-    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
-    TokenRow, Trimming, bytes32, hex,
-    sql::{PATIENCE, on, sql_store},
-    time_of,
+    error::StoreError,
+    news::News,
+    rows::{SessionKey, SessionRow, Spent, TokenRow},
+    sql::{
+        Connection as _, Database, PATIENCE,
+        Value::{Bytes, Text},
+    },
+    sql_store::SqlStore,
+    sql_texts::{Texts, Words},
 };
-use crate::{keep_running::keep_running, secret::random_bytes};
+use crate::keep_running::keep_running;
 
-/// Where the end of a session is told.
-const CHANNEL: &str = "globus_portal_ended";
-/// A connection that has not been used for so long is tried before it is lent.
+/// A connection that has not been used for this long is tested before it is lent.
 const TRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(&Words {
+        schema: "globus_portal.",
+        now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+        least: "least",
+        greatest: "greatest",
+        skip_locked: " FOR UPDATE SKIP LOCKED",
+        soon: ("", ""),
+    })
+});
+
 /// Keeps everything in a PostgreSQL database.
+pub type PostgresStore = SqlStore<Postgres>;
+
+/// A PostgreSQL database.
 #[derive(Debug)]
-pub struct PostgresStore {
+pub struct Postgres {
     pool: PgPool,
     is_pooled: bool,
     reach: Reach,
-    trimming: Trimming,
 }
 
-impl PostgresStore {
+impl SqlStore<Postgres> {
     /// Connects to the database, and brings its tables up to date. `url` is `postgres://user:password@host:port/database`
     /// with the parameters of libpq, among them `sslmode` and `sslrootcert`. At most `connections` are open at a time, of
     /// which one listens where somebody wants to hear of ends: two at least.
@@ -66,19 +80,17 @@ impl PostgresStore {
             })
         });
         let pool = pool.connect_lazy_with(options);
-        Ok(Self { pool, is_pooled, reach: Reach::default(), trimming: Trimming::default() })
+        Ok(Self::on(Postgres { pool, is_pooled, reach: Reach::default() }))
     }
+}
 
-    /// The same store with other bounds.
-    #[must_use]
-    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
-        self.trimming.bounds = bounds;
-        self
-    }
+impl Database for Postgres {
+    const IS_PRIVATE: bool = false;
 
-    /// Behind a pooler a statement has no name: it would be the name of another one in another connection.
-    fn query<'q>(&self, sql: &'static str) -> Query<'q, Postgres, PgArguments> {
-        sqlx::query(sql).persistent(!self.is_pooled)
+    type Lent = Lent;
+
+    fn texts() -> &'static Texts {
+        &TEXTS
     }
 
     async fn read(&self) -> Result<Lent, StoreError> {
@@ -86,17 +98,17 @@ impl PostgresStore {
     }
 
     async fn write(&self) -> Result<Lent, StoreError> {
-        let lent = Lent::new(&self.reach, &self.pool).await?;
+        let lent = Lent::new(&self.reach, &self.pool, self.is_pooled).await?;
         if self.is_pooled { lent.in_transaction().await } else { Ok(lent) }
     }
 
     async fn transaction(&self) -> Result<Lent, StoreError> {
-        Lent::new(&self.reach, &self.pool).await?.in_transaction().await
+        Lent::new(&self.reach, &self.pool, self.is_pooled).await?.in_transaction().await
     }
 
     async fn create(
         &self,
-        connection: &mut PgConnection,
+        lent: &mut Lent,
         key: SessionKey,
         row: &SessionRow,
         tokens: &[TokenRow],
@@ -107,25 +119,25 @@ impl PostgresStore {
                    SELECT made.key, token.resource_server, token.sealed, 1, token.revoke_until FROM made CROSS JOIN \
                    unnest($6::text[], $7::bytea[], $8::bigint[]) AS token (resource_server, sealed, revoke_until)) \
                    SELECT 1 FROM made";
-        let query = self.query(sql).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
+        let query = lent.query(sql).bind(&key.0[..]).bind(&row.record[..]).bind(&row.person[..]);
         let query = query.bind(row.last_seen.unix_timestamp()).bind(row.ends.unix_timestamp());
         let query = query.bind(tokens.iter().map(|token| &*token.resource_server).collect::<Vec<_>>());
         let query = query.bind(tokens.iter().map(|token| &token.sealed[..]).collect::<Vec<_>>());
         let query = query.bind(tokens.iter().map(|token| token.revoke_until.unix_timestamp()).collect::<Vec<_>>());
-        Ok(query.fetch_optional(connection).await?.is_some())
+        Ok(query.fetch_optional(&mut **lent).await?.is_some())
     }
 
     /// Takes the tokens away as it reads them: one that is replaced at the same moment is moved in its newer form.
     async fn end(
         &self,
-        connection: &mut PgConnection,
+        lent: &mut Lent,
         key: SessionKey,
         now: OffsetDateTime,
         note_until: Option<OffsetDateTime>,
     ) -> Result<bool, StoreError> {
-        // Whoever would add a token waits for this row, and then finds no session.
+        // A writer of one of its tokens waits for this row, and then finds no session.
         let lock = "SELECT 1 FROM globus_portal.sessions WHERE key = $1 FOR UPDATE";
-        if self.query(lock).bind(&key.0[..]).fetch_optional(&mut *connection).await?.is_none() {
+        if lent.rows(lock, &[Bytes(&key.0)]).await?.is_empty() {
             return Ok(false);
         }
         let sql = "WITH gone AS (DELETE FROM globus_portal.tokens WHERE session = $2 RETURNING *), \
@@ -136,24 +148,22 @@ impl PostgresStore {
                    ON CONFLICT (key) DO UPDATE SET at = excluded.at) \
                    INSERT INTO globus_portal.revocations (session, resource_server, sealed, added, due, revoke_until) \
                    SELECT session, resource_server, sealed, $1, $1, revoke_until FROM gone";
-        let query = self.query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
+        let query = lent.query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
         let query = query.bind(note_until.map(OffsetDateTime::unix_timestamp));
-        query.execute(&mut *connection).await?;
-        let sql = "DELETE FROM globus_portal.sessions WHERE key = $1";
-        self.query(sql).bind(&key.0[..]).execute(&mut *connection).await?;
-        let tell = self.query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(hex(&key.0));
-        tell.execute(&mut *connection).await?;
+        query.execute(&mut **lent).await?;
+        lent.run("DELETE FROM globus_portal.sessions WHERE key = $1", &[Bytes(&key.0)]).await?;
+        lent.rows("SELECT pg_notify($1, $2)", &[Text(CHANNEL), Text(&hex::encode(key.0))]).await?;
         Ok(true)
     }
 
-    /// The lock on the floor keeps a trim from forgetting this state between the look at the floor and the end of this
-    /// statement; and who waits for a trim sees the floor that it has left.
-    async fn spend(&self, connection: &mut PgConnection, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
+    /// The lock on the floor keeps a trim from deleting this state between the look at the floor and the end of this
+    /// statement; a caller that waits for a trim sees the floor that it has left.
+    async fn spend(&self, lent: &mut Lent, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
         let sql = "WITH floor AS (SELECT until FROM globus_portal.state_floor FOR SHARE), \
                    spent AS (INSERT INTO globus_portal.spent_states (state, until) \
                    SELECT $1, $2 FROM floor WHERE floor.until < $2 ON CONFLICT DO NOTHING RETURNING 1) \
                    SELECT floor.until, EXISTS (SELECT 1 FROM spent) FROM floor";
-        let row = self.query(sql).bind(&state[..]).bind(until).fetch_one(connection).await?;
+        let row = lent.query(sql).bind(&state[..]).bind(until).fetch_one(&mut **lent).await?;
         match (row.try_get::<i64, _>(0)?, row.try_get(1)?) {
             (_, true) => Ok(Spent::First),
             (floor, false) if until <= floor => Ok(Spent::TooOld),
@@ -161,31 +171,22 @@ impl PostgresStore {
         }
     }
 
-    /// Lets nobody spend a state until the transaction ends. Those who spend share the lock of the one row, and would pass by a
-    /// trim that waits for it for as long as one of them is there; the lock of the table has a queue.
-    async fn stop_spending(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let lock = self.query("LOCK TABLE globus_portal.state_floor IN EXCLUSIVE MODE");
-        lock.execute(connection).await?;
+    /// Callers that spend a state share the lock of the one row, so a trim that waited for that row could wait for as long as
+    /// one of them is there. The lock of the table has a queue.
+    async fn stop_spending(&self, lent: &mut Lent) -> Result<(), StoreError> {
+        lent.run("LOCK TABLE globus_portal.state_floor IN EXCLUSIVE MODE", &[]).await?;
         Ok(())
     }
 
-    /// A token that came for a session that has just ended breaks the rule that tokens have a session.
-    fn inserted(result: Result<PgQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
-        match result {
-            Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(false),
-            result => Ok(result?.rows_affected() == 1),
-        }
-    }
-
-    /// Ends that nobody looks for any more.
-    async fn sweep_more(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    /// Deletes ends that no portal looks for any more.
+    async fn sweep_more(&self, lent: &mut Lent) -> Result<(), StoreError> {
         let sql = "DELETE FROM globus_portal.recent_ends \
                    WHERE at < CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - 60000";
-        self.query(sql).execute(connection).await?;
+        lent.run(sql, &[]).await?;
         Ok(())
     }
 
-    /// Where its disk is full, the database says so by itself.
+    /// The database reports a full disk itself.
     async fn has_room(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -194,19 +195,14 @@ impl PostgresStore {
         let (news, heard) = mpsc::unbounded_channel();
         let pool = self.pool.clone();
         if self.is_pooled {
-            keep_running("looking at PostgreSQL", move || news::look(pool.clone(), news.clone()));
+            keep_running("polling PostgreSQL", move || news::poll(pool.clone(), news.clone()));
         } else {
             keep_running("listening to PostgreSQL", move || news::listen(pool.clone(), news.clone()));
         }
         heard
     }
 
-    async fn close_connections(&self) {
+    async fn close(&self) {
         let _ = tokio::time::timeout(PATIENCE, self.pool.close()).await;
     }
 }
-
-sql_store!(
-    PostgresStore, PgRow, schema: "globus_portal.", private: false, now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-    least: "least", greatest: "greatest", skip_locked: " FOR UPDATE SKIP LOCKED", soon: ("", "")
-);

@@ -17,22 +17,25 @@ mod rows;
 use std::{collections::HashMap, sync::LazyLock};
 
 use async_trait::async_trait;
+use hex::FromHex as _;
 use redis::{Cmd, FromRedisValue, Script, ScriptInvocation, cmd};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use self::{
     link::{Link, Question, Server},
+    news::CHANNEL,
     rows::{Values, corrupt, keyed_row, revocation_row, session_row, token_row, token_value},
 };
 use super::{
-    Bounds, CLOCKS_DIFFER, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store, StoreError,
-    TokenRow, hex, of_hex,
+    bounds::{Bounds, CLOCKS_DIFFER, REVOKE_AGAIN},
+    contract::Store,
+    error::StoreError,
+    news::News,
+    rows::{Lease, RevocationRow, SessionKey, SessionRow, Spent, TokenRow},
 };
 use crate::{keep_running::keep_running, secret::random_bytes};
 
-/// Where the end of a session is told.
-const CHANNEL: &str = "globus-portal:ended";
 /// The oldest version whose `ZRANGE` takes what the scripts ask.
 const OLDEST: (u64, u64) = (6, 2);
 /// How many revocations one run of the sweep forgets: nobody else is served while it runs.
@@ -62,7 +65,6 @@ scripts! {
     SESSIONS_OF = "redis/sessions_of.lua";
     SESSIONS_AFTER = "redis/sessions_after.lua";
     AGED_SESSIONS = "redis/aged_sessions.lua";
-    INSERT_TOKEN = "redis/insert_token.lua";
     REPLACE_TOKEN = "redis/replace_token.lua";
     REMOVE_TOKEN = "redis/remove_token.lua";
     ADD_REVOCATION = "redis/add_revocation.lua";
@@ -118,7 +120,7 @@ impl RedisStore {
 }
 
 fn key_named(prefix: &str, key: SessionKey) -> String {
-    format!("globus-portal:{prefix}:{}", hex(&key.0))
+    format!("globus-portal:{prefix}:{}", hex::encode(key.0))
 }
 
 #[async_trait]
@@ -130,13 +132,13 @@ impl Store for RedisStore {
     fn news(&self) -> Option<UnboundedReceiver<News>> {
         let (sender, receiver) = unbounded_channel();
         let server = self.link.server().clone();
-        keep_running("listening to Redis", move || news::tell(server.clone(), sender.clone()));
+        keep_running("listening to Redis", move || news::listen(server.clone(), sender.clone()));
         Some(receiver)
     }
 
     async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError> {
         let mut script = CREATE_SESSION.prepare_invoke();
-        script.arg(hex(&key.0)).arg(&row.record[..]).arg(hex(&row.person));
+        script.arg(hex::encode(key.0)).arg(&row.record[..]).arg(hex::encode(row.person));
         script.arg(row.last_seen.unix_timestamp()).arg(row.ends.unix_timestamp());
         for token in tokens {
             script.arg(&token.resource_server).arg(token_value(token, 1));
@@ -151,11 +153,11 @@ impl Store for RedisStore {
     }
 
     async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError> {
-        self.run(UPDATE_RECORD.arg(hex(&key.0)).arg(record)).await
+        self.run(UPDATE_RECORD.arg(hex::encode(key.0)).arg(record)).await
     }
 
     async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
-        self.run(TOUCH_SESSION.arg(hex(&key.0)).arg(now.unix_timestamp())).await
+        self.run(TOUCH_SESSION.arg(hex::encode(key.0)).arg(now.unix_timestamp())).await
     }
 
     async fn end_session(
@@ -166,22 +168,22 @@ impl Store for RedisStore {
     ) -> Result<bool, StoreError> {
         let note_until = note_until.map(|until| until.unix_timestamp().to_string()).unwrap_or_default();
         let mut script = END_SESSION.prepare_invoke();
-        script.arg(hex(&key.0)).arg(now.unix_timestamp()).arg(note_until).arg(self.bounds.ended_notes);
+        script.arg(hex::encode(key.0)).arg(now.unix_timestamp()).arg(note_until).arg(self.bounds.ended_notes);
         self.run(&script).await
     }
 
     async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError> {
-        self.run(ENDED_ELSEWHERE.arg(hex(&key.0)).arg(now.unix_timestamp())).await
+        self.run(ENDED_ELSEWHERE.arg(hex::encode(key.0)).arg(now.unix_timestamp())).await
     }
 
     async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError> {
         let mut command = cmd("ZREM");
-        command.arg("globus-portal:ended-elsewhere").arg(hex(&key.0));
+        command.arg("globus-portal:ended-elsewhere").arg(hex::encode(key.0));
         self.command(&command).await
     }
 
     async fn sessions_of(&self, person: [u8; 32], limit: u32) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        let rows: Vec<Values> = self.run(SESSIONS_OF.arg(hex(&person)).arg(limit)).await?;
+        let rows: Vec<Values> = self.run(SESSIONS_OF.arg(hex::encode(person)).arg(limit)).await?;
         rows.into_iter().map(keyed_row).collect()
     }
 
@@ -190,7 +192,7 @@ impl Store for RedisStore {
         after: Option<SessionKey>,
         limit: u32,
     ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        let from = after.map_or_else(|| "-".to_owned(), |key| format!("({}", hex(&key.0)));
+        let from = after.map_or_else(|| "-".to_owned(), |key| format!("({}", hex::encode(key.0)));
         let rows: Vec<Values> = self.run(SESSIONS_AFTER.arg(from).arg(limit)).await?;
         rows.into_iter().map(keyed_row).collect()
     }
@@ -204,11 +206,9 @@ impl Store for RedisStore {
         let mut script = AGED_SESSIONS.prepare_invoke();
         script.arg(now.unix_timestamp()).arg(idle_since.unix_timestamp()).arg(limit);
         let keys: Vec<Vec<u8>> = self.run(&script).await?;
-        keys.iter().map(|key| of_hex(key).map(SessionKey).ok_or_else(|| corrupt("the key of a session"))).collect()
-    }
-
-    async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
-        self.run(INSERT_TOKEN.arg(hex(&key.0)).arg(&row.resource_server).arg(token_value(row, 1))).await
+        let read =
+            |key: &Vec<u8>| <[u8; 32]>::from_hex(key).map(SessionKey).map_err(|_| corrupt("the key of a session"));
+        keys.iter().map(read).collect()
     }
 
     async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
@@ -230,16 +230,16 @@ impl Store for RedisStore {
 
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
         let value = token_value(row, row.version.saturating_add(1));
-        self.run(REPLACE_TOKEN.arg(hex(&key.0)).arg(&row.resource_server).arg(row.version).arg(value)).await
+        self.run(REPLACE_TOKEN.arg(hex::encode(key.0)).arg(&row.resource_server).arg(row.version).arg(value)).await
     }
 
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
-        self.run(REMOVE_TOKEN.arg(hex(&key.0)).arg(resource_server).arg(version)).await
+        self.run(REMOVE_TOKEN.arg(hex::encode(key.0)).arg(resource_server).arg(version)).await
     }
 
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
         let mut script = ADD_REVOCATION.prepare_invoke();
-        script.arg(hex(&key.0)).arg(&row.resource_server).arg(&row.sealed[..]);
+        script.arg(hex::encode(key.0)).arg(&row.resource_server).arg(&row.sealed[..]);
         script.arg(row.revoke_until.unix_timestamp()).arg(now.unix_timestamp());
         self.run(&script).await
     }
@@ -251,7 +251,7 @@ impl Store for RedisStore {
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError> {
         let mut script = CLAIM_REVOCATIONS.prepare_invoke();
-        script.arg(session.map(|key| hex(&key.0)).unwrap_or_default()).arg(now.unix_timestamp());
+        script.arg(session.map(|key| hex::encode(key.0)).unwrap_or_default()).arg(now.unix_timestamp());
         script.arg(limit).arg(REVOKE_AGAIN.0).arg(REVOKE_AGAIN.1);
         let rows: Vec<Values> = self.run(&script).await?;
         rows.iter().map(|values| revocation_row(values).ok_or_else(|| corrupt("tokens to revoke"))).collect()
@@ -271,7 +271,7 @@ impl Store for RedisStore {
             return Ok(Spent::TooOld);
         }
         let mut script = SPEND_STATE.prepare_invoke();
-        script.arg(hex(&state)).arg(until.unix_timestamp()).arg(self.bounds.spent_states);
+        script.arg(hex::encode(state)).arg(until.unix_timestamp()).arg(self.bounds.spent_states);
         let answer: String = self.run(&script).await?;
         match &answer[..] {
             "first" => Ok(Spent::First),
@@ -283,7 +283,7 @@ impl Store for RedisStore {
 
     async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError> {
         let length = i64::try_from(length.whole_milliseconds()).unwrap_or(i64::MAX);
-        let answer: String = self.run(TAKE_LEASE.arg(hex(&name)).arg(hex(&holder)).arg(length)).await?;
+        let answer: String = self.run(TAKE_LEASE.arg(hex::encode(name)).arg(hex::encode(holder)).arg(length)).await?;
         match &answer[..] {
             "taken" => Ok(Lease::Taken),
             "taken over" => Ok(Lease::TakenOver),
@@ -293,7 +293,7 @@ impl Store for RedisStore {
     }
 
     async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError> {
-        self.run(RELEASE_LEASE.arg(hex(&name)).arg(hex(&holder))).await
+        self.run(RELEASE_LEASE.arg(hex::encode(name)).arg(hex::encode(holder))).await
     }
 
     /// Leases need no sweep: they have an expiry.
@@ -311,15 +311,11 @@ impl Store for RedisStore {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        let refused: Vec<String> = self.run(&PROBE.arg(hex(&random_bytes::<16>()))).await?;
+        let refused: Vec<String> = self.run(&PROBE.arg(hex::encode(random_bytes::<16>()))).await?;
         if let [command, why] = refused.as_slice() {
             return Err(about::refusal(command, why));
         }
-        let subscribed = self.link.ask::<()>(Question::Subscription(CHANNEL)).await;
-        subscribed.map_err(|error| {
-            let is_refusal = error.text().to_ascii_lowercase().contains("noperm");
-            if is_refusal { about::refusal("SUBSCRIBE", error.text()) } else { error }
-        })
+        self.link.ask(Question::Subscription(CHANNEL)).await
     }
 
     async fn warnings(&self) -> Vec<String> {

@@ -6,89 +6,58 @@
 //! a person another one; the end of a process takes back nothing.
 
 mod files;
+mod lend;
 
 use std::{
     error::Error,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::LazyLock,
 };
 
-use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _, Sqlite, SqliteConnection,
-    query::Query,
-    sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous,
-    },
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use time::{Duration, OffsetDateTime};
-use tokio::sync::{
-    MappedMutexGuard, Mutex, MutexGuard,
-    mpsc::{self, UnboundedReceiver, UnboundedSender},
-};
+use time::OffsetDateTime;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use self::lend::{Lent, Shared, clear_up, lend, shared};
 use super::{
-    Bounds, CLOCKS_DIFFER, DeafAtEnd, Lease, News, REVOKE_AGAIN, RevocationRow, SessionKey, SessionRow, Spent, Store,
-    StoreError, TokenRow, Trimming, bytes32,
-    sql::{PATIENCE, on, sql_store, within},
-    time_of,
+    error::StoreError,
+    news::{DisconnectedAtEnd, News},
+    rows::{SessionKey, SessionRow, Spent, TokenRow},
+    sql::{Connection as _, Database, PATIENCE, within},
+    sql_store::SqlStore,
+    sql_texts::{Texts, Words},
 };
-use crate::{keep_running::keep_running, secret::random_bytes};
+use crate::keep_running::keep_running;
 
-/// How often it is looked whether another process, such as `globus-portal sessions`, has written to the file.
-pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+/// How often the store checks whether another process, such as `globus-portal sessions`, has written to the file.
+const CHECK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+
+static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(&Words {
+        schema: "main.",
+        now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        least: "min",
+        greatest: "max",
+        skip_locked: "",
+        soon: ("PRAGMA synchronous = NORMAL; ", "; PRAGMA synchronous = FULL"),
+    })
+});
 
 /// Keeps everything in one SQLite file, with a write-ahead log beside it.
+pub type SqliteStore = SqlStore<Sqlite>;
+
+/// An SQLite file.
 #[derive(Debug)]
-pub struct SqliteStore {
-    writer: Arc<Shared>,
+pub struct Sqlite {
+    writer: Shared,
     reader: Shared,
     path: PathBuf,
-    trimming: Trimming,
 }
 
-/// A connection, until it is closed.
-type Shared = Mutex<Option<Kept>>;
-
-#[derive(Debug)]
-struct Kept {
-    connection: SqliteConnection,
-    /// What it was last used for was not finished: a transaction may be open.
-    in_doubt: bool,
-}
-
-/// A connection that is lent for one thing.
-struct Lent<'a> {
-    kept: MappedMutexGuard<'a, Kept>,
-    in_transaction: bool,
-}
-
-impl Lent<'_> {
-    /// The thing is done, and counts.
-    async fn finish(&mut self) -> Result<(), StoreError> {
-        if self.in_transaction {
-            self.kept.connection.execute("COMMIT").await?;
-        }
-        self.kept.in_doubt = false;
-        Ok(())
-    }
-}
-
-impl std::ops::Deref for Lent<'_> {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.kept.connection
-    }
-}
-
-impl std::ops::DerefMut for Lent<'_> {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.kept.connection
-    }
-}
-
-impl SqliteStore {
+impl SqlStore<Sqlite> {
     /// Opens the file, or makes it, readable for its owner alone, and brings its tables up to date.
     ///
     /// # Errors
@@ -111,53 +80,36 @@ impl SqliteStore {
             StoreError::from_cause(error).within(&format!("cannot create the tables in {}", path.display()))
         })?;
         let reader = options.connect().await.map_err(|error| cannot_open(path, error))?;
-        let shared = |connection| Mutex::new(Some(Kept { connection, in_doubt: false }));
-        Ok(Self {
-            writer: Arc::new(shared(writer)),
-            reader: shared(reader),
-            path: path.to_owned(),
-            trimming: Trimming::default(),
-        })
+        Ok(Self::on(Sqlite { writer: shared(writer), reader: shared(reader), path: path.to_owned() }))
+    }
+}
+
+impl Database for Sqlite {
+    const IS_PRIVATE: bool = true;
+
+    type Lent = Lent;
+
+    fn texts() -> &'static Texts {
+        &TEXTS
     }
 
-    /// The same store with other bounds.
-    #[must_use]
-    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
-        self.trimming.bounds = bounds;
-        self
-    }
-
-    #[expect(clippy::unused_self, reason = "PostgreSQL has to know")]
-    fn query<'q>(&self, sql: &'static str) -> Query<'q, Sqlite, SqliteArguments> {
-        sqlx::query(sql)
-    }
-
-    async fn read(&self) -> Result<Lent<'_>, StoreError> {
+    async fn read(&self) -> Result<Lent, StoreError> {
         lend(&self.reader).await
     }
 
-    async fn write(&self) -> Result<Lent<'_>, StoreError> {
+    async fn write(&self) -> Result<Lent, StoreError> {
         lend(&self.writer).await
     }
 
-    async fn transaction(&self) -> Result<Lent<'_>, StoreError> {
-        let mut lent = self.write().await?;
-        within(async { Ok(lent.execute("BEGIN IMMEDIATE").await?) }).await?;
-        lent.in_transaction = true;
-        Ok(lent)
-    }
-
-    /// A transaction that writes is alone.
-    #[expect(clippy::unused_async, reason = "as in the other stores")]
-    async fn stop_spending(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
-        Ok(())
+    async fn transaction(&self) -> Result<Lent, StoreError> {
+        self.write().await?.in_transaction().await
     }
 
     /// All of it is said at once: each word to a connection costs more than what is said. Who breaks off in the middle
     /// leaves the connection in doubt.
     async fn create(
         &self,
-        connection: &mut SqliteConnection,
+        lent: &mut Lent,
         key: SessionKey,
         row: &SessionRow,
         tokens: &[TokenRow],
@@ -178,11 +130,11 @@ impl SqliteStore {
         let query = tokens.iter().fold(query, |query, token| {
             query.bind(&token.resource_server).bind(&token.sealed[..]).bind(token.revoke_until.unix_timestamp())
         });
-        match query.execute(&mut *connection).await {
+        match query.execute(&mut **lent).await {
             Ok(_) => Ok(true),
             // The id is taken. Two tokens for one service are another matter, and an error.
             Err(sqlx::Error::Database(error)) if error.message().contains("sessions.key") => {
-                clear_up(connection).await?;
+                clear_up(lent).await?;
                 Ok(false)
             }
             Err(error) => Err(error.into()),
@@ -191,7 +143,7 @@ impl SqliteStore {
 
     async fn end(
         &self,
-        connection: &mut SqliteConnection,
+        lent: &mut Lent,
         key: SessionKey,
         now: OffsetDateTime,
         note_until: Option<OffsetDateTime>,
@@ -203,18 +155,18 @@ impl SqliteStore {
                    DELETE FROM main.sessions WHERE key = $2 RETURNING 1";
         let query = sqlx::query(sql).bind(now.unix_timestamp()).bind(&key.0[..]);
         let query = query.bind(note_until.map(OffsetDateTime::unix_timestamp));
-        Ok(query.fetch_all(connection).await?.len() == 1)
+        Ok(query.fetch_all(&mut **lent).await?.len() == 1)
     }
 
     /// One row says that it was spent, and one how old a state may be.
-    async fn spend(&self, connection: &mut SqliteConnection, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
+    async fn spend(&self, lent: &mut Lent, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
         let sql = "PRAGMA synchronous = NORMAL; \
                    INSERT INTO main.spent_states (state, until) \
                    SELECT $1, $2 FROM main.state_floor AS floor WHERE floor.until < $2 \
                    ON CONFLICT DO NOTHING RETURNING until; \
                    SELECT until FROM main.state_floor; \
                    PRAGMA synchronous = FULL";
-        let rows = sqlx::query(sql).bind(&state[..]).bind(until).fetch_all(connection).await?;
+        let rows = sqlx::query(sql).bind(&state[..]).bind(until).fetch_all(&mut **lent).await?;
         match rows.as_slice() {
             [_, _] => Ok(Spent::First),
             [floor] if until <= floor.try_get(0)? => Ok(Spent::TooOld),
@@ -223,11 +175,12 @@ impl SqliteStore {
         }
     }
 
-    fn inserted(result: Result<SqliteQueryResult, sqlx::Error>) -> Result<bool, StoreError> {
-        Ok(result?.rows_affected() == 1)
+    /// A transaction that writes is alone.
+    async fn stop_spending(&self, _: &mut Lent) -> Result<(), StoreError> {
+        Ok(())
     }
 
-    async fn sweep_more(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn sweep_more(&self, _: &mut Lent) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -250,8 +203,8 @@ impl SqliteStore {
     }
 
     /// The last connection that closes folds the write-ahead log into the database: from then on the one file is all.
-    async fn close_connections(&self) {
-        for connection in [&self.reader, &*self.writer] {
+    async fn close(&self) {
+        for connection in [&self.reader, &self.writer] {
             if let Some(kept) = connection.lock().await.take()
                 && let Err(error) = kept.connection.close().await
             {
@@ -266,56 +219,33 @@ fn cannot_open(path: &Path, error: impl Error + Send + Sync + 'static) -> StoreE
     StoreError::new(format!("cannot open {}: {why}", path.display())).with_source(error)
 }
 
-async fn lend(shared: &Shared) -> Result<Lent<'_>, StoreError> {
-    within(async {
-        let lent = MutexGuard::try_map(shared.lock().await, Option::as_mut);
-        let mut kept = lent.map_err(|_| StoreError::new("it is closed"))?;
-        if kept.in_doubt {
-            clear_up(&mut kept.connection).await?;
-        }
-        kept.in_doubt = true;
-        Ok(Lent { kept, in_transaction: false })
-    })
-    .await
-}
-
-/// Brings a connection back to where each use begins.
-async fn clear_up(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    // Where no transaction is open, this is an error, and all is well.
-    let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-    sqlx::query("PRAGMA synchronous = FULL").execute(connection).await?;
-    Ok(())
-}
-
-/// Looks whether another process has written to the file: the data version that the writer sees is changed by everybody
-/// but the writer itself.
-async fn watch(writer: Arc<Shared>, news: UnboundedSender<News>) {
-    let _deaf_at_end = DeafAtEnd(news.clone());
+/// Checks whether another process has written to the file: the data version that the writer sees changes when any
+/// connection but its own writes.
+async fn watch(writer: Shared, news: UnboundedSender<News>) {
+    let _disconnected_at_end = DisconnectedAtEnd(news.clone());
     let mut known = None;
     while !news.is_closed() {
         let version = data_version(&writer).await;
         let changed = match (&version, known) {
             (Ok(version), Some(known)) if *version != known => Some(News::Changed),
-            (Ok(_), None) => Some(News::Hearing),
-            (Err(_), Some(_)) => Some(News::Deaf),
+            (Ok(_), None) => Some(News::Connected),
+            (Err(_), Some(_)) => Some(News::Disconnected),
             _ => None,
         };
         known = version.ok();
         if changed.is_some_and(|changed| news.send(changed).is_err()) {
             return;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(CHECK_EVERY).await;
     }
 }
 
 async fn data_version(writer: &Shared) -> Result<i64, StoreError> {
-    on!(connection = lend(writer) => {
-        let row = sqlx::query("PRAGMA data_version").fetch_one(&mut *connection).await?;
+    let mut lent = lend(writer).await?;
+    within(async {
+        let row = sqlx::query("PRAGMA data_version").fetch_one(&mut *lent).await?;
+        lent.finish().await?;
         Ok(row.try_get(0)?)
     })
+    .await
 }
-
-sql_store!(
-    SqliteStore, SqliteRow, schema: "main.", private: true, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", least: "min",
-    greatest: "max", skip_locked: "", soon: ("PRAGMA synchronous = NORMAL; ", "; PRAGMA synchronous = FULL")
-);

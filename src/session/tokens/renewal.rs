@@ -1,10 +1,10 @@
-//! Renewing a token: once for all who ask at the same time, in this process by a lock and everywhere by a lease.
+//! Renewing a token: once for all callers that ask at the same time, in this process by a lock and everywhere by a lease.
 //!
-//! A refresh token may be good for one use, and a second use may cost the person everything (RFC 9700 section 4.14.2). So
-//! whoever refreshes holds a lease that outlives the longest request to Globus, and reads the tokens again under it. Those who
-//! ask stand in line themselves: one that gives up asks for nothing afterwards, and those who have waited for a renewal
-//! that fails do not all try it again. What Globus has answered is kept whatever happens to those who asked: a renewal that
-//! has begun runs in a task of its own, and writes until the store takes it.
+//! A refresh token may be good for one use only, and a second use may cost the person all tokens (RFC 9700 section 4.14.2). So
+//! a refresh needs a lease that outlives the longest request to Globus, and reads the tokens again under it. Callers queue on
+//! a per-token lock; a cancelled caller sends nothing, and those that waited for a renewal that failed do not all try again.
+//! What Globus has answered is kept whatever happens to the callers: a renewal that has begun runs in a task of its own, and
+//! writes until the store takes it.
 
 use std::{
     sync::{Arc, PoisonError, Weak},
@@ -14,7 +14,7 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
-use super::{Kept, MARGIN, TokenUnavailable, Tokens, Turn, place};
+use super::kept::{Kept, TokenUnavailable, Tokens, Turn, place};
 use crate::{
     globus::{
         auth::TokenError,
@@ -29,20 +29,22 @@ use crate::{
     },
 };
 
+/// A token is renewed this long before it expires.
+pub(super) const MARGIN: time::Duration = time::Duration::minutes(1);
 /// How long a request waits for a renewal, which goes on without it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two looks at a token that another process is renewing.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// The pause before a renewal is written again that the store has not taken.
+/// The pause before a renewed token that the store has not taken is written again.
 const WRITE_AGAIN: Duration = Duration::from_millis(200);
-/// How long one try to write it may take.
+/// How long one attempt to write it may take.
 const WRITE_WITHIN: Duration = Duration::from_secs(1);
-/// How long it is tried to write it.
+/// How long to keep trying.
 const WRITE_FOR: Duration = Duration::from_secs(10 * 60);
-/// How long the last try may take: as long as a store that is slow needs to say whether an earlier one has been written.
+/// How long the last attempt may take: long enough for a slow store to say whether an earlier one was written.
 const LAST_WRITE_WITHIN: Duration = Duration::from_secs(30);
-/// Who takes over a lease that was not given back waits for so long first: its holder may only have been kept from
-/// writing, and tries that again and again. Longer than [`WRITE_AGAIN`] and [`WRITE_WITHIN`].
+/// How long to wait after taking over a lease that was not released: its holder may still be trying to write. Longer than
+/// [`WRITE_AGAIN`] and [`WRITE_WITHIN`] together.
 const TAKE_OVER_AFTER: Duration = Duration::from_millis(1500);
 
 /// Which token will do.
@@ -50,7 +52,7 @@ const TAKE_OVER_AFTER: Duration = Duration::from_millis(1500);
 pub(super) enum Wanted {
     /// One that does not expire within a minute.
     GoodForAWhile,
-    /// One other than this, which was refused.
+    /// One other than this one, which was refused.
     OtherThan(AccessToken),
 }
 
@@ -64,7 +66,7 @@ impl Wanted {
 }
 
 impl Tokens {
-    /// A token as it is wanted, after a renewal if need be.
+    /// The wanted token, after a renewal if necessary.
     pub(super) async fn renewed(
         &self,
         key: SessionKey,
@@ -75,7 +77,7 @@ impl Tokens {
         renewed.map_err(|_| TokenUnavailable::TakesLong)?
     }
 
-    /// One at a time in this process; those who come later find the new token, or that there is none to be had.
+    /// One at a time in this process; later callers find the new token, or that there is none.
     async fn renewed_in_turn(
         &self,
         key: SessionKey,
@@ -95,7 +97,7 @@ impl Tokens {
             if kept.refresh_token.is_none() {
                 return Err(TokenUnavailable::SignIn(resource_server.to_owned()));
             }
-            // In a task of its own, with the turn: a browser that leaves must not break off what Globus has already begun
+            // In a task of its own, with the turn: a browser that leaves must not interrupt what Globus has already begun
             // to answer.
             let (this, resource_server, wanted) = (self.clone(), resource_server.to_owned(), wanted.clone());
             let renewing = async move {
@@ -115,7 +117,7 @@ impl Tokens {
         }
     }
 
-    /// Renews a token, unless another process is just doing that.
+    /// Renews a token, unless another process is doing that.
     async fn renew_if_free(
         &self,
         key: SessionKey,
@@ -133,7 +135,7 @@ impl Tokens {
         }
         let renewed = self.renew_under_lease(key, resource_server, wanted, until).await;
         if let Err(error) = self.vault.store.release_lease(lease, holder).await {
-            tracing::warn!(error = %error, "a lease is left to its end");
+            tracing::warn!(error = %error, "could not release the lease; it will expire");
         }
         renewed.map(Some)
     }
@@ -157,15 +159,15 @@ impl Tokens {
         }
         let sign_in = || TokenUnavailable::SignIn(resource_server.to_owned());
         let refresh_token = kept.refresh_token.as_deref().ok_or_else(sign_in)?;
-        // A process that was stopped on the way here must not send what another may have sent by now.
+        // A process that was suspended on the way here must not send what another may have sent by now.
         if Instant::now() + self.renewal.timeout > until {
             return Err(TokenUnavailable::TakesLong);
         }
         let response = match self.renewal.auth.oauth2_refresh_token(&RefreshToken::new(refresh_token)).await {
             Ok(response) => response,
             Err(TokenError::InvalidGrant(error)) => {
-                tracing::warn!(resource_server, error = error.for_log(), "the refresh token is no longer good");
-                // These tokens will never be good again; those of other resource servers stay.
+                tracing::warn!(resource_server, error = error.for_log(), "Globus no longer accepts the refresh token");
+                // These tokens are dead; those of other resource servers stay.
                 self.vault.store.remove_token(key, resource_server, row.version).await?;
                 return Err(sign_in());
             }
@@ -173,7 +175,7 @@ impl Tokens {
         };
         let Some(token) = self.token_for(key, resource_server, &response).await else {
             self.discard(&response).await;
-            // Those of before may still be good.
+            // The earlier ones may still be good.
             self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
             self.vault.store.remove_token(key, resource_server, row.version).await?;
             self.revoke_due(Some(key)).await?;
@@ -195,26 +197,26 @@ impl Tokens {
         let expected = Expected { of_a_refresh: true, ..Expected::default() };
         let person = match self.renewal.id_tokens.verify(id_token, &expected).await {
             Ok(claims) => claims.sub,
-            // The answer came from Globus Auth itself; that its keys cannot be had now is no word against it.
+            // The answer came from Globus Auth itself; a failure to get its keys says nothing against it.
             Err(IdTokenError::Provider(_)) => return Some(token),
             Err(error) => {
-                tracing::error!(error = %error, "the id_token of a refresh is refused, and its tokens with it");
+                tracing::error!(error = %error, "refused the id_token of a refresh, and its tokens with it");
                 return None;
             }
         };
         let record = self.vault.read(key).await.ok().flatten();
         match record.and_then(|(_, opened)| UserSession::unpack(&opened.plain)) {
             Some(user) if user.claims.sub != person => {
-                tracing::error!("a refresh gave tokens of another person, which are refused");
+                tracing::error!("refused the tokens of a refresh: they belong to another person");
                 None
             }
-            // Without a session there is nobody to compare with, and the tokens will not be kept.
+            // Without a session there is no person to compare with, and the tokens will not be kept.
             _ => Some(token),
         }
     }
 
-    /// Keeps what a renewal brought home in the place of the tokens of before. Tries for as long as the store does not take
-    /// it: it may be all that the person has left.
+    /// Replaces the earlier tokens with the renewed ones. Keeps trying while the store fails: the earlier ones may be dead
+    /// already.
     async fn keep_renewed(
         &self,
         key: SessionKey,
@@ -235,19 +237,19 @@ impl Tokens {
                     tracing::info!(resource_server, "token renewed");
                     return Ok(token.access_token.clone());
                 }
-                Ok(Replaced::SealedAnew(row)) => version = row.version,
+                Ok(Replaced::Resealed(row)) => version = row.version,
                 Ok(Replaced::ByAnother(kept)) => {
                     self.revoke_beside(token, &kept).await;
                     return Ok(AccessToken::new(kept.access_token));
                 }
                 Ok(Replaced::Gone) => return Err(self.came_too_late(key, row, token).await),
                 Err(error) if is_last => {
-                    tracing::error!(resource_server, error = %error, "a renewed token is lost: the store does not take it");
+                    tracing::error!(resource_server, error = %error, "lost a renewed token: the store does not take it");
                     self.revoke_beside(token, before).await;
                     return Err(error);
                 }
                 Err(error) => {
-                    tracing::warn!(resource_server, error = %error, "a renewed token waits for the store");
+                    tracing::warn!(resource_server, error = %error, "cannot store the renewed token yet; retrying");
                     sleep(WRITE_AGAIN).await;
                 }
             }
@@ -265,16 +267,16 @@ impl Tokens {
             return Ok(Replaced::Done);
         }
         match self.read(key, &row.resource_server).await {
-            // Written before, though the store did not get to say so.
+            // An earlier attempt was written, though the store did not confirm it.
             Ok((_, now)) if now.is(&token.access_token) => Ok(Replaced::Done),
-            Ok((row, now)) if now.access_token == before.access_token => Ok(Replaced::SealedAnew(row)),
+            Ok((row, now)) if now.access_token == before.access_token => Ok(Replaced::Resealed(row)),
             Ok((_, now)) => Ok(Replaced::ByAnother(now)),
             Err(TokenUnavailable::SignIn(_)) => Ok(Replaced::Gone),
             Err(error) => Err(error),
         }
     }
 
-    /// The session has ended while its token was renewed: what came home is revoked as well.
+    /// The session ended while its token was renewed: the renewed ones are revoked as well.
     async fn came_too_late(&self, key: SessionKey, row: TokenRow, token: &Token) -> TokenUnavailable {
         let listed = self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await;
         let revoked = match listed {
@@ -282,19 +284,18 @@ impl Tokens {
             Err(error) => Err(error),
         };
         if let Err(error) = revoked {
-            tracing::warn!(error = %error, "tokens that came too late are revoked without a list");
+            tracing::warn!(error = %error, "revoking late tokens directly: they could not be queued");
             self.revoke_now(token).await;
         }
         TokenUnavailable::SignIn(row.resource_server)
     }
 
-    /// Seals the tokens of a session with the key of today, where a key of before sealed them. Whether that is done for
-    /// all: a token that is just being renewed is left alone, for two writers would be in each other's way. Each is one write
-    /// that is done or not, so whoever waits may leave.
+    /// Re-seals the tokens of a session that an earlier key has sealed. Returns whether all are done: a token that is being
+    /// renewed is left alone, so that two writers do not collide. Each is one write, so the caller may be dropped.
     ///
     /// # Errors
     /// [`TokenUnavailable::Store`] or [`TokenUnavailable::Seal`].
-    pub async fn seal_anew(&self, key: SessionKey) -> Result<bool, TokenUnavailable> {
+    pub async fn reseal(&self, key: SessionKey) -> Result<bool, TokenUnavailable> {
         let mut all = true;
         for row in self.vault.store.tokens(key).await? {
             let turn = self.turn(key, &row.resource_server);
@@ -325,14 +326,14 @@ impl Tokens {
     }
 }
 
-/// What came of replacing tokens.
+/// The outcome of replacing tokens.
 enum Replaced {
     /// They are replaced.
     Done,
-    /// Not yet: meanwhile they were sealed with another key.
-    SealedAnew(TokenRow),
-    /// Somebody else has renewed them, and these are there now.
+    /// Not yet: meanwhile they were re-sealed with another key.
+    Resealed(TokenRow),
+    /// Another process has renewed them; these are the new ones.
     ByAnother(Kept),
-    /// They are there no longer.
+    /// They no longer exist.
     Gone,
 }

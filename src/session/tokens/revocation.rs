@@ -1,9 +1,9 @@
-//! Revoking tokens: those of sessions that have ended wait on a list in the store until Globus has taken them back, or until
-//! they have expired.
+//! Revoking tokens: those of sessions that have ended are queued in the store until Globus has revoked them, or until they
+//! have expired.
 
 use tracing::Instrument as _;
 
-use super::{Kept, TokenUnavailable, Tokens};
+use super::kept::{Kept, TokenUnavailable, Tokens};
 use crate::{
     globus::{
         auth::TokenTypeHint,
@@ -13,14 +13,14 @@ use crate::{
     session::store::{RevocationRow, SessionKey, StoreError},
 };
 
-/// How many revocations are tried at the same time.
+/// How many revocations run at the same time.
 const A_ROUND: u32 = 64;
 
 impl Tokens {
-    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later; a Globus that
-    /// takes none is not asked for more now. Gives how many tokens were revoked and how many could not be.
+    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later; once Globus takes
+    /// none of a round, the rest waits. Returns how many tokens were revoked and how many could not be.
     ///
-    /// Whoever waits may leave: what was not finished is on the list still, and is due again a minute later.
+    /// The caller may be dropped: what was not finished stays queued, and is due again a minute later.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -50,8 +50,8 @@ impl Tokens {
     /// Revokes the refresh token and the access token of a row: ending one need not end the other.
     async fn revoke(&self, row: RevocationRow) -> bool {
         let Some(kept) = self.open(row.session, &row.resource_server, &row.sealed) else {
-            // Another portal may have the key, or this one again, before they expire.
-            tracing::warn!(resource_server = row.resource_server, "tokens that no key opens cannot be revoked here");
+            // This portal, or another one, may get the key back before they expire.
+            tracing::warn!(resource_server = row.resource_server, "cannot revoke tokens that none of the keys opens");
             return false;
         };
         let refresh_token = match &kept.refresh_token {
@@ -65,36 +65,36 @@ impl Tokens {
     async fn revoke_one(&self, token: &str, hint: TokenTypeHint) -> bool {
         let result = self.auth.oauth2_revoke_token(token, Some(hint)).await;
         if let Err(error) = &result {
-            tracing::warn!(error = error.for_log(), "a token could not be revoked yet");
+            tracing::warn!(error = error.for_log(), "Globus did not revoke a token; it stays queued");
         }
         result.is_ok()
     }
 
-    /// Revokes tokens that belong to no session, because their login or refresh has failed. They are put on the list first,
-    /// so that a Globus which does not answer now is asked again. In a task of its own: it is done though nobody waits for it.
+    /// Revokes tokens without a session, whose login or refresh has failed. They are queued first, so that Globus is asked
+    /// again if it does not answer now. It runs in a task of its own and finishes even if the caller is dropped.
     pub async fn discard(&self, response: &TokenResponse) {
         let (this, response) = (self.clone(), response.clone());
         let discarding = async move { this.discard_here(&response).await };
-        // Nothing to wait for where the process stops.
+        // It fails only when the process stops.
         let _ = self.vault.underway.spawn(discarding.in_current_span()).await;
     }
 
     async fn discard_here(&self, response: &TokenResponse) {
-        // A session that there never was.
+        // No session has this key.
         let key = SessionKey(random_bytes());
-        let revoked = match self.put_on_list(key, response).await {
+        let revoked = match self.queue(key, response).await {
             Ok(()) => self.revoke_due(Some(key)).await.map(drop).map_err(TokenUnavailable::from),
             Err(error) => Err(error),
         };
         if let Err(error) = revoked {
-            tracing::warn!(error = %error, "tokens of no session are revoked without a list");
+            tracing::warn!(error = %error, "revoking orphaned tokens directly: they could not be queued");
             for token in response.tokens() {
                 self.revoke_now(token).await;
             }
         }
     }
 
-    async fn put_on_list(&self, key: SessionKey, response: &TokenResponse) -> Result<(), TokenUnavailable> {
+    async fn queue(&self, key: SessionKey, response: &TokenResponse) -> Result<(), TokenUnavailable> {
         for row in self.rows(key, response)? {
             self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
         }
@@ -108,7 +108,7 @@ impl Tokens {
         self.revoke_one(token.access_token.expose_secret(), TokenTypeHint::AccessToken).await;
     }
 
-    /// Revokes a token that could not be kept beside another, whose refresh token is left alone where both have the same.
+    /// Revokes a token that could not be kept, but not a refresh token that it shares with the one that is kept.
     pub(super) async fn revoke_beside(&self, token: &Token, kept: &Kept) {
         let mut own = token.clone();
         own.refresh_token = own.refresh_token.filter(|own| kept.refresh_token.as_deref() != Some(own.expose_secret()));

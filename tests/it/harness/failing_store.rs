@@ -120,10 +120,6 @@ impl Store for FailingStore {
         self.inner()?.aged_sessions(now, idle_since, limit).await
     }
 
-    async fn insert_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
-        self.inner()?.insert_token(key, row).await
-    }
-
     async fn token(&self, key: SessionKey, resource_server: &str) -> Result<Option<TokenRow>, StoreError> {
         self.inner()?.token(key, resource_server).await
     }

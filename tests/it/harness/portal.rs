@@ -9,7 +9,7 @@ use globus_portal::{
     server::Server,
     session::store::Store,
     settings::{Settings, Sources},
-    state::AppState,
+    state::{AppState, open_store},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 use url::Url;
@@ -26,6 +26,8 @@ use super::{
 #[derive(Debug)]
 pub struct Portal {
     pub app: AppState,
+    /// Where it keeps sessions: past its cache, which the portal itself never passes by.
+    pub store: Arc<dyn Store>,
     /// `http://localhost:PORT`, with no slash at its end.
     pub base: String,
     /// Where Globus is for it: the sandbox, or a provider of the test's own. No slash at its end.
@@ -110,17 +112,18 @@ impl PortalBuilder {
         let settings = Settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
         let clock = self.clock.unwrap_or_else(Clock::system);
         let base = format!("http://localhost:{}{}", settings.listen.port(), settings.root);
-        let app = match (self.store, place::current()) {
-            (Some(store), _) => AppState::with_store(settings, clock, store).unwrap(),
-            (None, Some(place)) => AppState::with_store(settings, clock, place.open().await).unwrap(),
-            (None, None) => AppState::build(settings, clock).await.unwrap(),
+        let store = match (self.store, place::current()) {
+            (Some(store), _) => store,
+            (None, Some(place)) => place.open().await,
+            (None, None) => open_store(&settings.session_store).await.unwrap(),
         };
+        let app = AppState::with_store(settings, clock, store.clone()).unwrap();
         let server = Server::bind(app.clone(), self.more).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         tasks.push(tokio::spawn(async move {
             server.serve(async { drop(stopped.await) }).await;
         }));
-        Portal { app, base, globus, tasks, stop: Some(stop) }
+        Portal { app, store, base, globus, tasks, stop: Some(stop) }
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn log_in_at(portal: &Portal, provider: &Provider, browser: &Browser, 
 /// How many sessions the portal's store holds.
 pub async fn sessions_in(portal: &Portal) -> usize {
     let far = OffsetDateTime::from_unix_timestamp(4_102_444_800).unwrap();
-    portal.app.vault.store.aged_sessions(far, far, 1000).await.unwrap().len()
+    portal.store.aged_sessions(far, far, 1000).await.unwrap().len()
 }
 
 /// The name in the store of the session that a browser has.

@@ -135,7 +135,7 @@ async fn a_person_with_two_thousand_linked_identities_gets_in_and_the_session_st
         let profile = browser.get(&portal.url("/profile")).await.body;
         let shown = (0..count).filter(|number| profile.contains(&format!(">researcher{number}@"))).collect::<Vec<_>>();
         assert!(shown.contains(&(count / 2)) && shown.contains(&(count - 1)), "{count}: {shown:?}");
-        let row = portal.app.vault.store.session(key_of(&portal, &browser)).await.unwrap().unwrap();
+        let row = portal.store.session(key_of(&portal, &browser)).await.unwrap().unwrap();
         assert!(row.record.len() < 48 << 10, "{count}: {}", row.record.len());
         assert!(profile.len() < 512 << 10, "{count}: {}", profile.len());
         if count <= 200 {

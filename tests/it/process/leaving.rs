@@ -159,8 +159,10 @@ impl Stage {
     async fn settle(&self) {
         for _ in 0..3 {
             sleep(Duration::from_millis(50)).await;
-            self.portal.app.requests.finished().await;
-            self.portal.app.vault.underway.finished().await;
+            self.portal.app.requests.close();
+            self.portal.app.requests.wait().await;
+            self.portal.app.vault.underway.close();
+            self.portal.app.vault.underway.wait().await;
         }
         self.portal.app.tokens.revoke_due(None).await.unwrap();
     }
@@ -175,7 +177,7 @@ impl Stage {
     }
 
     async fn stored(&self) -> HashSet<SessionKey> {
-        let rows = self.portal.app.vault.store.sessions_after(None, 100_000).await.unwrap();
+        let rows = self.portal.store.sessions_after(None, 100_000).await.unwrap();
         rows.into_iter().map(|(key, _)| key).collect()
     }
 
@@ -189,7 +191,7 @@ impl Stage {
             assert_eq!(self.is_let_in(*id).await, is_stored, "the cookie of {person} and the store disagree");
             let listed = self.portal.app.records.of_person(person).await.unwrap();
             assert_eq!(listed.iter().any(|known| known.key == key), is_stored, "the list of {person} disagrees");
-            let indexed = self.portal.app.vault.store.sessions_of(person_key(person), 1000).await.unwrap();
+            let indexed = self.portal.store.sessions_of(person_key(person), 1000).await.unwrap();
             assert_eq!(indexed.iter().any(|(known, _)| *known == key), is_stored, "the index of {person} disagrees");
             alive += usize::from(is_stored);
         }
@@ -453,7 +455,8 @@ async fn clients_that_leave_cost_postgresql_no_connection() {
     for n in 0..number("LEAVING_TRIES", 25) {
         at_a_time(16, Some(Duration::from_micros((n as u64 * 137) % 2000))).await;
     }
-    portal.app.requests.finished().await;
+    portal.app.requests.close();
+    portal.app.requests.wait().await;
     at_a_time(64, None).await;
     let gone: Vec<_> = before.difference(&connections()).cloned().collect();
     assert_eq!(gone, Vec::<String>::new(), "connections that were closed");

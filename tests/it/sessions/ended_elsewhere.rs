@@ -70,7 +70,7 @@ async fn a_login_that_was_begun_before_the_end_is_not_completed_without_authenti
     let lost = Browser::new();
     log_in_at(&portal, &provider, &lost, "person-1").await;
     let before = portal.begin_login(&lost, "?next=/profile").await;
-    portal.app.vault.end_from_elsewhere(key_of(&portal, &lost)).await.unwrap();
+    portal.app.records.end_from_elsewhere(&[key_of(&portal, &lost)]).await.1.unwrap();
     let calls = provider.token_calls().len();
     assert_says_so(&lost.get(&portal.callback(&before, "a-code")).await, "/login?next=%2Fprofile");
     assert_eq!(provider.token_calls().len(), calls);

@@ -31,7 +31,7 @@ async fn portal(provider: &Provider, limit: &str) -> (Portal, Clock) {
 }
 
 async fn sessions_of_person_1(portal: &Portal) -> usize {
-    portal.app.vault.store.sessions_of(person_key("person-1"), 1000).await.unwrap().len()
+    portal.store.sessions_of(person_key("person-1"), 1000).await.unwrap().len()
 }
 
 /// Which browsers are logged in.
@@ -106,7 +106,7 @@ async fn a_person_with_too_many_sessions_from_before_is_brought_down_to_the_limi
     let (portal, _) = portal(&provider, "10").await;
     let first = Browser::new();
     log_in_at(&portal, &provider, &first, "person-1").await;
-    let store = &portal.app.vault.store;
+    let store = &portal.store;
     let (_, row) = store.sessions_of(person_key("person-1"), 1).await.unwrap().remove(0);
     for number in 0..250_u8 {
         assert!(store.create_session(SessionKey([number; 32]), &row, &[]).await.unwrap());

@@ -145,7 +145,7 @@ async fn a_last_use_is_never_in_the_future() {
         log_in_at(&portal, &provider, browser, "person-1").await;
     }
     let year_9999 = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap();
-    portal.app.vault.store.touch_session(key_of(&portal, &there), year_9999).await.unwrap();
+    portal.store.touch_session(key_of(&portal, &there), year_9999).await.unwrap();
     let page = here.get(&portal.url("/sessions")).await;
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(

@@ -59,7 +59,6 @@ contract! {
     a_token_belongs_to_its_session_and_resource_server
     dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other
     of_those_who_replace_the_same_version_one_wins
-    of_those_who_insert_the_same_token_one_wins
     a_state_is_spent_once_however_many_ask
     a_spent_state_is_remembered_until_its_time_and_an_hour_longer
     the_end_from_elsewhere_is_noted_until_its_time
@@ -191,7 +190,6 @@ async fn a_session_is_made_with_its_tokens_in_one_go(store: Arc<dyn Store>) {
 async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
     assert!(!store.update_record(key(1), b"record").await.unwrap());
     assert!(!store.touch_session(key(1), at(1)).await.unwrap());
-    assert!(!store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap());
     assert!(!store.replace_token(key(1), &token("api", "sealed", 1)).await.unwrap());
     assert!(!store.end_session(key(1), at(1), None).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
@@ -201,8 +199,7 @@ async fn nothing_but_create_makes_a_session(store: Arc<dyn Store>) {
 }
 
 async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
-    store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+    store.create_session(key(1), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
     assert!(store.end_session(key(1), at(1), None).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
     nothing_is_written(&*store).await;
@@ -218,8 +215,6 @@ async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
 async fn nothing_is_written(store: &dyn Store) {
     assert!(!store.update_record(key(1), b"late").await.unwrap());
     assert!(!store.touch_session(key(1), at(50)).await.unwrap());
-    assert!(!store.insert_token(key(1), &token("api", "late", 1)).await.unwrap());
-    assert!(!store.insert_token(key(1), &token("another", "late", 1)).await.unwrap());
     assert!(!store.replace_token(key(1), &token("api", "late", 1)).await.unwrap());
     assert_eq!(store.session(key(1)).await.unwrap(), None);
     assert_eq!(store.tokens(key(1)).await.unwrap(), []);
@@ -229,8 +224,8 @@ async fn nothing_is_written(store: &dyn Store) {
 async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc<dyn Store>) {
     for round in 0..8_u8 {
         let key = key(round);
-        store.create_session(key, &session("record"), &[]).await.unwrap();
-        store.insert_token(key, &token("api", "sealed", 1)).await.unwrap();
+        let tokens = ["api", "api-2", "api-6", "api-10", "api-14"].map(|name| token(name, "sealed", 1));
+        store.create_session(key, &session("record"), &tokens).await.unwrap();
         let writers: Vec<_> = (0..16_u8)
             .map(|i| {
                 let store = store.clone();
@@ -240,10 +235,8 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
                         _ if i % 4 == 0 => drop(store.update_record(key, b"written").await.unwrap()),
                         _ if i % 4 == 1 => drop(store.touch_session(key, at(2)).await.unwrap()),
                         _ if i % 4 == 2 => {
-                            let row = token(&format!("api-{i}"), "added", 1);
-                            if !store.insert_token(key, &row).await.unwrap() {
-                                store.add_revocation(key, &row, at(1)).await.unwrap();
-                            }
+                            let row = token(&format!("api-{i}"), "replaced", 1);
+                            store.replace_token(key, &row).await.unwrap();
                         }
                         _ => drop(store.replace_token(key, &token("api", "replaced", 1)).await.unwrap()),
                     }
@@ -255,7 +248,7 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
         }
         assert_eq!(store.session(key).await.unwrap(), None);
         assert_eq!(store.tokens(key).await.unwrap(), []);
-        // The token of before and the four that were added: none is forgotten, none is there twice.
+        // Replaced in time or not: none is forgotten, none is there twice.
         let due = store.claim_revocations(Some(key), at(1), 100).await.unwrap();
         let mut names: Vec<_> = due.iter().map(|row| row.resource_server.as_str()).collect();
         names.sort_unstable();
@@ -265,10 +258,8 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
 
 async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Store>) {
     for number in [1, 2] {
-        store.create_session(key(number), &session("record"), &[]).await.unwrap();
-        for name in ["a", "b", "c"] {
-            assert!(store.insert_token(key(number), &token(name, &format!("{name}{number}"), 1)).await.unwrap());
-        }
+        let tokens = ["a", "b", "c"].map(|name| token(name, &format!("{name}{number}"), 1));
+        store.create_session(key(number), &session("record"), &tokens).await.unwrap();
     }
     store.replace_token(key(1), &token("b", "b1 renewed", 1)).await.unwrap();
     assert_eq!(claim_all(&*store, at(100)).await, []);
@@ -285,13 +276,10 @@ async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Sto
 }
 
 async fn a_token_belongs_to_its_session_and_resource_server(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
-    store.create_session(key(2), &session("record"), &[]).await.unwrap();
     // Whatever version the caller says, it begins with 1.
-    assert!(store.insert_token(key(1), &token("b", "one", 5)).await.unwrap());
-    assert!(store.insert_token(key(1), &token("a", "two", 1)).await.unwrap());
-    assert!(store.insert_token(key(2), &token("b", "three", 1)).await.unwrap());
-    assert!(!store.insert_token(key(1), &token("b", "again", 1)).await.unwrap());
+    let tokens = [token("b", "one", 5), token("a", "two", 1)];
+    assert!(store.create_session(key(1), &session("record"), &tokens).await.unwrap());
+    assert!(store.create_session(key(2), &session("record"), &[token("b", "three", 1)]).await.unwrap());
     assert_eq!(store.token(key(1), "b").await.unwrap(), Some(token("b", "one", 1)));
     assert_eq!(store.token(key(1), "c").await.unwrap(), None);
     assert_eq!(store.token(key(1), "B").await.unwrap(), None);
@@ -308,11 +296,10 @@ async fn a_token_belongs_to_its_session_and_resource_server(store: Arc<dyn Store
 }
 
 async fn dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
     assert!(!store.remove_token(key(1), "a", 1).await.unwrap());
-    for server in ["a", "b"] {
-        store.insert_token(key(1), &token(server, "sealed", 1)).await.unwrap();
-    }
+    let tokens = ["a", "b"].map(|server| token(server, "sealed", 1));
+    store.create_session(key(1), &session("record"), &tokens).await.unwrap();
+    assert!(!store.remove_token(key(1), "c", 1).await.unwrap());
     store.replace_token(key(1), &token("a", "renewed", 1)).await.unwrap();
     assert!(!store.remove_token(key(1), "a", 1).await.unwrap());
     assert!(!store.remove_token(key(2), "a", 2).await.unwrap());
@@ -323,8 +310,7 @@ async fn dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other
 }
 
 async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
-    store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+    store.create_session(key(1), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
     for version in 1..=3 {
         let copy = store.clone();
         let replaced = winners(64, move |i| {
@@ -334,17 +320,6 @@ async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
         assert_eq!(replaced.await, 1);
         assert_eq!(store.token(key(1), "api").await.unwrap().unwrap().version, version + 1);
     }
-}
-
-async fn of_those_who_insert_the_same_token_one_wins(store: Arc<dyn Store>) {
-    store.create_session(key(1), &session("record"), &[]).await.unwrap();
-    let copy = store.clone();
-    let inserted = winners(64, move |i| {
-        let store = copy.clone();
-        async move { store.insert_token(key(1), &token("api", &format!("writer {i}"), 1)).await.unwrap() }
-    });
-    assert_eq!(inserted.await, 1);
-    assert_eq!(store.tokens(key(1)).await.unwrap().len(), 1);
 }
 
 async fn times_as_far_as_they_go_are_times(store: Arc<dyn Store>) {
@@ -609,7 +584,7 @@ async fn what_others_end_is_told(place: &Place) {
         let wait = async { while !news.recv().await.is_some_and(wanted) {} };
         timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("no news"));
     };
-    until(&|news| news == News::Hearing).await;
+    until(&|news| news == News::Connected).await;
     for number in [231, 232] {
         other.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
         other.end_session(key(number), at(1), None).await.unwrap();

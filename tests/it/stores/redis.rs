@@ -146,18 +146,18 @@ async fn who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_ba
     let mut server = RedisServer::start().await;
     let (store, other) = (open(&server.url(0)).await, open(&server.url(0)).await);
     let mut news = store.news().unwrap();
-    assert_eq!(next(&mut news).await, News::Hearing);
+    assert_eq!(next(&mut news).await, News::Connected);
 
     server.stand_still();
     let begin = Instant::now();
-    assert_eq!(next(&mut news).await, News::Deaf);
+    assert_eq!(next(&mut news).await, News::Disconnected);
     assert!(begin.elapsed() < Duration::from_secs(4), "it took {:?}", begin.elapsed());
     server.go_on();
-    assert_eq!(next(&mut news).await, News::Hearing);
+    assert_eq!(next(&mut news).await, News::Connected);
 
     server.restart().await;
-    assert_eq!(next(&mut news).await, News::Deaf);
-    assert_eq!(next(&mut news).await, News::Hearing);
+    assert_eq!(next(&mut news).await, News::Disconnected);
+    assert_eq!(next(&mut news).await, News::Connected);
     works(async || other.create_session(KEY, &session(), &[]).await).await;
     assert!(other.end_session(KEY, at(1), None).await.unwrap());
     assert_eq!(next(&mut news).await, News::Ended(KEY));
@@ -195,7 +195,6 @@ async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
     assert!(error.contains("maxmemory") && !error.contains("may not"), "no word of rights: {error}");
     assert!(store.create_session(SessionKey([3; 32]), &session(), &[token("api")]).await.is_err());
     assert!(store.update_record(KEY, b"changed").await.is_err());
-    assert!(store.insert_token(KEY, &token("another")).await.is_err());
     assert!(store.replace_token(KEY, &token("api")).await.is_err());
     assert!(store.add_revocation(KEY, &token("api"), at(0)).await.is_err());
     assert!(store.spend_state([1; 32], at(100), at(0)).await.is_err());
@@ -297,7 +296,7 @@ async fn a_server_with_tls_is_trusted_by_the_ca_that_the_url_names() {
         let store = open(&format!("{base}?sslrootcert={ca}")).await;
         store.probe().await.unwrap();
         let mut news = store.news().unwrap();
-        assert_eq!(next(&mut news).await, News::Hearing);
+        assert_eq!(next(&mut news).await, News::Connected);
         for url in [base.clone(), format!("{base}?sslrootcert={other_ca}")] {
             let error = refusal(&url).await;
             assert!(error.contains("certificate"), "{url}: {error}");
@@ -330,8 +329,7 @@ async fn nothing_is_left_behind_when_everything_has_ended() {
     }
     let url = fresh_redis().await;
     let store = open(&url).await;
-    store.create_session(KEY, &session(), &[token("a"), token("b")]).await.unwrap();
-    store.insert_token(KEY, &token("c")).await.unwrap();
+    store.create_session(KEY, &session(), &[token("a"), token("b"), token("c")]).await.unwrap();
     store.touch_session(KEY, at(1)).await.unwrap();
     store.end_session(KEY, at(1), None).await.unwrap();
     store.spend_state([1; 32], at(100), at(0)).await.unwrap();
@@ -382,7 +380,8 @@ async fn what_cannot_be_read_is_an_error() {
     let _: i64 = raw(&url, &["DEL", &tokens]).await;
 
     // A hash that somebody has taken away is a session that has ended; what was left of it goes when it is ended.
-    store.insert_token(KEY, &token("api")).await.unwrap();
+    store.end_session(KEY, at(1), None).await.unwrap();
+    store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
     let _: i64 = raw(&url, &["DEL", &hash]).await;
     assert_eq!(store.session(KEY).await.unwrap(), None);
     assert_eq!(store.sessions_after(None, 10).await.unwrap(), []);
@@ -504,11 +503,10 @@ async fn the_rights_that_the_readme_names_are_enough() {
     store.probe().await.unwrap();
     assert_eq!(store.warnings().await, [""; 0]);
     let mut news = other.news().unwrap();
-    assert_eq!(next(&mut news).await, News::Hearing);
-    store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
+    assert_eq!(next(&mut news).await, News::Connected);
+    store.create_session(KEY, &session(), &[token("api"), token("other")]).await.unwrap();
     store.touch_session(KEY, at(1)).await.unwrap();
     store.update_record(KEY, b"record").await.unwrap();
-    store.insert_token(KEY, &token("other")).await.unwrap();
     store.replace_token(KEY, &token("other")).await.unwrap();
     store.remove_token(KEY, "other", 2).await.unwrap();
     store.add_revocation(KEY, &token("late"), at(1)).await.unwrap();

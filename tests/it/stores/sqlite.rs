@@ -30,11 +30,9 @@ async fn an_sqlite_file_holds_everything_over_a_restart() {
     let path = folder.path().join("sessions.db");
     {
         let store = SqliteStore::open(&path).await.unwrap();
-        store.create_session(key(1), &session("record"), &[]).await.unwrap();
-        store.insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+        store.create_session(key(1), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
         store.replace_token(key(1), &token("api", "renewed", 1)).await.unwrap();
-        store.create_session(key(2), &session("ended"), &[]).await.unwrap();
-        store.insert_token(key(2), &token("api", "to revoke", 1)).await.unwrap();
+        store.create_session(key(2), &session("ended"), &[token("api", "to revoke", 1)]).await.unwrap();
         store.end_session(key(2), at(1), None).await.unwrap();
         spend(&store, [1; 32], at(100)).await;
         store.probe().await.unwrap();
@@ -70,8 +68,7 @@ async fn two_stores_on_one_sqlite_file_keep_the_contract_together() {
         async move { spend(&*store, [1; 32], at(100)).await == Spent::First }
     });
     assert_eq!(spent.await, 1);
-    stores[0].create_session(key(1), &session("record"), &[]).await.unwrap();
-    stores[0].insert_token(key(1), &token("api", "sealed", 1)).await.unwrap();
+    stores[0].create_session(key(1), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
     let replaced = winners(64, |i| {
         let store = stores[i % 2].clone();
         async move { store.replace_token(key(1), &token("api", &format!("writer {i}"), 1)).await.unwrap() }
@@ -242,7 +239,7 @@ async fn on_a_full_disk_a_portal_is_not_ready_and_a_logout_is_done_or_refused_as
     for browser in &browsers {
         let key = key_of(&portal, browser);
         let status = browser.submit(&portal.url("/logout"), &[]).await.status;
-        let is_there = portal.app.vault.store.session(key).await.unwrap().is_some();
+        let is_there = portal.store.session(key).await.unwrap().is_some();
         match status.as_u16() {
             303 => assert!(!is_there),
             503 => {

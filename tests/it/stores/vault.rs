@@ -63,13 +63,14 @@ async fn an_end_whose_caller_leaves_is_known_here_and_in_the_store() {
         let (browser, key) = scene.log_in().await;
         tokio::select! {
             biased;
-            ended = async { if round % 2 == 0 { app.vault.end(key).await } else { app.vault.end_from_elsewhere(key).await } } => {
+            ended = async { if round % 2 == 0 { app.records.end(key).await.map(drop) } else { app.records.end_from_elsewhere(&[key]).await.1 } } => {
                 ended.unwrap();
             }
             () = patience(round) => {}
         }
-        app.vault.underway.finished().await;
-        let is_there = app.vault.store.session(key).await.unwrap().is_some();
+        app.vault.underway.close();
+        app.vault.underway.wait().await;
+        let is_there = scene.portal.store.session(key).await.unwrap().is_some();
         if round % 2 == 0 {
             assert!(!is_there, "round {round}: who has begun to end a session ends it");
         }
@@ -85,7 +86,7 @@ async fn an_end_whose_caller_leaves_is_known_here_and_in_the_store() {
 
 async fn a_session_that_is_gone_from_the_store_is_let_in_for_a_minute_at_most() {
     let scene = Scene::new().await;
-    let (store, (browser, key)) = (scene.portal.app.vault.store.clone(), scene.log_in().await);
+    let (store, (browser, key)) = (scene.portal.store.clone(), scene.log_in().await);
     assert!(store.end_session(key, scene.clock.now(), None).await.unwrap());
     scene.clock.advance(Duration::seconds(61));
     assert_anonymous(&scene.portal, &browser).await;
@@ -104,7 +105,7 @@ async fn a_use_whose_visitor_leaves_is_noted_by_the_next_one() {
             () = patience(round) => {}
         }
         assert!(records.find(key).await.unwrap().is_some());
-        let row = scene.portal.app.vault.store.session(key).await.unwrap().unwrap();
+        let row = scene.portal.store.session(key).await.unwrap().unwrap();
         assert_eq!(row.last_seen, scene.clock.now(), "round {round}");
     }
 }
@@ -126,9 +127,11 @@ async fn an_end_from_elsewhere_is_remembered_and_a_logout_is_not() {
 
     // The note is kept for as long as the cookie could have been good.
     let (_late, late_key) = scene.log_in().await;
-    let ends = vault.store.session(late_key).await.unwrap().unwrap().ends;
-    assert!(vault.end_from_elsewhere(late_key).await.unwrap());
-    assert!(!vault.end_from_elsewhere(late_key).await.unwrap());
+    let ends = scene.portal.store.session(late_key).await.unwrap().unwrap().ends;
+    for count in [1, 0] {
+        let (ended, result) = scene.portal.app.records.end_from_elsewhere(&[late_key]).await;
+        assert_eq!((ended.count, result.is_ok()), (count, true));
+    }
     scene.clock.advance(ends - scene.clock.now() - Duration::SECOND);
     assert!(vault.was_ended_elsewhere(late_key).await.unwrap());
     scene.clock.advance(Duration::SECOND);
@@ -138,7 +141,7 @@ async fn an_end_from_elsewhere_is_remembered_and_a_logout_is_not() {
 async fn sessions_of_any_time_are_served_listed_and_swept() {
     let scene = Scene::new().await;
     let (app, (browser, key)) = (&scene.portal.app, scene.log_in().await);
-    let row = app.vault.store.session(key).await.unwrap().unwrap();
+    let row = scene.portal.store.session(key).await.unwrap().unwrap();
     let (first, last) = (datetime!(-9999-01-01 0:00 UTC), datetime!(9999-12-31 23:59:59 UTC));
     for (last_seen, ends, is_alive) in [
         (last, last, true),
@@ -147,16 +150,16 @@ async fn sessions_of_any_time_are_served_listed_and_swept() {
         (first, last, false),
         (last, first, false),
     ] {
-        app.vault.end(key).await.unwrap();
+        app.records.end(key).await.unwrap();
         let row = SessionRow { last_seen, ends, ..row.clone() };
-        assert!(app.vault.store.create_session(key, &row, &[]).await.unwrap());
+        assert!(scene.portal.store.create_session(key, &row, &[]).await.unwrap());
         for path in ["/", "/sessions"] {
             let page = browser.get(&scene.portal.url(path)).await;
             assert_eq!(page.status == 200, is_alive, "{last_seen} {ends}: {} {}", page.status, page.body);
         }
         app.records.all().await.unwrap();
         app.vault.sweep(10).await.unwrap();
-        assert_eq!(app.vault.store.session(key).await.unwrap().is_some(), is_alive, "{last_seen} {ends}");
+        assert_eq!(scene.portal.store.session(key).await.unwrap().is_some(), is_alive, "{last_seen} {ends}");
     }
 }
 
@@ -199,7 +202,7 @@ async fn a_portal_that_can_no_longer_hear_of_ends_asks_the_store_each_time() {
         Portal::with().provider(&provider).store(store.clone()).set("SESSION_CACHE_SECONDS", "300").start().await;
     let browser = Browser::new();
     log_in_at(&portal, &provider, &browser, "person-1").await;
-    news.send(News::Hearing).unwrap();
+    news.send(News::Connected).unwrap();
     // Known from here on, though the store fails.
     let known = async || browser.get(&portal.url("/")).await.status == 200;
     let until_known = async |wanted: bool| {

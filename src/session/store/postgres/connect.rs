@@ -8,7 +8,7 @@ use sqlx::{
 };
 use url::Url;
 
-use super::super::{StoreError, sql::within};
+use super::super::{error::StoreError, sql::within};
 use crate::{secret::random_text, settings::store_url};
 
 const SCHEMA: &str = "globus_portal";

@@ -2,16 +2,24 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::{Executor as _, PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{
+    Executor as _, PgConnection, PgPool, Postgres, Row as _,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use tokio::sync::Mutex;
 
-use super::super::{StoreError, sql::within};
+use super::super::{
+    error::StoreError,
+    sql::{Connection, ReadRow, Value, within},
+};
 
 /// Begins a transaction; a connection of a pooler has no settings of ours, so it gets them with each.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '4s'; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// Whether the database could be reached the last time. While it could not, one request at a time waits for it, and all
-/// others are told at once.
+/// others fail at once.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     lost: AtomicBool,
@@ -32,32 +40,74 @@ impl Reach {
 }
 
 /// A connection that is lent for one thing. It goes back to the pool when it is good; otherwise it is closed, so that one
-/// that hangs keeps no place in the pool.
-pub(super) struct Lent {
+/// that hangs takes no place in the pool.
+pub(crate) struct Lent {
     connection: Option<PoolConnection<Postgres>>,
+    is_pooled: bool,
     in_transaction: bool,
     good: bool,
 }
 
 impl Lent {
-    pub(super) async fn new(reach: &Reach, pool: &PgPool) -> Result<Self, StoreError> {
-        Ok(Self { connection: Some(reach.connection(pool).await?), in_transaction: false, good: false })
+    /// Lends a connection; `is_pooled` says that a pooler is in between.
+    pub(super) async fn new(reach: &Reach, pool: &PgPool, is_pooled: bool) -> Result<Self, StoreError> {
+        let connection = Some(reach.connection(pool).await?);
+        Ok(Self { connection, is_pooled, in_transaction: false, good: false })
     }
 
-    /// All that is done with it is done as a whole, or not at all.
+    /// Begins a transaction: everything done with the connection takes effect together, or not at all.
     pub(super) async fn in_transaction(mut self) -> Result<Self, StoreError> {
         within(async { Ok(self.execute(BEGIN).await?) }).await?;
         self.in_transaction = true;
         Ok(self)
     }
 
-    /// The thing is done, and counts.
-    pub(in super::super) async fn finish(&mut self) -> Result<(), StoreError> {
+    /// A statement. Behind a pooler it has no name: another connection may use the same name for another one.
+    pub(super) fn query<'q>(&self, sql: &'static str) -> Query<'q, Postgres, PgArguments> {
+        sqlx::query(sql).persistent(!self.is_pooled)
+    }
+
+    fn with<'q>(&self, sql: &'static str, values: &[Value<'q>]) -> Query<'q, Postgres, PgArguments> {
+        values.iter().fold(self.query(sql), |query, value| match *value {
+            Value::Int(number) => query.bind(number),
+            Value::Bytes(bytes) => query.bind(bytes),
+            Value::Text(text) => query.bind(text),
+            Value::Maybe(bytes) => query.bind(bytes),
+        })
+    }
+}
+
+impl Connection for Lent {
+    type Row = PgRow;
+
+    async fn rows(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<PgRow>, StoreError> {
+        Ok(self.with(sql, values).fetch_all(&mut **self).await?)
+    }
+
+    async fn run(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        Ok(self.with(sql, values).execute(&mut **self).await?.rows_affected())
+    }
+
+    async fn finish(&mut self) -> Result<(), StoreError> {
         if self.in_transaction {
             self.execute("COMMIT").await?;
         }
         self.good = true;
         Ok(())
+    }
+}
+
+impl ReadRow for PgRow {
+    fn int(&self, column: &str) -> Result<i64, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn text(&self, column: &str) -> Result<String, StoreError> {
+        Ok(self.try_get(column)?)
     }
 }
 

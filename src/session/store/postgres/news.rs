@@ -1,38 +1,43 @@
-//! Hears of sessions that others end: by LISTEN, or, where a pooler is in between, by looking.
+//! Reports sessions that other portals end: by LISTEN, or by polling where a pooler is in between.
 
 use std::collections::HashSet;
 
-use sqlx::{PgPool, Row as _, postgres::PgListener};
+use hex::FromHex as _;
+use sqlx::{PgPool, postgres::PgListener};
 use tokio::{
     sync::mpsc::UnboundedSender,
     time::{Duration, Instant},
 };
 
-use super::{
-    super::{DeafAtEnd, News, SessionKey, StoreError, bytes32, of_hex, sql::within},
-    CHANNEL,
-    lend::{Lent, Reach},
+use super::lend::{Lent, Reach};
+use crate::session::store::{
+    error::StoreError,
+    news::{DisconnectedAtEnd, News},
+    rows::{SessionKey, bytes32},
+    sql::{Connection as _, ReadRow as _, Value::Int, within},
 };
 
-/// How often a listener that hears nothing asks whether anybody is there.
+/// Where the end of a session is announced.
+pub(super) const CHANNEL: &str = "globus_portal_ended";
+/// How often an idle listener checks its connection.
 const STILL_THERE: Duration = Duration::from_secs(2);
-/// The pause before a listener that has lost its connection makes another, and between two looks.
+/// The pause before a listener reconnects, and between two polls.
 const AGAIN: Duration = Duration::from_millis(250);
-/// An end is there to be seen for so long, in milliseconds: longer than the transaction that brings it may take.
+/// How far back a poll looks, in milliseconds: longer than the transaction that ends a session may take.
 const SEEN_FOR: i64 = 20_000;
-/// Who has not looked for so long may have missed one.
+/// A poll that comes this late may have missed an end.
 const MISSED_AFTER: Duration = Duration::from_secs(5);
 
-/// Tells of sessions that have ended, until nobody wants to hear any more.
+/// Reports sessions that have ended, until the receiver is dropped.
 pub(super) async fn listen(pool: PgPool, news: UnboundedSender<News>) {
-    let _deaf_at_end = DeafAtEnd(news.clone());
+    let _disconnected_at_end = DisconnectedAtEnd(news.clone());
     while !news.is_closed() && !pool.is_closed() {
         if let Err(error) = listen_once(&pool, &news).await
             && !pool.is_closed()
         {
             tracing::warn!(error = %error, "cannot listen for sessions ended elsewhere; retrying");
         }
-        if news.send(News::Deaf).is_err() {
+        if news.send(News::Disconnected).is_err() {
             return;
         }
         tokio::time::sleep(AGAIN).await;
@@ -47,16 +52,16 @@ async fn listen_once(pool: &PgPool, news: &UnboundedSender<News>) -> Result<(), 
         Ok(listener)
     })
     .await?;
-    let mut heard = news.send(News::Hearing);
-    while heard.is_ok() {
-        let told = tokio::time::timeout(STILL_THERE, listener.try_recv()).await;
-        heard = match told {
-            Ok(told) => match told? {
-                Some(told) => {
-                    let ended = of_hex(told.payload().as_bytes()).map(SessionKey);
+    let mut sent = news.send(News::Connected);
+    while sent.is_ok() {
+        let notification = tokio::time::timeout(STILL_THERE, listener.try_recv()).await;
+        sent = match notification {
+            Ok(notification) => match notification? {
+                Some(notification) => {
+                    let ended = <[u8; 32]>::from_hex(notification.payload()).map(SessionKey);
                     news.send(ended.map_or(News::Changed, News::Ended))
                 }
-                // It has lost its connection, and perhaps news with it.
+                // It has lost its connection, and perhaps notifications with it.
                 None => return Ok(()),
             },
             Err(_) => {
@@ -69,21 +74,21 @@ async fn listen_once(pool: &PgPool, news: &UnboundedSender<News>) -> Result<(), 
     Ok(())
 }
 
-/// The same where notifications of a connection that is somebody else's a moment later are of no use.
-pub(super) async fn look(pool: PgPool, news: UnboundedSender<News>) {
-    let _deaf_at_end = DeafAtEnd(news.clone());
+/// The same behind a pooler, where a connection cannot listen because it is another client's a moment later.
+pub(super) async fn poll(pool: PgPool, news: UnboundedSender<News>) {
+    let _disconnected_at_end = DisconnectedAtEnd(news.clone());
     let mut seen = None;
-    let mut looked = Instant::now();
+    let mut polled = Instant::now();
     while !news.is_closed() && !pool.is_closed() {
         match recent_ends(&pool).await {
             Ok(ends) => {
-                tell(&news, seen.as_ref(), &ends, looked.elapsed() > MISSED_AFTER);
-                (seen, looked) = (Some(ends), Instant::now());
+                report(&news, seen.as_ref(), &ends, polled.elapsed() > MISSED_AFTER);
+                (seen, polled) = (Some(ends), Instant::now());
             }
             Err(error) if seen.take().is_some() && !pool.is_closed() => {
-                tracing::warn!(error = %error, "cannot look for sessions that end elsewhere");
-                // Whoever does not want to hear any more is noticed by the loop.
-                let _ = news.send(News::Deaf);
+                tracing::warn!(error = %error, "cannot poll for sessions ended elsewhere; retrying");
+                // The loop notices that the receiver is gone.
+                let _ = news.send(News::Disconnected);
             }
             Err(_) => {}
         }
@@ -91,29 +96,29 @@ pub(super) async fn look(pool: PgPool, news: UnboundedSender<News>) {
     }
 }
 
-/// Tells what was not there at the last look; who did not look before begins to hear.
-fn tell(news: &UnboundedSender<News>, seen: Option<&HashSet<SessionKey>>, ends: &HashSet<SessionKey>, missed: bool) {
-    let told: Vec<News> = match seen {
-        None => vec![News::Hearing],
+/// Reports what was not there at the last poll. The first poll reports that notifications are up.
+fn report(news: &UnboundedSender<News>, seen: Option<&HashSet<SessionKey>>, ends: &HashSet<SessionKey>, missed: bool) {
+    let reports: Vec<News> = match seen {
+        None => vec![News::Connected],
         Some(_) if missed => vec![News::Changed],
         Some(seen) => ends.difference(seen).copied().map(News::Ended).collect(),
     };
-    for told in told {
-        // Whoever does not want to hear any more is noticed by the loop.
-        let _ = news.send(told);
+    for report in reports {
+        // The loop notices that the receiver is gone.
+        let _ = news.send(report);
     }
 }
 
-/// What has ended lately, more than once where need be: who ends a session writes its time before it is seen.
+/// Sessions that have ended lately. One may be reported more than once: its end gets its time before it becomes visible.
 async fn recent_ends(pool: &PgPool) -> Result<HashSet<SessionKey>, StoreError> {
-    let mut connection = Lent::new(&Reach::default(), pool).await?.in_transaction().await?;
+    let mut lent = Lent::new(&Reach::default(), pool, true).await?.in_transaction().await?;
     within(async {
         let sql = "SELECT key FROM globus_portal.recent_ends \
                    WHERE at > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1";
-        let rows = sqlx::query(sql).persistent(false).bind(SEEN_FOR).fetch_all(&mut *connection).await?;
-        let keys = rows.iter().map(|row| Ok(SessionKey(bytes32(row.try_get("key")?)?)));
+        let rows = lent.rows(sql, &[Int(SEEN_FOR)]).await?;
+        let keys = rows.iter().map(|row| Ok(SessionKey(bytes32(row.bytes("key")?)?)));
         let keys = keys.collect::<Result<_, StoreError>>()?;
-        connection.finish().await?;
+        lent.finish().await?;
         Ok(keys)
     })
     .await

@@ -1,6 +1,6 @@
 //! What a Redis server says about itself and about the rights of its user, and what to do about it.
 
-use super::super::StoreError;
+use super::super::error::StoreError;
 
 /// What the server says about one thing, in its `INFO`.
 pub(super) fn fact<'a>(info: &'a str, name: &str) -> Option<&'a str> {

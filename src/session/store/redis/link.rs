@@ -22,7 +22,8 @@ use tokio::{
 };
 use url::Url;
 
-use super::super::StoreError;
+use super::about;
+use crate::session::store::error::StoreError;
 use crate::settings::store_url;
 
 /// How long making a connection may take.
@@ -217,7 +218,13 @@ impl Link {
                 if ends_connection(&error) {
                     live.give_up();
                 }
-                Err(StoreError::new(format!("Redis: {}", self.server.words(&error))))
+                let words = self.server.words(&error);
+                Err(match (&question, error.kind()) {
+                    (Question::Subscription(_), ErrorKind::Server(ServerErrorKind::NoPerm)) => {
+                        about::refusal("SUBSCRIBE", &words)
+                    }
+                    _ => StoreError::new(format!("Redis: {words}")),
+                })
             }
             // It may be that nobody is there any more, which nothing but silence tells.
             Err(silence) => {

@@ -1,33 +1,37 @@
-//! Listens to the server for sessions that have ended.
+//! Listens for sessions that other portals end.
 
 use std::time::Duration;
 
+use hex::FromHex as _;
 use redis::{PushInfo, PushKind, Value, aio::MultiplexedConnection, cmd};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{sleep, timeout},
 };
 
-use super::{
-    super::{DeafAtEnd, News, SessionKey, StoreError, of_hex},
-    CHANNEL,
-    link::Server,
+use super::link::Server;
+use crate::session::store::{
+    error::StoreError,
+    news::{DisconnectedAtEnd, News},
+    rows::SessionKey,
 };
 
-/// A server that says nothing may be gone: it is asked so often, and given so long.
+/// Where the end of a session is announced.
+pub(super) const CHANNEL: &str = "globus-portal:ended";
+/// A server that says nothing may be gone: how often it is pinged, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_millis(500);
 const PING_ANSWER: Duration = Duration::from_millis(1500);
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Tells the news until nobody wants to know.
-pub(super) async fn tell(server: Server, news: UnboundedSender<News>) {
-    let _deaf_at_end = DeafAtEnd(news.clone());
+/// Reports sessions that have ended, until the receiver is dropped.
+pub(super) async fn listen(server: Server, news: UnboundedSender<News>) {
+    let _disconnected_at_end = DisconnectedAtEnd(news.clone());
     while !news.is_closed() {
         if let Ok((connection, pushes)) = subscribe(&server).await {
-            // Whoever does not want to know any more is noticed by the loop.
-            let _ = news.send(News::Hearing);
+            // The loop notices that the receiver is gone.
+            let _ = news.send(News::Connected);
             pass_on(connection, pushes, &news).await;
-            let _ = news.send(News::Deaf);
+            let _ = news.send(News::Disconnected);
         }
         tokio::select! {
             () = news.closed() => {}
@@ -45,7 +49,7 @@ async fn subscribe(server: &Server) -> Result<(MultiplexedConnection, UnboundedR
     }
 }
 
-/// Passes messages on until the connection is lost or nobody wants to know.
+/// Passes messages on until the connection is lost or the receiver is dropped.
 async fn pass_on(
     connection: MultiplexedConnection,
     mut pushes: UnboundedReceiver<PushInfo>,
@@ -61,8 +65,8 @@ async fn pass_on(
         };
         match push {
             Some(PushInfo { kind: PushKind::Message, data }) => {
-                if let Some(told) = ended(&data) {
-                    let _ = news.send(told);
+                if let Some(report) = report(&data) {
+                    let _ = news.send(report);
                 }
             }
             None | Some(PushInfo { kind: PushKind::Disconnection, .. }) => return,
@@ -71,7 +75,7 @@ async fn pass_on(
     }
 }
 
-/// Comes back when the server does not answer any more.
+/// Returns when the server no longer answers.
 async fn silence(mut connection: MultiplexedConnection) {
     loop {
         sleep(PING_EVERY).await;
@@ -82,12 +86,12 @@ async fn silence(mut connection: MultiplexedConnection) {
     }
 }
 
-/// What a message on the channel says: nothing where somebody only tries the channel. One that we do not understand says that
-/// something has happened.
-fn ended(message: &[Value]) -> Option<News> {
+/// What a message on the channel means: nothing where a probe tests the channel. One that this version does not know means
+/// that something has changed.
+fn report(message: &[Value]) -> Option<News> {
     match message {
         [_, Value::BulkString(word)] if word == b"probe" => None,
-        [_, Value::BulkString(id)] => Some(of_hex(id).map(SessionKey).map_or(News::Changed, News::Ended)),
+        [_, Value::BulkString(id)] => Some(<[u8; 32]>::from_hex(id).map(SessionKey).map_or(News::Changed, News::Ended)),
         _ => Some(News::Changed),
     }
 }

@@ -1,8 +1,12 @@
 //! Rows, from what Redis has and to what it keeps.
 
+use hex::FromHex as _;
 use time::OffsetDateTime;
 
-use super::super::{RevocationRow, SessionKey, SessionRow, StoreError, TokenRow, of_hex};
+use super::super::{
+    error::StoreError,
+    rows::{RevocationRow, SessionKey, SessionRow, TokenRow},
+};
 
 pub(super) fn corrupt(what: &str) -> StoreError {
     StoreError::new(format!("Redis has {what} that cannot be read"))
@@ -16,6 +20,10 @@ fn time(text: &[u8]) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(number(text)?).ok()
 }
 
+fn key(text: &[u8]) -> Option<[u8; 32]> {
+    <[u8; 32]>::from_hex(text).ok()
+}
+
 /// What a hash or a script gives: texts that may be missing.
 pub(super) type Values = Vec<Option<Vec<u8>>>;
 
@@ -26,7 +34,7 @@ pub(super) fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreEr
     }
     let row = match &values[..] {
         [Some(record), Some(person), Some(last_seen), Some(ends)] => (|| {
-            let (person, last_seen, ends) = (of_hex(person)?, time(last_seen)?, time(ends)?);
+            let (person, last_seen, ends) = (key(person)?, time(last_seen)?, time(ends)?);
             Some(SessionRow { record: record.clone(), person, last_seen, ends })
         })(),
         _ => None,
@@ -37,8 +45,8 @@ pub(super) fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreEr
 /// A session with its key before it.
 pub(super) fn keyed_row(mut values: Values) -> Result<(SessionKey, SessionRow), StoreError> {
     let row = if values.is_empty() { Values::new() } else { values.split_off(1) };
-    let key = values.pop().flatten().and_then(|key| of_hex(&key)).map(SessionKey);
-    key.zip(session_row(&row)?).ok_or_else(|| corrupt("a session"))
+    let name = values.pop().flatten().and_then(|name| key(&name)).map(SessionKey);
+    name.zip(session_row(&row)?).ok_or_else(|| corrupt("a session"))
 }
 
 /// What is kept of tokens.
@@ -65,7 +73,7 @@ pub(super) fn revocation_row(values: &Values) -> Option<RevocationRow> {
     let [Some(id), Some(session), Some(resource_server), Some(sealed)] = &values[..] else { return None };
     Some(RevocationRow {
         id: number(id)?,
-        session: SessionKey(of_hex(session)?),
+        session: SessionKey(key(session)?),
         resource_server: String::from_utf8(resource_server.clone()).ok()?,
         sealed: sealed.clone(),
     })

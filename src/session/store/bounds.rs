@@ -1,0 +1,66 @@
+//! How much a store remembers, and how long.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use time::{Duration, OffsetDateTime};
+
+use super::error::StoreError;
+
+/// How much a store remembers of what anybody can make it remember. A little more than this is kept until the next trim.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many spent states. When there are more, those whose time ends first are forgotten, and all states of their age
+    /// are too old from then on.
+    pub spent_states: u32,
+    /// How many notes about sessions that somebody else has ended. When there are more, those whose time ends first are
+    /// forgotten.
+    pub ended_notes: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { spent_states: 250_000, ended_notes: 100_000 }
+    }
+}
+
+/// Says when it is time to look whether a store has outgrown its [`Bounds`]: counting rows costs too much to do it at each
+/// write.
+#[derive(Debug, Default)]
+pub(super) struct Trimming {
+    pub(super) bounds: Bounds,
+    spent: AtomicU32,
+    noted: AtomicU32,
+}
+
+impl Trimming {
+    fn is_due(count: &AtomicU32, bound: u32) -> bool {
+        count.fetch_add(1, Ordering::Relaxed).is_multiple_of((bound / 64).max(1))
+    }
+
+    pub(super) fn of_states_is_due(&self) -> bool {
+        Self::is_due(&self.spent, self.bounds.spent_states)
+    }
+
+    pub(super) fn of_notes_is_due(&self) -> bool {
+        Self::is_due(&self.noted, self.bounds.ended_notes)
+    }
+}
+
+/// A trim that fails takes nothing back of what was done before it.
+pub(super) fn warn_of_trim(trimmed: Result<(), StoreError>) {
+    if let Err(error) = trimmed {
+        tracing::warn!(error = %error, "cannot trim the session store");
+    }
+}
+
+/// A spent state is remembered for so long after its time: the clocks of portals that share a store differ.
+pub(super) const CLOCKS_DIFFER: Duration = Duration::HOUR;
+
+/// The shortest and the longest pause before revoking is tried again, in seconds.
+pub(super) const REVOKE_AGAIN: (i64, i64) = (60, 60 * 60);
+
+/// When tokens that have been on the list since `added`, and are tried now, are due again.
+pub(super) fn next_try(added: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    let (shortest, longest) = REVOKE_AGAIN;
+    now.saturating_add(Duration::seconds(((now - added).whole_seconds() / 2).clamp(shortest, longest)))
+}
