@@ -87,7 +87,7 @@ impl Drop for Exchange {
     }
 }
 
-/// Whom an address stands for: whoever has one IPv6 address has the whole network of it, of 64 bits.
+/// The client behind an address: an IPv6 client usually has the whole 64-bit network.
 #[must_use]
 pub fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -1,12 +1,13 @@
-//! Sessions that this process knows: what a check of a session looks at before it asks the store.
+//! The cache: sessions that this process knows, which a check of a session looks at before it asks the store.
 //!
-//! What is known may be used while the store tells of every session that ends (see [`News`]), or while nobody else uses
-//! the store. Two rules keep an ended session from coming back:
+//! It may be used while the store reports every session that ends (see [`News`]), or while no other process uses the store. Two rules keep an ended session from coming back:
 //!
-//! - whoever ends a session forgets it here after the store has;
-//! - what was read from the store is kept only if nothing was forgotten since before it was read (`Ticket`).
+//! - a session is ended in the store first, and then removed here;
+//! - what was read from the store is kept only if nothing was removed since before it was read (`Ticket`).
 //!
-//! The number of sessions that are known is bounded; those that were not looked at for longest go first, more or less.
+//! Its size is bounded; roughly, the sessions that were not used for longest go first. It is written by hand: the second rule
+//! needs the check and the insert under one lock with both kinds of removal (one session, all sessions), and in `moka` the
+//! removal of all entries does not exclude an insert that is in progress.
 
 use std::{
     collections::HashMap,
@@ -25,7 +26,7 @@ use super::{
 };
 
 const SHARDS: usize = 16;
-/// How many sessions a shard knows at most.
+/// How many sessions a shard holds at most.
 const SHARD_SIZE: usize = 640;
 
 /// A session that is alive, as far as is known.
@@ -37,7 +38,7 @@ pub struct LiveSession {
     pub user: UserSession,
     /// When it ends, however much it is used.
     pub ends: OffsetDateTime,
-    /// When its use was last noted in the store, in seconds since 1970.
+    /// When its use was last recorded in the store, in seconds since 1970.
     noted: AtomicI64,
     /// When it was read from the store.
     read: OffsetDateTime,
@@ -56,13 +57,13 @@ impl LiveSession {
         Self { key, user, ends, noted, read: now, looked_at: AtomicBool::new(true) }
     }
 
-    /// Whether it is over at `now`, by what is known here.
+    /// Whether it is over at `now`, by what the cache holds.
     pub(super) fn is_over(&self, idle: Duration, now: OffsetDateTime) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
         self.ends <= now || noted.saturating_add(idle.whole_seconds()) <= now.unix_timestamp()
     }
 
-    /// Whether a use at `now` is to be noted in the store. Says yes to one of those who ask at the same time.
+    /// Whether a use at `now` must be recorded in the store: yes for one of the callers that ask at the same time.
     pub(super) fn begin_to_record(&self, every: Duration, now: OffsetDateTime) -> Option<Recording<'_>> {
         let (before, now) = (self.noted.load(Ordering::Relaxed), now.unix_timestamp());
         let claimed = now.saturating_sub(before) >= every.whole_seconds()
@@ -71,7 +72,7 @@ impl LiveSession {
     }
 }
 
-/// The use of a session is being noted. Dropped before it is done, the use counts as not noted.
+/// The use of a session is being recorded. Dropped before it is done, the use counts as not recorded.
 #[derive(Debug)]
 pub(super) struct Recording<'a> {
     noted: &'a AtomicI64,
@@ -109,12 +110,12 @@ impl Hasher for KeyHasher {
 #[derive(Debug, Default)]
 struct Shard {
     known: HashMap<SessionKey, Arc<LiveSession>, BuildHasherDefault<KeyHasher>>,
-    /// Counts what was forgotten.
+    /// Counts what was removed.
     forgotten: u64,
 }
 
 impl Shard {
-    /// Makes room: forgets those that were not looked at since the last time, or all if there are none.
+    /// Makes room: removes those that were not used since the last time, or all if there are none.
     fn make_room(&mut self) {
         if self.known.len() < SHARD_SIZE {
             return;
@@ -126,7 +127,7 @@ impl Shard {
     }
 }
 
-/// Says what had been forgotten before a session was read from the store.
+/// Records what had been removed before a session was read from the store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket(u64);
 
@@ -134,17 +135,17 @@ pub(super) struct Ticket(u64);
 #[derive(Debug)]
 pub(super) struct LiveSessions {
     shards: [Mutex<Shard>; SHARDS],
-    /// How long what was read is used; none: for as long as nothing else is heard.
+    /// How long an entry may be used; `None`: until its end is reported.
     lifetime: Option<Duration>,
-    /// Whether every end of a session is heard of.
-    hears: AtomicBool,
+    /// Whether every end of a session is reported.
+    connected: AtomicBool,
 }
 
 impl LiveSessions {
-    /// What was read is used for `lifetime`, or, where there is none, until its end is told. `hears`: whether all ends are
-    /// told from the beginning.
-    pub(super) fn new(lifetime: Option<Duration>, hears: bool) -> Self {
-        Self { shards: Default::default(), lifetime, hears: AtomicBool::new(hears) }
+    /// An entry may be used for `lifetime`, or, where there is none, until its end is reported. `connected`: whether ends are
+    /// reported from the beginning.
+    pub(super) fn new(lifetime: Option<Duration>, connected: bool) -> Self {
+        Self { shards: Default::default(), lifetime, connected: AtomicBool::new(connected) }
     }
 
     fn shard(&self, key: SessionKey) -> MutexGuard<'_, Shard> {
@@ -154,7 +155,7 @@ impl LiveSessions {
     }
 
     pub(super) fn get(&self, key: SessionKey, now: OffsetDateTime) -> Option<Arc<LiveSession>> {
-        if !self.hears.load(Ordering::Acquire) {
+        if !self.connected.load(Ordering::Acquire) {
             return None;
         }
         let live = self.shard(key).known.get(&key)?.clone();
@@ -167,21 +168,21 @@ impl LiveSessions {
         Some(live)
     }
 
-    /// To be taken before a session is read from the store.
+    /// Take it before a session is read from the store.
     pub(super) fn ticket(&self, key: SessionKey) -> Ticket {
         Ticket(self.shard(key).forgotten)
     }
 
-    /// Keeps what was read, unless something was forgotten meanwhile.
+    /// Keeps what was read, unless something was removed meanwhile.
     pub(super) fn keep(&self, ticket: Ticket, live: &Arc<LiveSession>) {
         let mut shard = self.shard(live.key);
-        if shard.forgotten == ticket.0 && self.hears.load(Ordering::Acquire) {
+        if shard.forgotten == ticket.0 && self.connected.load(Ordering::Acquire) {
             shard.make_room();
             shard.known.insert(live.key, live.clone());
         }
     }
 
-    /// Forgets a session that has ended in the store.
+    /// Removes a session that has ended in the store.
     pub(super) fn forget(&self, key: SessionKey) {
         let mut shard = self.shard(key);
         shard.known.remove(&key);
@@ -201,13 +202,13 @@ impl LiveSessions {
             News::Ended(key) => self.forget(key),
             News::Changed => self.forget_all(),
             News::Disconnected => {
-                self.hears.store(false, Ordering::Release);
+                self.connected.store(false, Ordering::Release);
                 self.forget_all();
             }
             News::Connected => {
-                // What was read before may have ended unheard.
+                // Entries may have ended unreported.
                 self.forget_all();
-                self.hears.store(true, Ordering::Release);
+                self.connected.store(true, Ordering::Release);
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Whether the store works, for whoever asks and however often: a store is tried by one probe at a time and ten times a
-//! second at most. Every answer is that of a probe that began after it was asked for.
+//! Whether the store works, for any number of callers: one probe runs at a time, and ten a second at most. Every caller gets
+//! the result of a probe that began after it asked.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ pub(super) struct Probes(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The probe that has not begun yet, if any: who asks now gets its answer.
+    /// The probe that has not begun yet, if any: callers that ask now get its result.
     next: Mutex<Option<watch::Receiver<Option<Answer>>>>,
     /// When the last probe began. Held while a probe runs.
     began: tokio::sync::Mutex<Option<Instant>>,
@@ -37,20 +37,20 @@ struct Inner {
 }
 
 impl Probes {
-    /// Tries the store. Whoever waits may leave: the probe is nobody's in particular.
+    /// Probes the store. The caller may be dropped: the probe belongs to no caller.
     pub(super) async fn ask(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
         let mut answer = self.join(store);
         let answered = match answer.wait_for(Option::is_some).await {
             Ok(answer) => answer.clone(),
             Err(_) => None,
         };
-        answered.unwrap_or_else(|| Err(StoreError::new("the probe was broken off")))
+        answered.unwrap_or_else(|| Err(StoreError::new("the probe was interrupted")))
     }
 
-    /// The next probe, which is begun in a task of its own where nobody has done so.
+    /// The next probe, which is started in a task of its own if none is waiting.
     fn join(&self, store: &Arc<dyn Store>) -> watch::Receiver<Option<Answer>> {
         let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
-        // One whose task has died has nobody left who answers.
+        // A probe whose task has died will not answer.
         if let Some(probe) = next.as_ref().filter(|probe| probe.has_changed().is_ok()) {
             return probe.clone();
         }
@@ -59,7 +59,7 @@ impl Probes {
         let (this, store) = (self.clone(), store.clone());
         let probing = async move {
             let result = this.probe(&*store).await;
-            // Nobody may be waiting any more.
+            // It fails only if every caller is gone.
             let _ = answer.send(Some(result));
         };
         tokio::spawn(probing.in_current_span());
@@ -71,7 +71,7 @@ impl Probes {
         if let Some(began) = *began {
             sleep_until(began + BETWEEN).await;
         }
-        // Who asks from here on must not get an answer of before.
+        // Callers from here on must not get this result.
         *self.0.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *began = Some(Instant::now());
         let result = store.probe().await;

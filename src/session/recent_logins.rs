@@ -11,7 +11,7 @@ use super::{login_attempt::BrowserBinding, store::SessionKey};
 
 /// Logins that were begun at the same time come back within this.
 const REMEMBERED: Duration = Duration::from_secs(30 * 60);
-/// How many browsers are remembered at most. Of those that are forgotten, a session too many may be left.
+/// How many browsers are remembered at most. A browser that is forgotten may keep one session too many.
 const BROWSERS: usize = 10_000;
 
 /// The sessions that browsers were given last.
@@ -19,8 +19,8 @@ const BROWSERS: usize = 10_000;
 pub struct RecentLogins(Mutex<HashMap<[u8; 32], (SessionKey, Instant)>>);
 
 impl RecentLogins {
-    /// Notes the session that a browser is given now. Returns the one it was given before, which nobody has the cookie of
-    /// once the new one has arrived.
+    /// Notes the session that a browser is given now. Returns the one it was given before, whose cookie the
+    /// new one replaces.
     pub fn replace(&self, browser: &BrowserBinding, session: SessionKey) -> Option<SessionKey> {
         let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.len() >= BROWSERS {

@@ -1,5 +1,5 @@
-//! States of logins that Globus has refused: none of them is exchanged afterwards. They are remembered by this process and in
-//! a bounded number, for whoever asks to be refused costs nobody anything, and must not fill the store.
+//! States of logins that Globus has refused: none of them is exchanged afterwards. This process remembers a
+//! bounded number of them: being refused costs a stranger nothing, so they must not fill the store.
 
 use std::{
     collections::{HashSet, VecDeque},

@@ -6,13 +6,13 @@ use time::{Duration, OffsetDateTime};
 
 use super::error::StoreError;
 
-/// How much a store remembers of what anybody can make it remember. A little more than this is kept until the next trim.
+/// How much a store remembers of what strangers can write to it. A little more may be kept until the next trim.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// How many spent states. When there are more, those whose time ends first are forgotten, and all states of their age
     /// are too old from then on.
     pub spent_states: u32,
-    /// How many notes about sessions that somebody else has ended. When there are more, those whose time ends first are
+    /// How many notes about sessions ended from elsewhere. When there are more, those whose time ends first are
     /// forgotten.
     pub ended_notes: u32,
 }
@@ -23,8 +23,7 @@ impl Default for Bounds {
     }
 }
 
-/// Says when it is time to look whether a store has outgrown its [`Bounds`]: counting rows costs too much to do it at each
-/// write.
+/// Decides when to check whether a store exceeds its [`Bounds`]: counting rows at each write costs too much.
 #[derive(Debug, Default)]
 pub(super) struct Trimming {
     pub(super) bounds: Bounds,
@@ -46,14 +45,14 @@ impl Trimming {
     }
 }
 
-/// A trim that fails takes nothing back of what was done before it.
+/// Logs a trim that failed: what was done before it stands.
 pub(super) fn warn_of_trim(trimmed: Result<(), StoreError>) {
     if let Err(error) = trimmed {
         tracing::warn!(error = %error, "cannot trim the session store");
     }
 }
 
-/// A spent state is remembered for so long after its time: the clocks of portals that share a store differ.
+/// How long a spent state is remembered after its time: the clocks of portals that share a store differ.
 pub(super) const CLOCKS_DIFFER: Duration = Duration::HOUR;
 
 /// The shortest and the longest pause before revoking is tried again, in seconds.

@@ -15,29 +15,30 @@ use super::{
 /// A session store. Times are given by the caller, whose clock judges age; they are kept to the second.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Whether only this process uses the store, so that a session that is known here needs not be looked up.
+    /// Whether only this process uses the store, so that a cached session need not be looked up.
     fn is_private(&self) -> bool;
 
-    /// Begins to tell what others do to the store, until the receiver is dropped; nothing where nobody else can. Called
-    /// within a runtime. A store begins deaf, and is deaf again whenever its listener fails; that is started again by itself.
+    /// Starts to report what other processes do to the store, until the receiver is dropped; `None` where no other process
+    /// can. Call it within a runtime. Notifications begin as down, and are down whenever the listener fails; it restarts by
+    /// itself.
     fn news(&self) -> Option<UnboundedReceiver<News>>;
 
-    /// Begins a session with its tokens, whose versions are 1 whatever the rows say, in one go. Whether it did: false when
-    /// the key is taken.
+    /// Begins a session with its tokens, whose versions are 1 whatever the rows say, in one step. Returns
+    /// false when the key is taken.
     async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError>;
 
     /// A session, whatever its age.
     async fn session(&self, key: SessionKey) -> Result<Option<SessionRow>, StoreError>;
 
-    /// Replaces the record of a session that exists. Whether it does.
+    /// Replaces the record of a session. Returns whether it exists.
     async fn update_record(&self, key: SessionKey, record: &[u8]) -> Result<bool, StoreError>;
 
-    /// Notes that a session that exists is in use. Whether it exists.
+    /// Records that a session was used. Returns whether it exists.
     async fn touch_session(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
 
     /// Ends a session: from now on there is none with this key, and its tokens are due to be revoked at `now`. With
-    /// `note_until`, the store notes until then that somebody else has ended it. Whether there was one: without one nothing
-    /// is noted.
+    /// `note_until`, the store remembers until then that it was ended from elsewhere. Returns whether there was a session;
+    /// without one nothing is remembered.
     async fn end_session(
         &self,
         key: SessionKey,
@@ -45,10 +46,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         note_until: Option<OffsetDateTime>,
     ) -> Result<bool, StoreError>;
 
-    /// Whether there is a note that somebody else has ended this session.
+    /// Whether there is a note that this session was ended from elsewhere.
     async fn ended_elsewhere(&self, key: SessionKey, now: OffsetDateTime) -> Result<bool, StoreError>;
 
-    /// Forgets the note that somebody else has ended this session.
+    /// Deletes the note that this session was ended from elsewhere.
     async fn forget_ended(&self, key: SessionKey) -> Result<(), StoreError>;
 
     /// Up to `limit` sessions of a person: the one that was used last first, and of those that were used at the same time
@@ -76,18 +77,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// All tokens of a session, in the order of their resource servers.
     async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError>;
 
-    /// Replaces tokens whose version still is `row.version`; the version then counts one more. Whether it was.
+    /// Replaces tokens whose version still is `row.version`, and increments the version. Returns whether it did.
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError>;
 
-    /// Takes away tokens whose version still is `version`, and forgets them: they are dead already. Whether it was.
+    /// Deletes tokens whose version still is `version` without revoking them: they are dead already. Returns whether it did.
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError>;
 
-    /// Puts tokens on the list of those to revoke, due at `now`.
+    /// Queues tokens for revocation, due at `now`.
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Takes up to `limit` of the tokens that are due to be revoked, of one session or of any, those that have been due
-    /// for longest first, and makes them due again later: nobody else takes them meanwhile, and those that cannot be
-    /// revoked do not keep others waiting. Later is half as long from now as they have been on the list, a minute at
+    /// for longest first, and makes them due again later: no other caller takes them meanwhile, and those that cannot
+    /// be revoked do not hold up the rest. Later is half as long from now as they have been on the list, a minute at
     /// least and an hour at most.
     async fn claim_revocations(
         &self,
@@ -96,11 +97,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<RevocationRow>, StoreError>;
 
-    /// Takes tokens off the list: they are revoked.
+    /// Removes tokens from the queue: they are revoked.
     async fn finish_revocation(&self, id: i64) -> Result<(), StoreError>;
 
-    /// Spends a state that is good until `until`. Of all who ask for the same state, at any time, one gets
-    /// [`Spent::First`] at most.
+    /// Spends a state that is good until `until`. Of all callers that ask for the same state, at any time, at most one gets
+    /// [`Spent::First`].
     async fn spend_state(
         &self,
         state: [u8; 32],
@@ -108,26 +109,26 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         now: OffsetDateTime,
     ) -> Result<Spent, StoreError>;
 
-    /// Asks for a lease by its name. `holder` names who asks, and it is theirs for `length`, by the store's own clock. Who
-    /// holds it already is told so as anybody else.
+    /// Asks for a lease by its name. `holder` names the caller, who then has it for `length`, by the store's own clock. Its
+    /// present holder gets [`Lease::Held`] like any other caller.
     async fn take_lease(&self, name: [u8; 32], holder: [u8; 16], length: Duration) -> Result<Lease, StoreError>;
 
-    /// Gives a lease back, if it still is the holder's.
+    /// Releases a lease, if the holder still has it.
     async fn release_lease(&self, name: [u8; 32], holder: [u8; 16]) -> Result<(), StoreError>;
 
-    /// Forgets spent states and notes whose time is over, tokens that there is no sense in revoking any longer, and leases
-    /// that nobody has given back for a day; and keeps to its [`Bounds`].
+    /// Deletes spent states and notes whose time is over, queued tokens that have expired, and leases that were not released
+    /// for a day; and keeps to its [`Bounds`](super::Bounds).
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Does once what sessions need of the store, to the disk where there is one: it fails where a login or a logout would.
-    /// Leaves nothing that counts.
+    /// Does once everything that sessions need of the store, to the disk where there is one: it fails where a login or a logout
+    /// would. Leaves nothing behind that matters.
     async fn probe(&self) -> Result<(), StoreError>;
 
-    /// What an operator should know about the set-up of the store, though it works: one sentence each.
+    /// What an operator should know about a store that works but is set up badly: one sentence each.
     async fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Puts everything in its place before the process ends. Nothing is asked of the store afterwards.
+    /// Closes the store before the process ends. It is not used afterwards.
     async fn close(&self);
 }

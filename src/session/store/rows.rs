@@ -55,18 +55,18 @@ pub struct RevocationRow {
     pub sealed: Vec<u8>,
 }
 
-/// What comes of asking for a lease.
+/// The outcome of asking for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
-    /// It is ours, and nobody held it.
+    /// It is ours, and was free.
     Taken,
-    /// It is ours, and it was somebody's who has not given it back in time.
+    /// It is ours; its last holder did not release it in time.
     TakenOver,
-    /// It is somebody else's.
+    /// Another caller holds it.
     Held,
 }
 
-/// What comes of spending a state.
+/// The outcome of spending a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spent {
     /// It was not spent before.

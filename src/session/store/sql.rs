@@ -1,4 +1,5 @@
-//! What a database must do for a store: lend connections, run statements, and the few things that each does in its own way.
+//! What a SQL database must do for a store: lend connections, run statements, and the few things that SQLite and PostgreSQL
+//! each do in their own way. `sql_texts` has the statements, and `sql_store` the store.
 
 use std::{fmt, future::Future, time::Duration};
 

@@ -35,7 +35,7 @@ pub enum TokenUnavailable {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Globus did not renew it, which signing in again would not change.
-    #[error("the token could not be renewed: {0}")]
+    #[error("the token could not be renewed: {}", .0.for_log())]
     Globus(#[from] TokenError),
     /// It is being renewed, and that takes longer than a request can wait.
     #[error("renewing the token takes too long; it goes on in the background")]

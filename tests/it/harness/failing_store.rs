@@ -20,6 +20,10 @@ pub struct FailingStore {
     /// Whether questions about a session are left without an answer.
     hung: AtomicBool,
     probes: AtomicUsize,
+    /// Whether it takes new sessions.
+    takes_no_more: AtomicBool,
+    /// Sessions that it cannot end.
+    unending: Mutex<Vec<SessionKey>>,
     /// What is told of what others do; without any, nobody else can do anything.
     news: Mutex<Option<UnboundedReceiver<News>>>,
 }
@@ -32,6 +36,16 @@ impl FailingStore {
     /// From now on no question about a session is answered; sessions can still be ended.
     pub fn hang_lookups(&self) {
         self.hung.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it takes no new sessions, as a full one does.
+    pub fn take_no_more(&self) {
+        self.takes_no_more.store(true, Ordering::SeqCst);
+    }
+
+    /// It fails to end this session.
+    pub fn fail_to_end(&self, key: SessionKey) {
+        self.unending.lock().unwrap().push(key);
     }
 
     /// How often it was probed.
@@ -64,6 +78,9 @@ impl Store for FailingStore {
     }
 
     async fn create_session(&self, key: SessionKey, row: &SessionRow, tokens: &[TokenRow]) -> Result<bool, StoreError> {
+        if self.takes_no_more.load(Ordering::SeqCst) {
+            return Err(StoreError::new("it is full"));
+        }
         self.inner()?.create_session(key, row, tokens).await
     }
 
@@ -88,6 +105,9 @@ impl Store for FailingStore {
         now: OffsetDateTime,
         note_until: Option<OffsetDateTime>,
     ) -> Result<bool, StoreError> {
+        if self.unending.lock().unwrap().contains(&key) {
+            return Err(StoreError::new("it cannot end this one"));
+        }
         self.inner()?.end_session(key, now, note_until).await
     }
 

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use globus_portal::session::store::{PostgresStore, SessionKey, SessionRow, Store as _};
+use globus_portal::session::store::{Bounds, PostgresStore, SessionKey, SessionRow, Spent, Store as _};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use time::OffsetDateTime;
 
 use crate::harness::{PostgresServer, skip_without_postgres};
@@ -66,4 +67,50 @@ async fn works(store: &PostgresStore) -> Option<SessionRow> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// A trim has to come to its turn: those who spend states share the lock of one row, and could keep it waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trim_that_waits_for_one_who_spends_a_state_lets_no_other_pass_it_by() {
+    if skip_without_postgres("a_trim_that_waits_for_one_who_spends_a_state_lets_no_other_pass_it_by") {
+        return;
+    }
+    let server = PostgresServer::start().await;
+    let url = server.url("postgres");
+    let bounds = Bounds { spent_states: 1, ..Bounds::default() };
+    let store = Arc::new(PostgresStore::open(&url, 4).await.unwrap().with_bounds(bounds));
+    // A trim waits for 4 seconds at most, and a busy machine may let that pass before the look.
+    for round in 1..=5 {
+        if is_refused_beside_a_trim(&store, &url, round).await {
+            return;
+        }
+    }
+    panic!("each time another one was let in while the trim waited");
+}
+
+/// Whether one who would spend a state is kept waiting by a trim that waits for another one.
+async fn is_refused_beside_a_trim(store: &Arc<PostgresStore>, url: &str, round: u8) -> bool {
+    let until =
+        move |part: i64| OffsetDateTime::from_unix_timestamp(1_800_000_000 + 10 * i64::from(round) + part).unwrap();
+    let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+    assert_eq!(store.spend_state([round; 32], until(1), now).await.unwrap(), Spent::First);
+    let [mut spending, mut other, mut watching] = [connect(url).await, connect(url).await, connect(url).await];
+    // As one who spends a state, and takes long.
+    spending.execute("BEGIN; SELECT until FROM globus_portal.state_floor FOR SHARE").await.unwrap();
+    let trimming = store.clone();
+    let trimming = tokio::spawn(async move { trimming.spend_state([100 + round; 32], until(2), now).await });
+    let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while watching.fetch_optional(waiting).await.unwrap().is_none() && !trimming.is_finished() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    other.execute("SET lock_timeout = '50ms'").await.unwrap();
+    let passed = other.fetch_one("SELECT until FROM globus_portal.state_floor FOR SHARE").await;
+    spending.execute("COMMIT").await.unwrap();
+    assert_eq!(trimming.await.unwrap().unwrap(), Spent::First);
+    let refused = passed.err().and_then(|error| error.into_database_error()?.code().map(|code| code.into_owned()));
+    refused.as_deref() == Some("55P03")
+}
+
+async fn connect(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.unwrap()
 }

@@ -23,8 +23,7 @@ use tokio::{
 use url::Url;
 
 use super::about;
-use crate::session::store::error::StoreError;
-use crate::settings::store_url;
+use crate::{session::store::error::StoreError, settings::store_url};
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
