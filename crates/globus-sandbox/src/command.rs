@@ -23,7 +23,7 @@ pub struct SandboxArgs {
     /// A loopback address; any address with --public-url
     #[arg(long, value_name = "ADDRESS", default_value_t = ADDRESS)]
     pub listen: SocketAddr,
-    /// Where browsers reach the sandbox from outside, for example outside its container: anybody there can use it
+    /// The URL at which browsers reach the sandbox from outside, such as outside its container: anyone there can use it
     #[arg(long, value_name = "URL")]
     pub public_url: Option<Url>,
     /// A redirect URI to register besides all loopback ones; may be given several times
@@ -101,7 +101,7 @@ pub async fn serve(
 pub fn warn_of_public_sandbox(public_url: &str) {
     tracing::warn!(
         sandbox = public_url,
-        "THIS IS A SANDBOX, NOT GLOBUS, and it can be reached from outside this machine: anybody can log in as anybody"
+        "THIS IS A SANDBOX, NOT GLOBUS, and it can be reached from outside this machine: anyone can log in as anyone"
     );
 }
 

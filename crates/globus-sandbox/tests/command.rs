@@ -1,6 +1,7 @@
 //! The `globus-sandbox` binary. It is tested here because Cargo gives a binary's path to the tests of its own package only.
 
 #![cfg(feature = "command")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -55,6 +55,10 @@ const ACTIONS: [(&str, Action); 11] = [
 /// Why an action does nothing for an identity: code and detail.
 type Refused = (&'static str, &'static str);
 
+const NOT_INVITED: Refused = ("NOT_INVITED", "This identity is not invited");
+const NOT_PENDING: Refused = ("NOT_PENDING", "This identity does not ask to join");
+const NOT_ACTIVE: Refused = ("NOT_ACTIVE", "This identity is not an active member");
+
 /// `POST /v2/groups/{id}`
 pub(crate) async fn act(
     State(app): State<AppState>,
@@ -159,16 +163,10 @@ fn outcome(
     match action {
         Action::Add => new().map(|()| (Some(role.unwrap_or("member")), "active")),
         Action::Invite => new().map(|()| (Some(role.unwrap_or("member")), "invited")),
-        Action::Accept => from("invited", ("NOT_INVITED", "This identity is not invited")).map(|()| (None, "active")),
-        Action::Decline => {
-            from("invited", ("NOT_INVITED", "This identity is not invited")).map(|()| (None, "declined"))
-        }
-        Action::Approve => {
-            from("pending", ("NOT_PENDING", "This identity does not ask to join")).map(|()| (None, "active"))
-        }
-        Action::Reject => {
-            from("pending", ("NOT_PENDING", "This identity does not ask to join")).map(|()| (None, "rejected"))
-        }
+        Action::Accept => from("invited", NOT_INVITED).map(|()| (None, "active")),
+        Action::Decline => from("invited", NOT_INVITED).map(|()| (None, "declined")),
+        Action::Approve => from("pending", NOT_PENDING).map(|()| (None, "active")),
+        Action::Reject => from("pending", NOT_PENDING).map(|()| (None, "rejected")),
         Action::Join | Action::RequestJoin => {
             new()?;
             let barred = matches!(status, Some("removed" | "rejected"));
@@ -183,12 +181,10 @@ fn outcome(
         Action::Leave | Action::Remove if last_admin() => {
             Err(("LAST_ADMIN", "The last admin can neither leave the group nor be removed"))
         }
-        Action::Leave => {
-            from("active", ("NOT_ACTIVE", "This identity is not an active member")).map(|()| (None, "left"))
-        }
+        Action::Leave => from("active", NOT_ACTIVE).map(|()| (None, "left")),
         Action::Remove => Ok((None, "removed")),
         Action::ChangeRole => {
-            from("active", ("NOT_ACTIVE", "This identity is not an active member"))?;
+            from("active", NOT_ACTIVE)?;
             let role = role.ok_or(("INVALID_ROLE", "The role is missing"))?;
             if role != "admin" && last_admin() {
                 return Err(("LAST_ADMIN", "The last admin stays an admin"));
