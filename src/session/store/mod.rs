@@ -22,6 +22,7 @@ mod bounds;
 mod contract;
 mod error;
 mod memory;
+mod migrations;
 mod news;
 mod postgres;
 mod redis;

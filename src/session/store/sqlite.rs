@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use self::lend::{Lent, Shared, clear_up, lend, shared};
 use super::{
+    migrations::migrator,
     error::StoreError,
     news::{DisconnectedAtEnd, News},
     rows::{SessionKey, SessionRow, Spent, TokenRow},
@@ -34,6 +35,13 @@ use crate::keep_running::keep_running;
 
 /// How often the store checks whether another process, such as `globus-portal sessions`, has written to the file.
 const CHECK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+
+const MIGRATIONS: [(i64, &str, &str); 4] = [
+    (1, "sessions", include_str!("sqlite/0001_sessions.sql")),
+    (2, "leases", include_str!("sqlite/0002_leases.sql")),
+    (3, "bounds", include_str!("sqlite/0003_bounds.sql")),
+    (4, "probes", include_str!("sqlite/0004_probes.sql")),
+];
 
 static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(&Words {
@@ -72,7 +80,7 @@ impl SqlStore<Sqlite> {
             .busy_timeout(PATIENCE)
             .disable_statement_logging();
         let mut writer = options.connect().await.map_err(|error| cannot_open(path, error))?;
-        let mut migrations = sqlx::migrate!("src/session/store/sqlite");
+        let mut migrations = migrator(&MIGRATIONS);
         // A version of before may come back after a newer one has been here.
         migrations.set_ignore_missing(true);
         let migrated = migrations.run(&mut writer).await;

@@ -8,9 +8,14 @@ use sqlx::{
 };
 use url::Url;
 
-use super::super::{error::StoreError, sql::within};
+use super::super::{error::StoreError, migrations::migrator, sql::within};
 use crate::{secret::random_text, settings::store_url};
 
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "sessions", include_str!("0001_sessions.sql")),
+    (2, "bounds", include_str!("0002_bounds.sql")),
+    (3, "probes", include_str!("0003_probes.sql")),
+];
 const SCHEMA: &str = "globus_portal";
 /// What a connection of our own is told at its start; a pooler has none that is ours alone.
 const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "4s"), ("idle_in_transaction_session_timeout", "10s")];
@@ -122,7 +127,7 @@ async fn is_in_force(connection: &mut PgConnection, mark: &str) -> Result<bool, 
 /// Makes the schema and the tables in one transaction, as a pooler needs it; a lock keeps others waiting who start at the same
 /// time. The table of what was done is the one of sqlx.
 async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let migrations = sqlx::migrate!("src/session/store/postgres");
+    let migrations = migrator(&MIGRATIONS);
     let cannot = |error: StoreError| error.within("cannot create the tables");
     let mut transaction = connection.begin().await?;
     let migrated = migrate_in(&mut transaction, &migrations).await;

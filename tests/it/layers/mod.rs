@@ -1,6 +1,11 @@
 //! The layers of the house: who imports whom in `src/`.
 
-use std::path::{Path, PathBuf};
+mod circles;
+mod imports;
+
+use std::path::Path;
+
+use self::imports::{code, crate_paths, files};
 
 /// Each module at the top of `src/`, and the modules that it may name. A module may always name itself. Cargo holds what
 /// the crates may name: `globus`, `clock` and `keep_running` are of the SDK's, `sandbox` is the sandbox's.
@@ -40,82 +45,6 @@ const PROCESS: &[&str] = &[
 
 /// The modules of `globus` whose types `settings` may take: plain ones.
 const PLAIN_OF_GLOBUS: &[&str] = &["environment", "scopes"];
-
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-/// The code of a file: no comment, and no text between quotes.
-fn code(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let mut kept = String::new();
-        let mut quoted = false;
-        let mut rest = line.chars().peekable();
-        while let Some(c) = rest.next() {
-            match c {
-                '\\' if quoted => drop(rest.next()),
-                '\'' if !quoted && rest.peek() == Some(&'"') => drop(rest.next()),
-                '"' => quoted = !quoted,
-                '/' if !quoted && rest.peek() == Some(&'/') => break,
-                _ if !quoted => kept.push(c),
-                _ => {}
-            }
-        }
-        kept
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The paths that stand behind `crate::` in some code, groups in braces taken apart: `globus::auth::AuthClient`, …
-fn crate_paths(code: &str) -> Vec<String> {
-    let names_crate =
-        |(at, _): &(usize, &str)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
-    code.match_indices("crate::")
-        .filter(names_crate)
-        .flat_map(|(at, _)| expand(&mut code[at + "crate::".len()..].chars().peekable()))
-        .collect()
-}
-
-/// One path, or all that a group in braces stands for.
-fn expand(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Vec<String> {
-    let mut path = String::new();
-    loop {
-        match rest.peek() {
-            Some('{') => {
-                rest.next();
-                return group(rest).into_iter().map(|tail| format!("{path}{tail}")).collect();
-            }
-            Some(c) if c.is_alphanumeric() || matches!(c, '_' | ':' | '*') => path.extend(rest.next()),
-            _ => return vec![path],
-        }
-    }
-}
-
-fn group(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Vec<String> {
-    let mut all = Vec::new();
-    loop {
-        match rest.peek() {
-            None => return all,
-            Some('}') => {
-                rest.next();
-                return all;
-            }
-            Some(c) if c.is_whitespace() || *c == ',' => drop(rest.next()),
-            Some(_) => {
-                all.extend(expand(rest).into_iter().filter(|path| !path.is_empty()));
-                // `as another_name`, or a character that no path has.
-                while rest.next_if(|c| !",}".contains(*c)).is_some() {}
-            }
-        }
-    }
-}
 
 fn may(importer: &str, path: &str) -> bool {
     let mut parts = path.split("::");
