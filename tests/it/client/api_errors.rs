@@ -423,7 +423,6 @@ fn a_gare_gives_the_parameters_of_a_login() {
         pairs,
         [
             ("session_required_identities", "a,b@example.org"),
-            ("session_required_single_domain", ""),
             ("session_required_policies", "p"),
             ("session_required_mfa", "True"),
             ("session_message", "Hé"),
@@ -452,9 +451,11 @@ fn the_sdks_session_parameters_stand_in_the_sdks_order() {
             .filter(|pair| pair[0].as_str().unwrap().starts_with("session_") || pair[0] == "prompt")
             .cloned()
             .collect();
+        compared += usize::from(!expected.is_empty());
+        // The vectors are of version 4.9. From 4.10 on, the SDK leaves empty lists out.
+        let expected: Vec<Value> = expected.into_iter().filter(|pair| pair[1] != "").collect();
         let login = gare.login_parameters(&[]).unwrap();
         assert_eq!(json!(login.authorize.query_pairs()), json!(expected), "{}", case["name"]);
-        compared += usize::from(!expected.is_empty());
     }
     assert!(compared >= 4, "{compared}");
 }
