@@ -111,7 +111,7 @@ impl Records {
         match self.tokens.reseal(key).await {
             Ok(true) => {
                 let record = self.vault.keys.seal(Purpose::Session, &key.0, &opened.plain);
-                let record = record.map_err(|error| StoreError::from_cause(error))?;
+                let record = record.map_err(StoreError::from_cause)?;
                 self.vault.store.update_record(key, &record).await
             }
             Ok(false) => Ok(false),

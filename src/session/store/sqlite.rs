@@ -23,8 +23,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use self::lend::{Lent, Shared, clear_up, lend, shared};
 use super::{
-    migrations::migrator,
     error::StoreError,
+    migrations::migrator,
     news::{DisconnectedAtEnd, News},
     rows::{SessionKey, SessionRow, Spent, TokenRow},
     sql::{Connection as _, Database, PATIENCE, within},
