@@ -19,6 +19,24 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     }
 }
 
+/// A JSON document as the answer of a handler: 200.
+pub(crate) struct Document<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Document<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::OK, &self.0)
+    }
+}
+
+/// A JSON document about something new: 201.
+pub(crate) struct Created<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::CREATED, &self.0)
+    }
+}
+
 /// An answer in plain text.
 pub(crate) fn plain(status: StatusCode, text: &str) -> Response {
     typed(status, "text/plain; charset=utf-8", format!("{text}\n").into_bytes())

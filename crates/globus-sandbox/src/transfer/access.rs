@@ -3,14 +3,18 @@
 
 use std::sync::Arc;
 
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::answer::transfer_error::TransferError;
 use crate::auth::credentials;
 use crate::ground::moment::now;
-use crate::memory::app::App;
+use crate::memory::app::{App, AppState};
 use crate::memory::policies;
 use crate::memory::sharing::Standing;
 use crate::memory::store::Grant;
@@ -20,11 +24,11 @@ use crate::world::scopes;
 use crate::world::scopes::{Scope, TRANSFER, TRANSFER_ALL};
 use crate::world::troubles::WANTED_DOMAIN;
 
-/// An answer, or an error that still has to be told which resource it is about.
+/// An answer, or an error of Transfer.
 pub(crate) type Outcome<T> = Result<T, Problem>;
 
 /// What Transfer refuses with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
     pub(crate) code: String,
@@ -47,14 +51,33 @@ impl Problem {
         self
     }
 
-    pub(crate) fn about(self, uri: &Uri) -> TransferError {
+    fn about(self, resource: &str) -> TransferError {
         TransferError {
             status: self.status,
             code: self.code,
             message: self.message,
-            resource: uri.path().to_owned(),
+            resource: resource.to_owned(),
             more: self.more,
         }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// A response without a document: [`name_resource`] makes it, because only the request knows the path.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Makes the document of an error, which names the path that the request asked for.
+pub(crate) async fn name_resource(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem.about(&path).into_response(),
+        None => response,
     }
 }
 
@@ -87,13 +110,21 @@ pub(crate) struct Caller {
     scopes: Vec<Scope>,
 }
 
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Outcome<Self> {
+        Self::of(app, &parts.headers)
+    }
+}
+
 impl Caller {
     pub(crate) fn person(&self) -> &Person {
         &self.grant.person
     }
 
     /// The caller behind a request. Transfer answers 400 when there is no token at all and 401 when there is a dead one.
-    pub(crate) fn of(app: &App, headers: &HeaderMap) -> Outcome<Self> {
+    fn of(app: &App, headers: &HeaderMap) -> Outcome<Self> {
         let missing =
             || Problem::new(StatusCode::BAD_REQUEST, "ClientError.AuthenticationFailed", "No credentials supplied");
         headers.get(AUTHORIZATION).ok_or_else(missing)?;

@@ -1,13 +1,12 @@
 //! Bookmarks ("Globus Transfer documentation", Endpoint Bookmarks): each person has some from the start.
 
+use crate::answer::reply::{Created, Document};
 use crate::memory::bookmarks::{Bookmark, MAX_BOOKMARKS};
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::answer::transfer_error::TransferError;
 use crate::ground::random;
 use crate::transfer::access::{Caller, Outcome, Problem};
 use crate::transfer::call::{Call, bounded_text};
@@ -30,18 +29,17 @@ fn free_name<'a>(document: &'a Value, others: &[Bookmark], id: &str) -> Outcome<
 }
 
 /// `GET /v0.10/bookmark_list`
-pub(crate) async fn list(call: Call) -> Result<Response, TransferError> {
-    call.answer(StatusCode::OK, |caller| {
-        let mut bookmarks = call.app.bookmarks();
-        let documents: Vec<Value> =
-            bookmarks.of(&call.app.catalogue, caller.person()).iter().map(Bookmark::document).collect();
-        Ok(json!({ "DATA": documents, "DATA_TYPE": "bookmark_list" }))
-    })
+pub(crate) async fn list(call: Call) -> Outcome<Document<Value>> {
+    let caller = &call.caller;
+    let mut bookmarks = call.app.bookmarks();
+    let documents: Vec<Value> =
+        bookmarks.of(&call.app.catalogue, caller.person()).iter().map(Bookmark::document).collect();
+    Ok(Document(json!({ "DATA": documents, "DATA_TYPE": "bookmark_list" })))
 }
 
 /// `POST /v0.10/bookmark` with `name`, `endpoint_id` and `path`.
-pub(crate) async fn create(call: Call) -> Result<Response, TransferError> {
-    call.answer(StatusCode::CREATED, |caller| made(&call, caller))
+pub(crate) async fn create(call: Call) -> Outcome<Created<Value>> {
+    made(&call, &call.caller).map(Created)
 }
 
 fn made(call: &Call, caller: &Caller) -> Outcome<Value> {
@@ -67,33 +65,30 @@ fn made(call: &Call, caller: &Caller) -> Outcome<Value> {
 }
 
 /// `GET /v0.10/bookmark/{id}`
-pub(crate) async fn show(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
-    call.answer(StatusCode::OK, |caller| {
-        let mut bookmarks = call.app.bookmarks();
-        let found = bookmarks.of(&call.app.catalogue, caller.person()).iter().find(|bookmark| bookmark.id == id);
-        found.map(Bookmark::document).ok_or_else(|| not_found(&id))
-    })
+pub(crate) async fn show(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    let caller = &call.caller;
+    let mut bookmarks = call.app.bookmarks();
+    let found = bookmarks.of(&call.app.catalogue, caller.person()).iter().find(|bookmark| bookmark.id == id);
+    found.map(Bookmark::document).ok_or_else(|| not_found(&id)).map(Document)
 }
 
 /// `PUT /v0.10/bookmark/{id}` with another `name`.
-pub(crate) async fn rename(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
-    call.answer(StatusCode::OK, |caller| {
-        let document = call.document("bookmark")?;
-        let mut bookmarks = call.app.bookmarks();
-        let own = bookmarks.of(&call.app.catalogue, caller.person());
-        let position = own.iter().position(|bookmark| bookmark.id == id).ok_or_else(|| not_found(&id))?;
-        own[position].name = free_name(&document, own, &id)?.to_owned();
-        Ok(own[position].document())
-    })
+pub(crate) async fn rename(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    let caller = &call.caller;
+    let document = call.document("bookmark")?;
+    let mut bookmarks = call.app.bookmarks();
+    let own = bookmarks.of(&call.app.catalogue, caller.person());
+    let position = own.iter().position(|bookmark| bookmark.id == id).ok_or_else(|| not_found(&id))?;
+    own[position].name = free_name(&document, own, &id)?.to_owned();
+    Ok(Document(own[position].document()))
 }
 
 /// `DELETE /v0.10/bookmark/{id}`
-pub(crate) async fn delete(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
-    call.answer(StatusCode::OK, |caller| {
-        let mut bookmarks = call.app.bookmarks();
-        let own = bookmarks.of(&call.app.catalogue, caller.person());
-        let position = own.iter().position(|bookmark| bookmark.id == id).ok_or_else(|| not_found(&id))?;
-        own.remove(position);
-        Ok(call.result("result", "Deleted", format!("Bookmark '{id}' deleted successfully")))
-    })
+pub(crate) async fn delete(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    let caller = &call.caller;
+    let mut bookmarks = call.app.bookmarks();
+    let own = bookmarks.of(&call.app.catalogue, caller.person());
+    let position = own.iter().position(|bookmark| bookmark.id == id).ok_or_else(|| not_found(&id))?;
+    own.remove(position);
+    Ok(Document(call.result("result", "Deleted", format!("Bookmark '{id}' deleted successfully"))))
 }

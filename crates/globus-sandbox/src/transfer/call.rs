@@ -1,24 +1,22 @@
 //! One call of Transfer: who asks, for what, and how it is answered.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, OriginalUri, Request};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::answer::reply;
-use crate::answer::transfer_error::TransferError;
 use crate::ground::params::Params;
 use crate::ground::random;
 use crate::memory::app::AppState;
 use crate::transfer::access::{Caller, Outcome, Problem};
 use crate::transfer::listing;
 
-/// A call as it came.
+/// A call, and who sent it.
 pub(crate) struct Call {
     pub(crate) app: AppState,
+    pub(crate) caller: Caller,
     uri: Uri,
-    headers: HeaderMap,
     body: Bytes,
 }
 
@@ -26,22 +24,23 @@ impl FromRequest<AppState> for Call {
     type Rejection = Response;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, Response> {
-        let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
-        let headers = request.headers().clone();
-        let body = Bytes::from_request(request, app).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { app: app.clone(), uri, headers, body })
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, app).await.map_err(IntoResponse::into_response)?;
+        let uri = parts.uri.clone();
+        let body = Bytes::from_request(Request::from_parts(parts, body), app).await;
+        Ok(Self { app: app.clone(), caller, uri, body: body.map_err(IntoResponse::into_response)? })
     }
 }
 
 impl Call {
-    /// Answers with the document that `work` gives the caller.
-    pub(crate) fn answer(
-        &self,
-        status: StatusCode,
-        work: impl FnOnce(&Caller) -> Outcome<Value>,
-    ) -> Result<Response, TransferError> {
-        let outcome = Caller::of(&self.app, &self.headers).and_then(|caller| work(&caller));
-        outcome.map(|document| reply::json(status, &document)).map_err(|problem| problem.about(&self.uri))
+    /// The body as it came.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The path that the call asks for.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
     }
 
     /// Parameters of the query.

@@ -10,14 +10,18 @@ pub(crate) mod sharing;
 pub(crate) mod submit;
 pub(crate) mod task_pages;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use crate::memory::app::AppState;
 
 /// The routes of Globus Transfer.
 pub(crate) fn routes() -> Router<AppState> {
-    endpoint_routes().merge(operation_routes()).merge(task_routes()).merge(bookmark_routes())
+    endpoint_routes()
+        .merge(operation_routes())
+        .merge(task_routes())
+        .merge(bookmark_routes())
+        .layer(middleware::from_fn(access::name_resource))
 }
 
 fn endpoint_routes() -> Router<AppState> {

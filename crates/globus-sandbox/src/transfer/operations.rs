@@ -1,17 +1,14 @@
 //! Files and folders of collections: `ls`, `stat`, `mkdir`, `rename` ("Globus Transfer documentation", File Operations).
 
-use axum::body::Bytes;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use crate::answer::reply::Document;
+use crate::transfer::call::Call;
+use axum::extract::{Path, RawQuery, State};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-use crate::answer::reply;
-use crate::answer::transfer_error::TransferError;
+use crate::ground::moment;
 use crate::ground::moment::now;
 use crate::ground::params::Params;
-use crate::ground::{moment, random};
 use crate::memory::app::{App, AppState};
 use crate::memory::disk;
 use crate::memory::disk::{Entry, Refusal};
@@ -31,60 +28,33 @@ const FIELDS: Fields = Fields {
 /// `GET /v0.10/operation/endpoint/{id}/ls`
 pub(crate) async fn ls(
     State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
+    caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    let listed = list(&app, &headers, &id, uri.query().unwrap_or_default());
-    listed.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+    RawQuery(query): RawQuery,
+) -> Outcome<Document<Value>> {
+    list(&app, &caller, &id, query.as_deref().unwrap_or_default()).map(Document)
 }
 
 /// `GET /v0.10/operation/endpoint/{id}/stat`
 pub(crate) async fn stat(
     State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
+    caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    let found = one(&app, &headers, &id, uri.query().unwrap_or_default());
-    found.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+    RawQuery(query): RawQuery,
+) -> Outcome<Document<Map<String, Value>>> {
+    one(&app, &caller, &id, query.as_deref().unwrap_or_default()).map(Document)
 }
 
 /// `POST /v0.10/operation/endpoint/{id}/mkdir` with `path`.
-pub(crate) async fn mkdir(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, TransferError> {
-    let made = make_folder(&app, &headers, &id, &body);
-    made.map_err(|problem| problem.about(&uri))?;
-    Ok(done(&uri, "mkdir_result", "DirectoryCreated", "The directory was created successfully"))
+pub(crate) async fn mkdir(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    make_folder(&call.app, &call.caller, &id, call.body())?;
+    Ok(Document(call.result("mkdir_result", "DirectoryCreated", "The directory was created successfully")))
 }
 
 /// `POST /v0.10/operation/endpoint/{id}/rename` with `old_path` and `new_path`.
-pub(crate) async fn rename(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, TransferError> {
-    let moved = give_new_name(&app, &headers, &id, &body);
-    moved.map_err(|problem| problem.about(&uri))?;
-    Ok(done(&uri, "result", "FileRenamed", "File or directory renamed successfully"))
-}
-
-fn done(uri: &axum::http::Uri, data_type: &str, code: &str, message: &str) -> Response {
-    let document = json!({
-        "DATA_TYPE": data_type,
-        "code": code,
-        "message": message,
-        "request_id": random::request_id(),
-        "resource": uri.path(),
-    });
-    reply::json(StatusCode::OK, &document)
+pub(crate) async fn rename(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    give_new_name(&call.app, &call.caller, &id, call.body())?;
+    Ok(Document(call.result("result", "FileRenamed", "File or directory renamed successfully")))
 }
 
 /// A query of `ls`. Only `filter` may come several times; an entry is listed when one of them admits it.
@@ -103,8 +73,7 @@ fn ls_params(query: &str) -> Outcome<(Params, Vec<Filter>)> {
     Ok((crate::transfer::listing::params(&rest.finish())?, filters))
 }
 
-fn list(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
+fn list(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Value> {
     let (params, filters) = ls_params(query)?;
     let page = Page::read(&params, MAX_LISTING, MAX_LISTING)?;
     let order = Order::read(params.get("orderby").unwrap_or("name"), &FIELDS)?;
@@ -141,8 +110,7 @@ fn folder_text(path: &str) -> String {
     if path.ends_with('/') { path.to_owned() } else { format!("{path}/") }
 }
 
-fn one(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Map<String, Value>> {
-    let caller = Caller::of(app, headers)?;
+fn one(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Map<String, Value>> {
     let params = crate::transfer::listing::params(query)?;
     let collection = caller.open(app, id, Wish::List)?;
     let path = path(collection, params.get("path").unwrap_or("~"))?;
@@ -177,8 +145,7 @@ fn document(name: &str, entry: &Entry) -> Map<String, Value> {
     .collect()
 }
 
-fn make_folder(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome<()> {
-    let caller = Caller::of(app, headers)?;
+fn make_folder(app: &App, caller: &Caller, id: &str, body: &[u8]) -> Outcome<()> {
     let body = body_of(body, "mkdir")?;
     let collection = caller.open(app, id, Wish::MakeFolder)?;
     let path = path(collection, text(&body, "path")?)?;
@@ -188,8 +155,7 @@ fn make_folder(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome
     made.map_err(|why| refused(why, collection, &path, Wish::MakeFolder))
 }
 
-fn give_new_name(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Outcome<()> {
-    let caller = Caller::of(app, headers)?;
+fn give_new_name(app: &App, caller: &Caller, id: &str, body: &[u8]) -> Outcome<()> {
     let body = body_of(body, "rename")?;
     let collection = caller.open(app, id, Wish::Rename)?;
     let (old, new) = (path(collection, text(&body, "old_path")?)?, path(collection, text(&body, "new_path")?)?);

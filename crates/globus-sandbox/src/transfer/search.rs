@@ -1,13 +1,10 @@
 //! Globus Transfer's endpoint search and single endpoints ("Globus Transfer documentation", Endpoint Search and Endpoint
 //! Management).
 
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use crate::answer::reply::Document;
+use axum::extract::{Path, RawQuery, State};
 use serde_json::{Map, Value, json};
 
-use crate::answer::reply;
-use crate::answer::transfer_error::TransferError;
 use crate::memory::app::{App, AppState};
 use crate::memory::sharing::{Sharing, Standing};
 use crate::transfer::access::{Caller, Outcome, Problem};
@@ -25,27 +22,19 @@ const MAX_RESULTS: usize = 1000;
 /// `GET /v0.10/endpoint_search`
 pub(crate) async fn endpoint_search(
     State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    let found = search(&app, &headers, uri.query().unwrap_or_default());
-    found.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Outcome<Document<Value>> {
+    search(&app, &caller, query.as_deref().unwrap_or_default()).map(Document)
 }
 
 /// `GET /v0.10/endpoint/{id}`
 pub(crate) async fn endpoint(
     State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
+    caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    let found = one_endpoint(&app, &headers, &id);
-    found.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(&uri))
-}
-
-fn one_endpoint(app: &App, headers: &HeaderMap, id: &str) -> Outcome<Map<String, Value>> {
-    let caller = Caller::of(app, headers)?;
-    caller.look_at(app, id).map(|collection| collection.full_document(caller.person()))
+) -> Outcome<Document<Map<String, Value>>> {
+    Ok(Document(caller.look_at(&app, &id)?.full_document(caller.person())))
 }
 
 /// A search as its query asks for it.
@@ -60,8 +49,7 @@ struct Search {
     offset: usize,
 }
 
-fn search(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
+fn search(app: &App, caller: &Caller, query: &str) -> Outcome<Value> {
     let reader = caller.person();
     let search = Search::read(query)?;
     let busy = busy(app, reader);

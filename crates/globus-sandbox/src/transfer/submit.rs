@@ -1,16 +1,13 @@
-//! Handing in tasks: `submission_id`, `transfer`, `delete` ("Globus Transfer documentation", Task Submission).
+//! Submitting tasks: `submission_id`, `transfer`, `delete` ("Globus Transfer documentation", Task Submission).
 
-use axum::body::Bytes;
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::Response;
+use crate::answer::reply::Document;
+use crate::transfer::call::Call;
+use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::answer::reply;
-use crate::answer::transfer_error::TransferError;
 use crate::ground::moment::now_millis;
 use crate::ground::random;
-use crate::memory::app::{App, AppState};
+use crate::memory::app::App;
 use crate::memory::disk::absolute;
 use crate::memory::task::Task;
 use crate::memory::work::{Item, Work};
@@ -30,46 +27,24 @@ const SETTINGS: [(&str, Value); 7] = [
     ("verify_checksum", Value::Bool(true)),
 ];
 
-/// `GET /v0.10/submission_id`: an id that makes it safe to hand in a task again.
-pub(crate) async fn submission_id(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    Caller::of(&app, &headers).map_err(|problem| problem.about(&uri))?;
-    Ok(reply::json(StatusCode::OK, &json!({"value": random::uuid()})))
+/// `GET /v0.10/submission_id`: an id that makes it safe to submit a task again.
+pub(crate) async fn submission_id(_caller: Caller) -> Document<Value> {
+    Document(json!({"value": random::uuid()}))
 }
 
 /// `POST /v0.10/transfer`
-pub(crate) async fn transfer(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, TransferError> {
-    submit(&app, &headers, &uri, &body, "transfer", transfer_of).map_err(|problem| problem.about(&uri))
+pub(crate) async fn transfer(call: Call) -> Outcome<Document<Value>> {
+    submit(&call, "transfer", transfer_of).map(Document)
 }
 
 /// `POST /v0.10/delete`
-pub(crate) async fn delete(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, TransferError> {
-    submit(&app, &headers, &uri, &body, "delete", delete_of).map_err(|problem| problem.about(&uri))
+pub(crate) async fn delete(call: Call) -> Outcome<Document<Value>> {
+    submit(&call, "delete", delete_of).map(Document)
 }
 
-fn submit(
-    app: &App,
-    headers: &HeaderMap,
-    uri: &Uri,
-    body: &[u8],
-    kind: &str,
-    work_of: fn(&Value) -> Outcome<Work>,
-) -> Outcome<Response> {
-    let caller = Caller::of(app, headers)?;
-    let body = body_of(body, kind)?;
+fn submit(call: &Call, kind: &str, work_of: fn(&Value) -> Outcome<Work>) -> Outcome<Value> {
+    let (app, caller) = (&call.app, &call.caller);
+    let body = body_of(call.body(), kind)?;
     let submission_id = text(&body, "submission_id")?;
     if submission_id.parse::<uuid::Uuid>().is_err() {
         return Err(Problem::bad_request("'submission_id' must be a UUID"));
@@ -79,7 +54,7 @@ fn submit(
     for id in work.collections() {
         caller.open(app, id, Wish::Submit)?;
     }
-    check_paths(app, &caller, &work)?;
+    check_paths(app, caller, &work)?;
     let mut task = Task::new(random::uuid(), submission_id.to_owned(), owner.clone(), work);
     task.label = label(&body)?;
     task.settings = settings(&body);
@@ -89,26 +64,26 @@ fn submit(
     // Under the same lock as the acceptance, so that two requests with one id cannot both be the first.
     let known = state.tasks_of(owner).find(|task| task.submission_id == submission_id).map(|task| task.id.clone());
     if let Some(id) = known {
-        return Ok(result(uri, kind, "Duplicate", &id, submission_id));
+        return Ok(result(call.path(), kind, "Duplicate", &id, submission_id));
     }
     state.accept(task, &app.catalogue, now_millis());
     drop(state);
     tracing::info!(task = id, kind, "sandbox: Transfer takes on a task");
-    Ok(result(uri, kind, "Accepted", &id, submission_id))
+    Ok(result(call.path(), kind, "Accepted", &id, submission_id))
 }
 
-fn result(uri: &Uri, kind: &str, code: &str, task_id: &str, submission_id: &str) -> Response {
+fn result(path: &str, kind: &str, code: &str, task_id: &str, submission_id: &str) -> Value {
     let message = if code == "Accepted" {
         format!("The {kind} has been accepted and a task has been created and queued for execution")
     } else {
         format!("A {kind} with this submission id has been accepted before")
     };
-    let document = json!({
+    json!({
         "DATA_TYPE": format!("{kind}_result"),
         "code": code,
         "message": message,
         "request_id": random::request_id(),
-        "resource": uri.path(),
+        "resource": path,
         "submission_id": submission_id,
         "task_id": task_id,
         "task_link": {
@@ -118,8 +93,7 @@ fn result(uri: &Uri, kind: &str, code: &str, task_id: &str, submission_id: &str)
             "resource": "task",
             "title": "related task",
         },
-    });
-    reply::json(StatusCode::OK, &document)
+    })
 }
 
 fn transfer_of(body: &Value) -> Outcome<Work> {

@@ -1,19 +1,15 @@
 //! Looking after tasks: lists, single tasks, changes, cancelling, events, and what was moved ("Globus Transfer
 //! documentation", Task Management).
 
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::Response;
+use crate::answer::reply::Document;
+use axum::extract::Path;
+use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::answer::reply;
-use crate::answer::transfer_error::TransferError;
 use crate::ground::moment::now_millis;
-use crate::ground::random;
-use crate::memory::app::{App, AppState};
 use crate::memory::task::Task;
 use crate::memory::work::Work;
-use crate::transfer::access::{Caller, Outcome, Problem};
+use crate::transfer::access::{Outcome, Problem};
 use crate::transfer::call::Call;
 use crate::transfer::listing::{Fields, Filter, Order, Page};
 use crate::transfer::{listing, submit};
@@ -30,51 +26,9 @@ const TASK_FIELDS: Fields = Fields {
 const EVENT_FIELDS: Fields = Fields { names: &["is_error", "code"], dates: &[] };
 
 /// `GET /v0.10/task_list`
-pub(crate) async fn task_list(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    answer(&uri, tasks(&app, &headers, uri.query().unwrap_or_default()))
-}
-
-/// `GET /v0.10/task/{id}`
-pub(crate) async fn task(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    answer(&uri, one(&app, &headers, &id))
-}
-
-/// `POST /v0.10/task/{id}/cancel`
-pub(crate) async fn cancel(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    answer(&uri, end(&app, &headers, &id, &uri))
-}
-
-/// `GET /v0.10/task/{id}/event_list`
-pub(crate) async fn event_list(
-    State(app): State<AppState>,
-    OriginalUri(uri): OriginalUri,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, TransferError> {
-    answer(&uri, events(&app, &headers, &id, uri.query().unwrap_or_default()))
-}
-
-fn answer(uri: &Uri, outcome: Outcome<Value>) -> Result<Response, TransferError> {
-    outcome.map(|document| reply::json(StatusCode::OK, &document)).map_err(|problem| problem.about(uri))
-}
-
-fn tasks(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
-    let params = listing::params(query)?;
+pub(crate) async fn task_list(call: Call) -> Outcome<Document<Value>> {
+    let app = &call.app;
+    let params = call.params()?;
     let page = Page::read(&params, DEFAULT_PAGE, MAX_PAGE)?;
     let mut filter = Filter::default();
     filter.add(params.get("filter").unwrap_or_default(), &TASK_FIELDS)?;
@@ -82,12 +36,43 @@ fn tasks(app: &App, headers: &HeaderMap, query: &str) -> Outcome<Value> {
     let now = now_millis();
     let mut documents: Vec<Map<String, Value>> = app
         .transfer()
-        .tasks_of(&caller.person().primary.id)
+        .tasks_of(&call.caller.person().primary.id)
         .map(|task| task.document(&app.catalogue, now))
         .filter(|document| filter.admits(document))
         .collect();
     order.sort(&mut documents);
-    Ok(listed("task_list", documents, &page))
+    Ok(Document(listed("task_list", documents, &page)))
+}
+
+/// `GET /v0.10/task/{id}`
+pub(crate) async fn task(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    with_task(&call, &id, |task| Ok(task.document(&call.app.catalogue, now_millis()).into()))
+}
+
+/// `POST /v0.10/task/{id}/cancel`
+pub(crate) async fn cancel(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    with_task(&call, &id, |task| {
+        let (code, message) = if task.cancel(now_millis()) {
+            ("Canceled", "The task has been cancelled successfully.")
+        } else {
+            ("TaskComplete", "The task completed before the cancel request was processed.")
+        };
+        Ok(call.result("result", code, message))
+    })
+}
+
+/// `GET /v0.10/task/{id}/event_list`
+pub(crate) async fn event_list(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
+    let params = call.params()?;
+    let page = Page::read(&params, DEFAULT_PAGE, MAX_PAGE)?;
+    let mut filter = Filter::default();
+    // Flags are 0 and 1 in filters, false and true in documents.
+    let wanted = params.get("filter").unwrap_or_default().replace("is_error:1", "is_error:true");
+    filter.add(&wanted.replace("is_error:0", "is_error:false"), &EVENT_FIELDS)?;
+    with_task(&call, &id, |task| {
+        let events = task.events().into_iter().filter(|event| filter.admits(event)).collect();
+        Ok(listed("event_list", events, &page))
+    })
 }
 
 /// A list document with a total.
@@ -108,56 +93,15 @@ fn not_found(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "TaskNotFound", format!("No such task '{id}'"))
 }
 
-fn one(app: &App, headers: &HeaderMap, id: &str) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
-    let mut state = app.transfer();
-    let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
-    Ok(task.document(&app.catalogue, now_millis()).into())
-}
-
-fn end(app: &App, headers: &HeaderMap, id: &str, uri: &Uri) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
-    let mut state = app.transfer();
-    let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
-    let (code, message) = if task.cancel(now_millis()) {
-        ("Canceled", "The task has been cancelled successfully.")
-    } else {
-        ("TaskComplete", "The task completed before the cancel request was processed.")
-    };
-    Ok(json!({
-        "DATA_TYPE": "result",
-        "code": code,
-        "message": message,
-        "request_id": random::request_id(),
-        "resource": uri.path(),
-    }))
-}
-
-fn events(app: &App, headers: &HeaderMap, id: &str, query: &str) -> Outcome<Value> {
-    let caller = Caller::of(app, headers)?;
-    let params = listing::params(query)?;
-    let page = Page::read(&params, DEFAULT_PAGE, MAX_PAGE)?;
-    let mut filter = Filter::default();
-    // Flags are 0 and 1 in filters, false and true in documents.
-    let wanted = params.get("filter").unwrap_or_default().replace("is_error:1", "is_error:true");
-    filter.add(&wanted.replace("is_error:0", "is_error:false"), &EVENT_FIELDS)?;
-    let mut state = app.transfer();
-    let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
-    let events = task.events().into_iter().filter(|event| filter.admits(event)).collect();
-    Ok(listed("event_list", events, &page))
-}
-
 /// Works on a task of the caller's.
-fn with_task(call: &Call, id: &str, work: impl FnOnce(&mut Task) -> Outcome<Value>) -> Result<Response, TransferError> {
-    call.answer(StatusCode::OK, |caller| {
-        let mut state = call.app.transfer();
-        let task = state.task_mut(&caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
-        work(task)
-    })
+fn with_task(call: &Call, id: &str, work: impl FnOnce(&mut Task) -> Outcome<Value>) -> Outcome<Document<Value>> {
+    let mut state = call.app.transfer();
+    let task = state.task_mut(&call.caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
+    work(task).map(Document)
 }
 
 /// `PUT /v0.10/task/{id}` with another `label` or `deadline`, while the task runs.
-pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |task| {
         let document = call.document("task")?;
         if !task.is_under_way() {
@@ -179,7 +123,7 @@ pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Result<Respons
 }
 
 /// `GET /v0.10/task/{id}/pause_info`: nobody pauses anything here.
-pub(crate) async fn pause_info(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+pub(crate) async fn pause_info(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |_| {
         Ok(json!({
             "DATA_TYPE": "pause_info_limited",
@@ -193,7 +137,7 @@ pub(crate) async fn pause_info(Path(id): Path<String>, call: Call) -> Result<Res
 }
 
 /// `GET /v0.10/task/{id}/successful_transfers`
-pub(crate) async fn successful_transfers(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+pub(crate) async fn successful_transfers(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |task| {
         if matches!(task.work, Work::Delete { .. }) {
             return Err(Problem::bad_request(format!("Task '{id}' is not a transfer")));
@@ -203,7 +147,7 @@ pub(crate) async fn successful_transfers(Path(id): Path<String>, call: Call) -> 
 }
 
 /// `GET /v0.10/task/{id}/skipped_errors`
-pub(crate) async fn skipped_errors(Path(id): Path<String>, call: Call) -> Result<Response, TransferError> {
+pub(crate) async fn skipped_errors(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |task| marked(&call, "skipped_errors", task.log().skipped_documents()))
 }
 
