@@ -1,6 +1,6 @@
 //! The vault: the store behind one door, with its keys, its clock and the sessions that this process knows.
 //!
-//! Only this folder reaches the store, and only [`Vault::end`] ends a session in it, so that nothing passes by the cache.
+//! Only this folder reaches the store, and only `Vault::end` ends a session in it, so that nothing passes by the cache.
 
 use std::sync::{Arc, Weak};
 

@@ -1,7 +1,7 @@
 //! Globus Auth: clients of apps with a secret, of apps without one, and of a person's token.
 //!
 //! Names are those of the Python SDK. A login is not kept inside a client, as the SDK does, but in a value of its own
-//! (see [`flow`](super::flow)): one client serves any number of people at once.
+//! (see [`flow`]): one client serves any number of people at once.
 //!
 //! ```
 //! use globus_sdk::{auth::ConfidentialAppAuthClient, environment::Environment, http::HttpClient};
