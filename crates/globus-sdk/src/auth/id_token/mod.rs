@@ -21,8 +21,8 @@ use crate::{
     document::{self, Object},
     secret::IdToken,
 };
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -167,7 +167,8 @@ struct Parts<'a> {
     message: &'a str,
     header: &'a str,
     claims: &'a str,
-    signature: &'a str,
+    /// Empty where it is not base64url: no key verifies that.
+    signature: Vec<u8>,
 }
 
 impl<'a> Parts<'a> {
@@ -181,7 +182,7 @@ impl<'a> Parts<'a> {
         if claims.contains('.') {
             return Err(form());
         }
-        Ok(Self { message, header, claims, signature })
+        Ok(Self { message, header, claims, signature: URL_SAFE_NO_PAD.decode(signature).unwrap_or_default() })
     }
 
     /// Whether exactly one usable key of the set verifies the signature. A key with another `kid` than the token's is
@@ -194,14 +195,16 @@ impl<'a> Parts<'a> {
         candidates.filter(|key| self.signed_by(key)).count() == 1
     }
 
+    /// RS512: RSASSA-PKCS1-v1_5 with SHA-512, by a key of 2,048 bits or more (RFC 7518 section 3.3).
     fn signed_by(&self, key: &Key) -> bool {
-        crypto::verify(self.signature, self.message.as_bytes(), &key.key, Algorithm::RS512).unwrap_or(false)
+        let (message, signature) = (self.message.as_bytes(), &self.signature);
+        key.public.verify(&RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok()
     }
 }
 
 struct Key {
     kid: Option<String>,
-    key: DecodingKey,
+    public: RsaPublicKeyComponents<Vec<u8>>,
 }
 
 impl Key {
@@ -213,8 +216,9 @@ impl Key {
         if !usable {
             return None;
         }
-        let key = DecodingKey::from_rsa_components(value["n"].as_str()?, value["e"].as_str()?).ok()?;
-        Some(Self { kid: value["kid"].as_str().map(ToOwned::to_owned), key })
+        let number = |name: &str| URL_SAFE_NO_PAD.decode(value[name].as_str()?).ok();
+        let public = RsaPublicKeyComponents { n: number("n")?, e: number("e")? };
+        Some(Self { kid: value["kid"].as_str().map(ToOwned::to_owned), public })
     }
 }
 
