@@ -38,6 +38,7 @@ pub struct Server {
     address: SocketAddr,
     app: AppState,
     router: Router,
+    sweeps: bool,
 }
 
 impl Server {
@@ -49,7 +50,7 @@ impl Server {
         let listener = TcpListener::bind(app.settings.listen).await?;
         let address = listener.local_addr()?;
         let router = routes::router(&app, more);
-        Ok(Self { listener, address, app, router })
+        Ok(Self { listener, address, app, router, sweeps: true })
     }
 
     /// The address it is bound to: with its port, where the settings asked for any.
@@ -58,19 +59,26 @@ impl Server {
         self.address
     }
 
+    /// Leaves [`Vault::sweep`](crate::session::Vault::sweep) and
+    /// [`Tokens::revoke_due`](crate::session::tokens::Tokens::revoke_due) to the caller. For tests that move the clock by hand:
+    /// the sweep would take expired sessions and queued tokens at a time of its own.
+    #[must_use]
+    pub fn without_sweep(self) -> Self {
+        Self { sweeps: false, ..self }
+    }
+
     /// Serves until `stop` is ready. Then it keeps serving for `SHUTDOWN_DELAY_SECONDS` while `/readyz` answers 503, and stops
     /// accepting connections. Requests have 10 seconds to finish; idle connections are closed. Calls to Globus, such as a code
     /// exchange or a token renewal, have 20 seconds.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
-        let Self { listener, app, router, .. } = self;
+        let Self { listener, app, router, sweeps, .. } = self;
         let frame = Frame::new(app.clone(), router);
         let limits = app.settings.connections;
         let connections = Connections::new(ConnectionLimits { max: descriptors::make_room(limits.max), ..limits });
         let accepting = accept(listener, connections.clone(), frame);
         let limiting = connections.clone();
         let limiting = Aborts(keep_running("the limits of connections", move || limiting.clone().keep_limits()));
-        let sweeping = app.clone();
-        let sweeping = Aborts(keep_running("the sweep", move || sweep(sweeping.clone())));
+        let sweeping = sweeps.then(|| start_sweep(app.clone()));
         let refreshing = Aborts(app.provider.keep_fresh());
         stop.await;
         app.begin_stopping();
@@ -108,6 +116,10 @@ fn accept(listener: TcpListener, connections: Connections, frame: Frame) -> Abor
     let listener = Arc::new(listener);
     let start = move || connections.clone().accept(listener.clone(), frame.clone());
     Aborts(keep_running("the accept loop", start))
+}
+
+fn start_sweep(app: AppState) -> Aborts {
+    Aborts(keep_running("the sweep", move || sweep(app.clone())))
 }
 
 /// A task that is aborted when this is dropped.

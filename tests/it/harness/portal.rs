@@ -44,6 +44,7 @@ pub struct PortalBuilder {
     store: Option<Arc<dyn Store>>,
     globus: Option<String>,
     more: Router<AppState>,
+    sweeps: bool,
 }
 
 impl PortalBuilder {
@@ -79,6 +80,13 @@ impl PortalBuilder {
     /// Adds pages of the test's own.
     pub fn pages(mut self, more: Router<AppState>) -> Self {
         self.more = more;
+        self
+    }
+
+    /// Lets it sweep by itself, as real portals do. Other portals of tests do not: on a busy machine a sweep may come at any
+    /// moment, and claim what a test is about to look at.
+    pub fn sweeping(mut self) -> Self {
+        self.sweeps = true;
         self
     }
 
@@ -119,6 +127,7 @@ impl PortalBuilder {
         };
         let app = AppState::with_store(settings, clock, store.clone()).unwrap();
         let server = Server::bind(app.clone(), self.more).await.unwrap();
+        let server = if self.sweeps { server } else { server.without_sweep() };
         let (stop, stopped) = oneshot::channel::<()>();
         tasks.push(tokio::spawn(async move {
             server.serve(async { drop(stopped.await) }).await;
