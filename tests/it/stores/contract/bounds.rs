@@ -8,12 +8,23 @@ use time::OffsetDateTime;
 use super::{at, claim_all, key, session, token, winners};
 use crate::harness::place::Place;
 
+contract! {
+    a_state_is_spent_once_however_many_ask
+    a_spent_state_is_remembered_until_its_time_and_an_hour_longer
+    the_end_from_elsewhere_is_noted_until_its_time
+    ;
+    with places:
+    a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice
+    a_trim_lets_no_state_through_twice
+    notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first
+}
+
 /// Spends a state while it is good.
 pub(crate) async fn spend(store: &dyn Store, state: [u8; 32], until: OffsetDateTime) -> Spent {
     store.spend_state(state, until, at(0)).await.unwrap()
 }
 
-pub(crate) async fn a_state_is_spent_once_however_many_ask(store: Arc<dyn Store>) {
+async fn a_state_is_spent_once_however_many_ask(store: Arc<dyn Store>) {
     for round in 0..4 {
         let copy = store.clone();
         let spent = winners(64, move |_| {
@@ -26,7 +37,7 @@ pub(crate) async fn a_state_is_spent_once_however_many_ask(store: Arc<dyn Store>
     assert_eq!(spend(&*store, [9; 32], at(100)).await, Spent::First);
 }
 
-pub(crate) async fn a_spent_state_is_remembered_until_its_time_and_an_hour_longer(store: Arc<dyn Store>) {
+async fn a_spent_state_is_remembered_until_its_time_and_an_hour_longer(store: Arc<dyn Store>) {
     assert_eq!(spend(&*store, [1; 32], at(100)).await, Spent::First);
     // Asking again does not change the time.
     assert_eq!(spend(&*store, [1; 32], at(10)).await, Spent::Again);
@@ -46,7 +57,7 @@ fn state(number: u32) -> ([u8; 32], OffsetDateTime) {
 }
 
 /// Row K4.
-pub(crate) async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice(place: &Place) {
+async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice(place: &Place) {
     const BOUND: u32 = 200;
     let bounds = Bounds { spent_states: BOUND, ..Bounds::default() };
     let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
@@ -85,7 +96,7 @@ pub(crate) async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_go
 }
 
 /// Each is spent by many at the same time, while trims run beside: one wins at most, and no two.
-pub(crate) async fn a_trim_lets_no_state_through_twice(place: &Place) {
+async fn a_trim_lets_no_state_through_twice(place: &Place) {
     let bounds = Bounds { spent_states: 20, ..Bounds::default() };
     let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
     for round in 0..60_u32 {
@@ -107,7 +118,7 @@ pub(crate) async fn a_trim_lets_no_state_through_twice(place: &Place) {
     }
 }
 
-pub(crate) async fn the_end_from_elsewhere_is_noted_until_its_time(store: Arc<dyn Store>) {
+async fn the_end_from_elsewhere_is_noted_until_its_time(store: Arc<dyn Store>) {
     let noted = async |number, now| store.ended_elsewhere(key(number), at(now)).await.unwrap();
     for number in 1..=3 {
         store.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
@@ -134,7 +145,7 @@ pub(crate) async fn the_end_from_elsewhere_is_noted_until_its_time(store: Arc<dy
     assert!(!noted(2, 1).await);
 }
 
-pub(crate) async fn notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first(place: &Place) {
+async fn notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first(place: &Place) {
     let store = place.open_with(Bounds { ended_notes: 20, ..Bounds::default() }).await;
     for number in 0..100 {
         store.create_session(key(number), &session("record"), &[]).await.unwrap();
