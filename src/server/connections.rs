@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
+    os::fd::AsFd as _,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -32,8 +33,8 @@ const MAX_HEAD: usize = 64 << 10;
 const STALLED: Duration = Duration::from_secs(20);
 /// How often connections are checked against their limits.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long a connection without a request under way is left alone when the process stops: its last answer may be on its
-/// way.
+/// How long a connection without a request under way is left alone when the process stops: its last answer, or its next
+/// request, may be on its way.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
 /// The pause after a failed accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -132,6 +133,20 @@ impl Connections {
         }
     }
 
+    /// Serves the connections that the system has established and nobody has accepted: closing the listener would reset them.
+    pub(super) fn accept_waiting(&self, listener: &TcpListener, frame: &Frame) {
+        // Asked past the runtime, which may not know of the last ones yet.
+        let Ok(waiting) = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) else { return };
+        loop {
+            match waiting.accept().and_then(|(stream, peer)| Ok((into_async(stream)?, peer))) {
+                Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
+                Err(error) if is_of_one_client(&error) => {}
+                // There is none, or no descriptor for it.
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Serves a connection in a task of its own. Where there are too many, it takes the place of the one that is wanted
     /// least.
     fn serve(&self, stream: TcpStream, frame: Frame, peer: SocketAddr) {
@@ -207,6 +222,11 @@ impl Connections {
     }
 }
 
+fn into_async(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
+}
+
 /// Whether an accept failed because its client has gone again.
 fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -229,8 +249,13 @@ async fn serve_connection(io: Watched, frame: Frame, mut stopping: watch::Receiv
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).header_read_timeout(None);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
-    let stop = async { drop(stopping.wait_for(|stopping| *stopping).await) };
+    // At once it would close a connection whose next request, or first one, has been sent and not been read.
+    let stop = async {
+        drop(stopping.wait_for(|stopping| *stopping).await);
+        sleep(LAST_ANSWER).await;
+    };
     let done = tokio::select! {
+        biased; // What has come is read first.
         done = connection.as_mut() => done,
         () = stop => {
             connection.as_mut().graceful_shutdown();

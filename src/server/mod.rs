@@ -68,52 +68,61 @@ impl Server {
     }
 
     /// Serves until `stop` is ready. Then it keeps serving for `SHUTDOWN_DELAY_SECONDS` while `/readyz` answers 503, and stops
-    /// accepting connections. Requests have 10 seconds to finish; idle connections are closed. Calls to Globus, such as a code
-    /// exchange or a token renewal, have 20 seconds.
+    /// accepting connections. Requests have 10 seconds to finish; idle connections are closed half a second later, because a
+    /// request may be on its way. Calls to Globus, such as a code exchange or a token renewal, have 20 seconds.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
         let Self { listener, app, router, sweeps, .. } = self;
         let frame = Frame::new(app.clone(), router);
         let limits = app.settings.connections;
         let connections = Connections::new(ConnectionLimits { max: descriptors::make_room(limits.max), ..limits });
-        let accepting = accept(listener, connections.clone(), frame);
+        let listener = Arc::new(listener);
+        let accepting = accept(listener.clone(), connections.clone(), frame.clone());
         let limiting = connections.clone();
         let limiting = Aborts(keep_running("the limits of connections", move || limiting.clone().keep_limits()));
         let sweeping = sweeps.then(|| start_sweep(app.clone()));
         let refreshing = Aborts(app.provider.keep_fresh());
         stop.await;
         app.begin_stopping();
-        sleep(app.settings.shutdown_delay).await;
+        if !app.settings.shutdown_delay.is_zero() {
+            sleep(app.settings.shutdown_delay).await;
+        }
         accepting.ended().await;
-        let asked = Instant::now();
-        connections.stop();
-        // Closed trackers take more tasks, and let us wait until they have none.
-        app.requests.close();
-        app.vault.underway.close();
-        let finishing = async {
-            connections.closed().await;
-            app.requests.wait().await;
-        };
-        if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
-            tracing::warn!("requests did not finish in time; stopping without them");
-        }
-        connections.close();
-        let at_globus = async {
-            // A call's result may go to a request that is still running, and that request may start new work: a login whose
-            // client has left ends its session.
-            app.vault.underway.wait().await;
-            app.requests.wait().await;
-            app.vault.underway.wait().await;
-        };
-        if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
-            tracing::warn!("calls to Globus did not finish in time; stopping without them");
-        }
+        connections.accept_waiting(&listener, &frame);
+        drop(listener);
+        finish(&app, &connections).await;
         drop((limiting, sweeping, refreshing));
         app.vault.close().await;
     }
 }
 
-fn accept(listener: TcpListener, connections: Connections, frame: Frame) -> Aborts {
-    let listener = Arc::new(listener);
+/// Waits for requests and calls to Globus, for as long as each may take.
+async fn finish(app: &AppState, connections: &Connections) {
+    let asked = Instant::now();
+    connections.stop();
+    // Closed trackers take more tasks, and let us wait until they have none.
+    app.requests.close();
+    app.vault.underway.close();
+    let finishing = async {
+        connections.closed().await;
+        app.requests.wait().await;
+    };
+    if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
+        tracing::warn!("requests did not finish in time; stopping without them");
+    }
+    connections.close();
+    let at_globus = async {
+        // A call's result may go to a request that is still running, and that request may start new work: a login whose
+        // client has left ends its session.
+        app.vault.underway.wait().await;
+        app.requests.wait().await;
+        app.vault.underway.wait().await;
+    };
+    if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
+        tracing::warn!("calls to Globus did not finish in time; stopping without them");
+    }
+}
+
+fn accept(listener: Arc<TcpListener>, connections: Connections, frame: Frame) -> Aborts {
     let start = move || connections.clone().accept(listener.clone(), frame.clone());
     Aborts(keep_running("the accept loop", start))
 }

@@ -36,17 +36,27 @@ impl KeptConnection {
 
     /// Asks for a page, and reads the answer whole.
     pub async fn get(&mut self, path: &str, cookie: &str) -> KeptAnswer {
+        self.try_get(path, cookie).await.unwrap_or_else(|| panic!("{path}: it ended without an answer"))
+    }
+
+    /// The same where it may be that the other side ends the connection before it has read the request: then there is no
+    /// answer, and the request may be sent again (RFC 9112, section 9.3.1).
+    pub async fn try_get(&mut self, path: &str, cookie: &str) -> Option<KeptAnswer> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\n\r\n", self.host);
-        self.stream.write_all(request.as_bytes()).await.unwrap();
+        self.stream.write_all(request.as_bytes()).await.ok()?;
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert!(self.stream.read_line(&mut head).await.unwrap() > 0, "it broke off: {head}");
+            let read = self.stream.read_line(&mut head).await.unwrap_or(0);
+            if read == 0 && head.is_empty() {
+                return None;
+            }
+            assert!(read > 0, "it broke off: {head}");
         }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let answer = KeptAnswer { status, head };
         let mut body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
         self.stream.read_exact(&mut body).await.unwrap();
-        answer
+        Some(answer)
     }
 
     /// Whether the other side ends it, with nothing more to say.

@@ -10,3 +10,4 @@ mod log_gone;
 mod log_lines;
 mod settings;
 mod siege;
+mod stop;

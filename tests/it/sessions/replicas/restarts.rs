@@ -3,10 +3,10 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -15,25 +15,46 @@ use super::{load::PAGES, stage::Stage, tell};
 use crate::harness::{Browser, KeptConnection, StoreServer, until};
 
 const PEOPLE: usize = 12;
-/// For so long a portal that was asked to stop says so and serves, in seconds.
-const DELAY: &str = "1";
+/// How long a portal that was asked to stop says so and serves, in seconds.
+const DELAY: u64 = 2;
 /// How often it is asked whether it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a person looks at a page.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// A portal as the proxy knows it.
+#[derive(Default)]
+struct Portal {
+    base: String,
+    ready: AtomicBool,
+    /// When each of its processes was asked to stop.
+    stops: Mutex<Vec<Instant>>,
+    /// How often another process has taken the place of one that was stopped.
+    restarts: AtomicUsize,
+}
+
+impl Portal {
+    /// Whether a process has served for as long as it must: it need not answer any more, and what it has not answered may be
+    /// sent to another portal. How soon the proxy notices is not for the portal to say.
+    fn may_be_gone(&self, process: usize) -> bool {
+        let stops = self.stops.lock().unwrap();
+        stops.get(process).is_some_and(|asked| asked.elapsed() >= Duration::from_secs(DELAY))
+    }
+}
+
 /// Which portals are sent requests.
 struct Proxy {
-    portals: Vec<(String, AtomicBool)>,
+    portals: Vec<Portal>,
     next: AtomicUsize,
-    /// How many requests were answered, and how many went on to another portal because nobody was there.
+    /// How many requests were answered, and how many went on to another portal because this one was gone.
     answered: AtomicUsize,
     passed_on: AtomicUsize,
 }
 
 impl Proxy {
     fn before(stage: &Stage) -> Arc<Self> {
-        let portals = stage.replicas.iter().map(|replica| (replica.base.clone(), AtomicBool::new(true))).collect();
+        let portal = |base: &String| Portal { base: base.clone(), ready: AtomicBool::new(true), ..Portal::default() };
+        let portals = stage.replicas.iter().map(|replica| portal(&replica.base)).collect();
         let count = AtomicUsize::default;
         Arc::new(Self { portals, next: count(), answered: count(), passed_on: count() })
     }
@@ -44,9 +65,9 @@ impl Proxy {
         tokio::spawn(async move {
             let browser = Browser::new();
             loop {
-                for (base, ready) in &this.portals {
-                    let answer = browser.try_get(&format!("{base}/readyz")).await;
-                    ready.store(answer.is_ok_and(|answer| answer.status == 200), Ordering::SeqCst);
+                for portal in &this.portals {
+                    let answer = browser.try_get(&format!("{}/readyz", portal.base)).await;
+                    portal.ready.store(answer.is_ok_and(|answer| answer.status == 200), Ordering::SeqCst);
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -54,7 +75,7 @@ impl Proxy {
     }
 
     fn is_ready(&self, portal: usize) -> bool {
-        self.portals[portal].1.load(Ordering::SeqCst)
+        self.portals[portal].ready.load(Ordering::SeqCst)
     }
 
     /// Waits until it knows that a portal is ready, or is not.
@@ -62,15 +83,23 @@ impl Proxy {
         until("the proxy to notice", || (self.is_ready(portal) == ready).then_some(())).await;
     }
 
+    /// Asks a portal to stop.
+    fn stop(&self, stage: &Stage, portal: usize) {
+        self.portals[portal].stops.lock().unwrap().push(Instant::now());
+        stage.replicas[portal].process.signal("TERM");
+    }
+
     /// Gets a page from the next portal that is ready. From one that has just gone it goes on to the next.
     async fn get(&self, browser: &Browser, path: &str) {
         loop {
-            let portal = self.next.fetch_add(1, Ordering::SeqCst) % self.portals.len();
-            if !self.is_ready(portal) {
+            let number = self.next.fetch_add(1, Ordering::SeqCst) % self.portals.len();
+            if !self.is_ready(number) {
                 tokio::task::yield_now().await;
                 continue;
             }
-            match browser.try_get(&format!("{}{path}", self.portals[portal].0)).await {
+            let portal = &self.portals[number];
+            let process = portal.restarts.load(Ordering::SeqCst);
+            match browser.try_get(&format!("{}{path}", portal.base)).await {
                 Ok(answer) => {
                     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
                     assert_eq!(answer.set_cookies(), [""; 0]);
@@ -78,8 +107,7 @@ impl Proxy {
                     return;
                 }
                 Err(error) => {
-                    let gone = error.is_connect() && !self.is_ready(portal);
-                    assert!(gone, "{path} of portal {portal} failed: {error:?}");
+                    assert!(portal.may_be_gone(process), "{path} of portal {number} failed: {error:?}");
                     self.passed_on.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -106,7 +134,7 @@ fn look_at_pages(proxy: &Arc<Proxy>, browsers: &[Arc<Browser>], over: &Arc<Atomi
 }
 
 async fn rolling_restart(server: StoreServer) {
-    let mut stage = Stage::with(3, &server.url(), &[("SHUTDOWN_DELAY_SECONDS", DELAY)]).await;
+    let mut stage = Stage::with(3, &server.url(), &[("SHUTDOWN_DELAY_SECONDS", &DELAY.to_string())]).await;
     let mut browsers = Vec::new();
     for _ in 0..PEOPLE {
         browsers.push(stage.log_in().await);
@@ -120,16 +148,19 @@ async fn rolling_restart(server: StoreServer) {
         let cookie = format!("session={}", browsers[0].cookie("localhost", "session").unwrap());
         let mut kept = KeptConnection::to(&stage.replicas[portal].base).await;
         assert_eq!(kept.get("/profile", &cookie).await.header("connection"), None);
-        stage.replicas[portal].process.signal("TERM");
+        proxy.stop(&stage, portal);
         proxy.knows(portal, false).await;
         // It says so, and serves as before: a connection that is kept ends with the next answer.
-        let last = kept.get("/profile", &cookie).await;
-        assert_eq!((last.status, last.header("connection")), (200, Some("close")), "{}", last.head);
+        match kept.try_get("/profile", &cookie).await {
+            Some(last) => assert_eq!((last.status, last.header("connection")), (200, Some("close")), "{}", last.head),
+            None => assert!(proxy.portals[portal].may_be_gone(0), "a kept connection was not answered"),
+        }
         assert!(kept.has_ended().await);
         let process = &mut stage.replicas[portal].process;
         assert_eq!(process.ended().await.code(), Some(0), "{}", process.printed());
 
         stage.start_again(portal).await;
+        proxy.portals[portal].restarts.fetch_add(1, Ordering::SeqCst);
         proxy.knows(portal, true).await;
         let answered = proxy.answered.load(Ordering::SeqCst);
         until("people to go on", || (proxy.answered.load(Ordering::SeqCst) > answered + 3 * PEOPLE).then_some(()))
