@@ -3,8 +3,14 @@
 //! In order: 1. request facts and a span; 2. the `Host` header, the whole body, and the limit on requests whose clients have
 //! left; 3. the route, with panics caught; 4. the error page; 5. headers; 6. the log line.
 //!
-//! It is one service rather than a stack of tower-http layers, because steps 4 to 6 also apply to responses that no route made
-//! (400, 408, 413, 503, 504), and because tower-http's timeout drops the handler.
+//! tower-http catches the panics. Its other layers cannot do what happens here:
+//!
+//! - `TimeoutLayer` drops the handler at the deadline; here the handler runs to its end.
+//! - `RequestBodyLimitLayer` and `RequestBodyTimeoutLayer` act while the route reads; here the body is whole before the route
+//!   begins, within one deadline for all of it.
+//! - `SetRequestIdLayer` keeps the ID that a client sends, and `PropagateRequestIdLayer` hands it back; our IDs are our own.
+//! - `TraceLayer` logs nothing for a request whose client leaves before there is a response.
+//! - `SetResponseHeaderLayer` could set the headers, one layer for each, but costs too much (see `headers`).
 //!
 //! # A client that leaves
 //!
@@ -15,27 +21,26 @@
 
 use std::{
     any::Any,
-    convert::Infallible,
     net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
 use axum::{
     Router,
+    body::Body,
     extract::Request,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::future::RouteFuture,
 };
 use tokio::{
     sync::oneshot,
     time::{sleep, timeout},
 };
-use tower_service::Service;
+use tower_http::catch_panic::CatchPanic;
+use tower_service::Service as _;
 use tracing::{Instrument as _, Span};
 
 use super::{bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed, unattended::Unattended};
@@ -50,10 +55,15 @@ const TIMEOUT: Duration = Duration::from_secs(45);
 /// How long a route may continue after that. Our own routes end long before.
 const LINGER: Duration = Duration::from_secs(10 * 60);
 
+/// The routes, guarded against panics.
+type Routes = CatchPanic<Router, fn(Box<dyn Any + Send>) -> Response>;
+/// The answer of a route.
+type Route = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// The portal as a service. Cheap to clone: one for each connection.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    routes: Router,
+    routes: Routes,
     common: Arc<Common>,
     peer: SocketAddr,
 }
@@ -71,6 +81,7 @@ impl Frame {
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
         let common = Arc::new(Common { fixed: Fixed::of(&app), app, unattended: Unattended::default() });
+        let routes = Routes::custom(routes, |panic| panicked(&*panic));
         Self { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) }
     }
 
@@ -107,7 +118,7 @@ impl Frame {
 /// A request that is whole goes to its route.
 async fn admit(
     Finish { common, facts, .. }: &Finish,
-    mut routes: Router,
+    mut routes: Routes,
     request: Request,
     is_whole: impl FnOnce(),
 ) -> Result<Route, AppError> {
@@ -118,27 +129,16 @@ async fn admit(
     if !is_healthz(&request, &common.app.settings.root) && !common.unattended.admits(facts.peer) {
         return Err(AppError::Overloaded("too many requests are still running for clients that have left".into()));
     }
-    Ok(Route(Box::pin(Service::<Request>::call(&mut routes, request))))
+    let answer = routes.call(request);
+    Ok(Box::pin(async {
+        let Ok(response) = answer.await;
+        response.map(Body::new)
+    }))
 }
 
 fn is_healthz(request: &Request, root: &str) -> bool {
     let path = request.uri().path();
     path.strip_prefix(root).unwrap_or(path) == "/healthz"
-}
-
-/// The answer of a route, guarded against panics.
-struct Route(Pin<Box<RouteFuture<Infallible>>>);
-
-impl Future for Route {
-    type Output = Response;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        // What a panic leaves behind is dropped, and not looked at again.
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
-            Ok(poll) => poll.map(|Ok(response)| response),
-            Err(panic) => Poll::Ready(panicked(&*panic)),
-        }
-    }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
@@ -151,7 +151,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 async fn see_through(mut route: Route, finish: Finish, span: Span) -> Response {
     let at_once = std::future::poll_fn(|context| {
         let _in_span = span.enter();
-        Poll::Ready(Pin::new(&mut route).poll(context))
+        Poll::Ready(route.as_mut().poll(context))
     });
     if let Poll::Ready(response) = at_once.await {
         return span.in_scope(|| finish.answer(response, true));
