@@ -11,9 +11,9 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// first address that is not a trusted proxy's is the visitor's. An item that is not an address, such as `unknown`, ends the
 /// walk: entries before it cannot be trusted.
 pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    warn_of_unnamed_proxy(peer, headers, trusted);
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut visitor = peer.to_canonical();
+    warn_of_unnamed_proxy(visitor, is_trusted(visitor), headers);
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let items = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     // Recipients ignore empty items of a list (RFC 9110 section 5.6.1).
@@ -27,12 +27,13 @@ pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     visitor
 }
 
-/// Behind a proxy that no setting names, all visitors share one address, in the log and for `MAX_EXCHANGES`. Warns once.
-fn warn_of_unnamed_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) {
-    static SAID: Once = Once::new();
-    if trusted.is_empty() && headers.contains_key(FORWARDED_FOR) {
-        SAID.call_once(|| {
-            tracing::warn!(%peer, "requests have X-Forwarded-For, but TRUSTED_PROXIES is empty: all visitors behind this proxy share its address");
+/// Behind a proxy that `TRUSTED_PROXIES` does not name, all visitors share one address, in the log and for `MAX_EXCHANGES`.
+/// Warns once per process: a visitor who connects directly can send the header too, but costs one line and no more.
+fn warn_of_unnamed_proxy(peer: IpAddr, is_trusted: bool, headers: &HeaderMap) {
+    static WARNED: Once = Once::new();
+    if !is_trusted && headers.contains_key(FORWARDED_FOR) {
+        WARNED.call_once(|| {
+            tracing::warn!(%peer, "a request has X-Forwarded-For, but TRUSTED_PROXIES does not name its sender: if that is your proxy, add it, because all visitors behind it share its address");
         });
     }
 }

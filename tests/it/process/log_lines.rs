@@ -126,7 +126,7 @@ async fn the_visitor_is_named_however_the_proxy_writes_the_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_no_setting_names_is_warned_of_once() {
-    for (trusted, warnings) in [("", 1), ("127.0.0.1", 0)] {
+    for (trusted, warnings) in [("", 1), ("10.0.0.0/8", 1), ("127.0.0.1", 0)] {
         let folder = TempDir::new().unwrap();
         let (mut command, base) = portal_at(folder.path(), &start_sandbox().await);
         command.env("GLOBUS_PORTAL_TRUSTED_PROXIES", trusted).env("GLOBUS_PORTAL_LOG_FORMAT", "json");
