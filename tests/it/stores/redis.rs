@@ -1,6 +1,6 @@
 //! What is particular to sessions in Redis: a server that hangs, restarts, is full, has a password, speaks TLS.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
 
 use globus_portal::{
     clock::Clock,
@@ -450,6 +450,32 @@ async fn the_probe_names_the_right_that_the_user_of_redis_lacks() {
     }
     let (_server, url) = server_with_rules(all).await;
     open(&url).await.probe().await.unwrap();
+}
+
+/// The commands that a script calls with this word.
+fn commands_in(script: &str, word: &str) -> BTreeSet<String> {
+    script.split(word).skip(1).filter_map(|rest| rest.split('\'').next()).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn the_probe_runs_the_commands_of_the_other_scripts_and_no_others() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/session/store/redis");
+    let mut used = BTreeSet::new();
+    let mut probed = BTreeSet::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "lua") {
+            continue;
+        }
+        let script = fs::read_to_string(&path).unwrap();
+        if path.ends_with("probe.lua") {
+            probed = commands_in(&script, "try('");
+        } else {
+            used.extend(commands_in(&script, "redis.call('"));
+        }
+    }
+    assert!(used.len() > 15, "{used:?}");
+    assert_eq!(probed, used);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 -- a random name
 --
--- Does all that the other scripts do, on keys that nobody else uses. Gives the command that the user has no right to, and what
--- the server says; nothing where all works. A server that is full or only follows another one is an error.
+-- Runs each command that the other scripts use, on keys of its own. Returns the first command that the user has no right to,
+-- and what the server says; nothing if all work. A server that is full, or a replica, is an error.
 local name = ARGV[1]
 local hash, set, sorted, text = P .. 'probe:hash:' .. name, P .. 'probe:set:' .. name, P .. 'probe:sorted:' .. name,
   P .. 'probe:' .. name
@@ -13,12 +13,11 @@ local function try(...)
   end
   return answer
 end
--- What needs room is first: a full server refuses it.
+-- A command that needs memory comes first: a full server refuses it.
 try('SET', text, name)
 local kept = try('GET', text) == name
 try('INCR', P .. 'probe:count:' .. name)
-try('HSET', hash, 'field', name)
-try('HSETNX', hash, 'other', name)
+try('HSET', hash, 'field', name, 'other', name)
 try('HGET', hash, 'field')
 try('HMGET', hash, 'field')
 try('HGETALL', hash)
@@ -35,7 +34,7 @@ try('ZREMRANGEBYSCORE', sorted, '-inf', 0)
 try('ZREM', sorted, name)
 try('EXISTS', text)
 try('TIME')
--- Listeners know this word as nobody's end.
+-- Listeners ignore this word: it is no session id.
 try('PUBLISH', P .. 'ended', 'probe')
 try('DEL', text, hash, set, sorted, P .. 'probe:count:' .. name)
 if refused then
