@@ -1,18 +1,18 @@
 //! The manager of Globus Connect Server, as far as looking goes: collections and roles ("Globus Connect Server Manager API").
 //! One manager answers for all endpoints; a token says which one is meant.
 
-use crate::answer::gcs_error::result;
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::{OriginalUri, Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::extract::{FromRequestParts, OriginalUri, Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::{any, get};
 use serde_json::{Value, json};
 
-use crate::answer::gcs_error::GcsError;
-use crate::answer::reply;
-use crate::auth::credentials;
-use crate::ground::moment::now;
+use crate::answer::gcs_error::{GcsError, result};
+use crate::answer::reply::Document;
+use crate::auth::bearer::{NoToken, live_token};
 use crate::ground::params::Params;
 use crate::ground::random;
 use crate::memory::app::{App, AppState};
@@ -23,30 +23,39 @@ use crate::world::people::Person;
 /// The POSIX connector.
 const CONNECTOR: &str = "145812c8-decc-41f1-83cf-bb2a85a2a70b";
 
-fn found(data: &[Value]) -> Response {
-    reply::json(StatusCode::OK, &result(StatusCode::OK, "success", "Operation successful", data))
+/// An answer, or an error of the manager.
+type Outcome<T> = Result<T, GcsError>;
+
+fn found(data: &[Value]) -> Document<Value> {
+    Document(result(StatusCode::OK, "success", "Operation successful", data))
+}
+
+impl From<NoToken> for GcsError {
+    fn from(_: NoToken) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A token of the endpoint is needed")
+    }
 }
 
 /// Who asks, and about which endpoint.
-struct Manager {
-    person: std::sync::Arc<Person>,
+pub(crate) struct Caller {
+    person: Arc<Person>,
     endpoint: String,
 }
 
-impl Manager {
-    fn of(app: &App, headers: &HeaderMap) -> Result<Self, GcsError> {
-        let unauthorized =
-            || GcsError::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A token of the endpoint is needed");
-        let text = credentials::bearer(headers).ok_or_else(unauthorized)?;
-        let store = app.store();
-        let token = store.access_tokens.get(text, now()).ok_or_else(unauthorized)?;
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = GcsError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Outcome<Self> {
+        let token = live_token(app, &parts.headers)?;
         let endpoint = token.resource_server.clone();
         if token.has_scope(&format!("urn:globus:auth:scope:{endpoint}:manage_collections")) {
             return Ok(Self { person: token.grant.person.clone(), endpoint });
         }
         Err(GcsError::denied("The token does not have the scope manage_collections"))
     }
+}
 
+impl Caller {
     /// The collections of the endpoint that this person may see.
     fn collections<'a>(&'a self, app: &'a App) -> impl Iterator<Item = &'a Collection> {
         let served = |collection: &&Collection| {
@@ -60,7 +69,7 @@ impl Manager {
             .filter(|collection| collection.public || collection.is_owned_by(&self.person))
     }
 
-    fn collection<'a>(&'a self, app: &'a App, id: &str) -> Result<&'a Collection, GcsError> {
+    fn collection<'a>(&'a self, app: &'a App, id: &str) -> Outcome<&'a Collection> {
         self.collections(app)
             .find(|collection| collection.id == id)
             .ok_or_else(|| GcsError::not_found("collection", id))
@@ -70,15 +79,14 @@ impl Manager {
 /// `GET /api/collections`, with `filter` and `mapped_collection_id`.
 pub(crate) async fn collections(
     State(app): State<AppState>,
-    headers: HeaderMap,
+    caller: Caller,
     RawQuery(query): RawQuery,
-) -> Result<Response, GcsError> {
-    let manager = Manager::of(&app, &headers)?;
-    let params = params(query.as_deref())?;
+) -> Outcome<Document<Value>> {
+    let params = Params::of_query(query.as_deref())?;
     let filters = params.list("filter");
     let host = params.get("mapped_collection_id");
     let fits = |collection: &&Collection| {
-        let mine = collection.is_owned_by(&manager.person);
+        let mine = collection.is_owned_by(&caller.person);
         let by_filter = filters.iter().all(|filter| match filter.as_str() {
             "mapped_collections" => collection.kind == Kind::Mapped,
             "guest_collections" => collection.kind == Kind::Guest,
@@ -87,7 +95,7 @@ pub(crate) async fn collections(
         });
         by_filter && host.is_none_or(|host| host_of(&app, collection).is_some_and(|known| known.id == host))
     };
-    let fitting = manager.collections(&app).filter(fits);
+    let fitting = caller.collections(&app).filter(fits);
     let documents: Vec<Value> = fitting.map(|collection| document(&app, collection)).collect();
     Ok(found(&documents))
 }
@@ -95,29 +103,27 @@ pub(crate) async fn collections(
 /// `GET /api/collections/{id}`
 pub(crate) async fn collection(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Response, GcsError> {
-    let manager = Manager::of(&app, &headers)?;
-    let collection = manager.collection(&app, &id)?;
+    caller: Caller,
+) -> Outcome<Document<Value>> {
+    let collection = caller.collection(&app, &id)?;
     Ok(found(&[document(&app, collection)]))
 }
 
 /// `GET /api/roles` with `collection_id`; without, the roles of the endpoint.
 pub(crate) async fn roles(
     State(app): State<AppState>,
-    headers: HeaderMap,
+    caller: Caller,
     RawQuery(query): RawQuery,
-) -> Result<Response, GcsError> {
-    let manager = Manager::of(&app, &headers)?;
-    let params = params(query.as_deref())?;
+) -> Outcome<Document<Value>> {
+    let params = Params::of_query(query.as_deref())?;
     let on = match params.get("collection_id") {
-        Some(id) => manager.collection(&app, id)?,
+        Some(id) => caller.collection(&app, id)?,
         None => {
-            app.catalogue.find(&manager.endpoint).ok_or_else(|| GcsError::not_found("endpoint", &manager.endpoint))?
+            app.catalogue.find(&caller.endpoint).ok_or_else(|| GcsError::not_found("endpoint", &caller.endpoint))?
         }
     };
-    if !on.is_owned_by(&manager.person) {
+    if !on.is_owned_by(&caller.person) {
         return Err(GcsError::denied("You must be an administrator of it"));
     }
     let roles: Vec<Value> = app.sharing().roles(on).iter().map(|role| role_document(on, role)).collect();
@@ -127,11 +133,10 @@ pub(crate) async fn roles(
 /// `GET /api/roles/{id}`
 pub(crate) async fn role(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Response, GcsError> {
-    let manager = Manager::of(&app, &headers)?;
-    let own = manager.collections(&app).filter(|collection| collection.is_owned_by(&manager.person));
+    caller: Caller,
+) -> Outcome<Document<Value>> {
+    let own = caller.collections(&app).filter(|collection| collection.is_owned_by(&caller.person));
     let sharing = app.sharing();
     let mut documents = own.flat_map(|collection| {
         sharing.roles(collection).iter().filter(|role| role.id == id).map(move |role| role_document(collection, role))
@@ -144,11 +149,6 @@ pub(crate) async fn role(
 pub(crate) async fn unknown(OriginalUri(uri): OriginalUri) -> GcsError {
     let message = format!("{} is not in the sandbox, which lets tools look at collections and roles only", uri.path());
     GcsError::new(StatusCode::NOT_FOUND, "not_in_sandbox", message)
-}
-
-fn params(query: Option<&str>) -> Result<Params, GcsError> {
-    Params::read(query.unwrap_or_default().as_bytes())
-        .map_err(|again| GcsError::new(StatusCode::BAD_REQUEST, "bad_request", format!("Repeated '{}'", again.0)))
 }
 
 fn host_of<'a>(app: &'a App, guest: &Collection) -> Option<&'a Collection> {

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::answer::reply;
+use crate::ground::params::Repeated;
 
 /// Why the manager refuses.
 #[derive(Debug)]
@@ -25,6 +26,12 @@ impl GcsError {
 
     pub(crate) fn denied(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "permission_denied", message)
+    }
+}
+
+impl From<Repeated> for GcsError {
+    fn from(Repeated(name): Repeated) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", format!("Repeated '{name}'"))
     }
 }
 

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::answer::{auth_error, reply};
+use crate::ground::params::Repeated;
 
 /// Why Groups refuses.
 #[derive(Debug)]
@@ -29,6 +30,12 @@ impl GroupsError {
 
     pub(crate) fn unknown(id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "GROUP_NOT_FOUND", format!("Group {id} not found"))
+    }
+}
+
+impl From<Repeated> for GroupsError {
+    fn from(Repeated(name): Repeated) -> Self {
+        Self::bad_request(format!("Repeated parameter '{name}'"))
     }
 }
 

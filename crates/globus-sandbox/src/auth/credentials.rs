@@ -1,4 +1,4 @@
-//! How the registered apps prove who they are (RFC 6749, sections 2.3 and 3.2.1), and bearer tokens.
+//! How the registered apps prove who they are (RFC 6749, sections 2.3 and 3.2.1).
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -97,12 +97,4 @@ fn check_secret(app: &App, id: &str, secret: &str) -> Option<Client> {
 /// Undoes form encoding. An encoded text has no `=` and no `&`, so it reads as the name of a pair without a value.
 fn decoded(text: &str) -> String {
     form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
-}
-
-/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = header.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

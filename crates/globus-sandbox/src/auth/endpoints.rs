@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::auth_error::AuthError;
 use crate::answer::reply;
-use crate::auth::{claims, credentials};
+use crate::auth::{bearer, claims, credentials};
 use crate::ground::moment::now;
 use crate::ground::params::Params;
 use crate::ground::random;
@@ -228,7 +228,7 @@ pub(crate) async fn userinfo(State(app): State<AppState>, headers: HeaderMap) ->
 
 /// A live token of Globus Auth. One that was made for another service is not good enough.
 pub(crate) fn bearer_token<'a>(store: &'a Store, headers: &HeaderMap) -> Result<&'a Token, AuthError> {
-    let text = credentials::bearer(headers).ok_or(AuthError::Unauthenticated)?;
+    let text = bearer::text(headers).ok_or(AuthError::Unauthenticated)?;
     let token = store.access_tokens.get(text, now()).ok_or(AuthError::Unauthenticated)?;
     if token.resource_server == AUTH { Ok(token) } else { Err(AuthError::Forbidden) }
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::answer::auth_error::AuthError;
 use crate::answer::reply;
-use crate::auth::credentials;
 use crate::auth::endpoints::bearer_token;
+use crate::auth::{bearer, credentials};
 use crate::ground::params::Params;
 use crate::memory::app::{App, AppState};
 use crate::memory::store::Store;
@@ -42,7 +42,7 @@ pub(crate) async fn identities(
 
 /// A person's token with a scope that lets its app see identities, or a confidential app in its own name.
 fn authorize(app: &App, store: &Store, headers: &HeaderMap) -> Result<(), AuthError> {
-    if credentials::bearer(headers).is_none() {
+    if bearer::text(headers).is_none() {
         let no_form = Params::read(b"")?;
         return credentials::confidential(app, headers, &no_form).map(|_| ());
     }

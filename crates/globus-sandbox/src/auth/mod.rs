@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod authorize;
+pub(crate) mod bearer;
 pub(crate) mod browser;
 pub(crate) mod claims;
 pub(crate) mod clients;

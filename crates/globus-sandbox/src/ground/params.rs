@@ -21,6 +21,11 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// Reads the query of a request; none reads as an empty one.
+    pub(crate) fn of_query(query: Option<&str>) -> Result<Self, Repeated> {
+        Self::read(query.unwrap_or_default().as_bytes())
+    }
+
     /// All of them, in order.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

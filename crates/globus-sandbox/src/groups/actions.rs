@@ -1,18 +1,14 @@
 //! Memberships that change: `POST /v2/groups/{id}` with lists of identities, by action ("Globus Groups API", Membership
 //! Actions). Each identity succeeds or fails by itself.
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use crate::answer::groups_error::GroupsError;
-use crate::answer::reply;
-use crate::groups::caller::writer;
+use crate::answer::reply::Document;
+use crate::groups::caller::{Change, Outcome};
 use crate::groups::documents::entry;
-use crate::groups::endpoints::{body, visible};
+use crate::groups::endpoints::visible;
 use crate::memory::app::AppState;
 use crate::world::groups::Group;
 use crate::world::people::{Identity, Person};
@@ -62,18 +58,16 @@ const NOT_ACTIVE: Refused = ("NOT_ACTIVE", "This identity is not an active membe
 /// `POST /v2/groups/{id}`
 pub(crate) async fn act(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-    bytes: Bytes,
-) -> Result<Response, GroupsError> {
-    let person = writer(&app, &headers)?;
-    let asked = asked(&body(&bytes)?)?;
+    Change { person, asked }: Change,
+) -> Outcome<Document<Map<String, Value>>> {
+    let actions = actions_of(&asked)?;
     let known = app.identities(&app.store());
     let mut book = app.groups();
     visible(&book, &person, &id)?;
     let group = book.find_mut(&id).ok_or_else(|| GroupsError::unknown(&id))?;
     let (mut done, mut errors) = (Map::new(), Map::new());
-    for (name, action, items) in asked {
+    for (name, action, items) in actions {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for item in items {
             match one(group, &person, &known, action, &item) {
@@ -91,24 +85,24 @@ pub(crate) async fn act(
     if !errors.is_empty() {
         done.insert("errors".into(), errors.into());
     }
-    Ok(reply::json(StatusCode::OK, &done))
+    Ok(Document(done))
 }
 
-type Asked = Vec<(&'static str, Action, Vec<Value>)>;
+type Actions = Vec<(&'static str, Action, Vec<Value>)>;
 
-fn asked(document: &Value) -> Result<Asked, GroupsError> {
-    let mut asked = Vec::new();
+fn actions_of(document: &Value) -> Outcome<Actions> {
+    let mut actions = Vec::new();
     for (name, items) in document.as_object().into_iter().flatten() {
         let action = ACTIONS.iter().find(|(known, _)| known == name);
         let (name, action) = action.ok_or_else(|| GroupsError::bad_request(format!("Invalid action '{name}'")))?;
         let items = items.as_array().filter(|items| items.len() <= MAX_IDENTITIES);
         let items = items.ok_or_else(|| GroupsError::bad_request(format!("'{name}' must be a list")))?;
-        asked.push((*name, *action, items.clone()));
+        actions.push((*name, *action, items.clone()));
     }
-    if asked.is_empty() {
+    if actions.is_empty() {
         return Err(GroupsError::bad_request("No action"));
     }
-    Ok(asked)
+    Ok(actions)
 }
 
 /// Does an action for one identity; gives its membership.

@@ -1,20 +1,14 @@
 //! Globus Groups: the groups of the person who asks, single groups, making and changing them ("Globus Groups API", Groups,
-//! Policies). What changes memberships is in `group_actions`.
+//! Policies). Memberships are changed in `actions`.
 
-use crate::groups::caller::reader;
-use crate::groups::documents::document;
-
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use serde_json::Value;
 
 use crate::answer::groups_error::GroupsError;
-use crate::answer::reply;
+use crate::answer::reply::{Created, Document};
 use crate::ground::params::Params;
-use crate::groups::caller::writer;
-use crate::groups::documents::{memberships, policies_document, summary, with};
+use crate::groups::caller::{Change, Outcome, Reader, Writer};
+use crate::groups::documents::{document, memberships, policies_document, summary, with};
 use crate::memory::app::AppState;
 use crate::world::groups::{Full, Group, GroupBook, Policies};
 use crate::world::people::Person;
@@ -29,15 +23,14 @@ const INCLUDES: [&str; 5] = ["memberships", "my_memberships", "policies", "allow
 /// `GET /v2/groups/my_groups`: a bare array of the groups where the person has a membership with one of `statuses`.
 pub(crate) async fn my_groups(
     State(app): State<AppState>,
-    headers: HeaderMap,
+    Reader(reader): Reader,
     RawQuery(query): RawQuery,
-) -> Result<Response, GroupsError> {
-    let reader = reader(&app, &headers)?;
-    let params = params(query.as_deref())?;
+) -> Outcome<Document<Vec<Value>>> {
+    let params = Params::of_query(query.as_deref())?;
     let statuses = known(&params, "statuses", &STATUSES)?;
     let wanted =
         |status: &str| if statuses.is_empty() { status == "active" } else { statuses.iter().any(|s| s == status) };
-    let documents: Vec<Value> = app
+    let documents = app
         .groups()
         .all()
         .iter()
@@ -46,37 +39,31 @@ pub(crate) async fn my_groups(
             (!mine.is_empty()).then(|| with(summary(group), [("my_memberships", mine.into())]))
         })
         .collect();
-    Ok(reply::json(StatusCode::OK, &documents))
+    Ok(Document(documents))
 }
 
 /// `GET /v2/groups/{id}`, with `include`. Policies and the reader's own memberships are there in any case.
 pub(crate) async fn group(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
+    Reader(reader): Reader,
     RawQuery(query): RawQuery,
-) -> Result<Response, GroupsError> {
-    let reader = reader(&app, &headers)?;
-    let params = params(query.as_deref())?;
+) -> Outcome<Document<Value>> {
+    let params = Params::of_query(query.as_deref())?;
     let include = known(&params, "include", &INCLUDES)?;
     let book = app.groups();
     let group = visible(&book, &reader, &id)?;
-    Ok(reply::json(StatusCode::OK, &document(&book, group, &reader, &include)))
+    Ok(Document(document(&book, group, &reader, &include)))
 }
 
 /// A group that the reader may see.
-pub(crate) fn visible<'a>(book: &'a GroupBook, reader: &Person, id: &str) -> Result<&'a Group, GroupsError> {
+pub(crate) fn visible<'a>(book: &'a GroupBook, reader: &Person, id: &str) -> Outcome<&'a Group> {
     let may_see = |group: &&Group| !group.policies.private || group.held(reader).next().is_some();
     book.find(id).filter(may_see).ok_or_else(|| GroupsError::unknown(id))
 }
 
-fn params(query: Option<&str>) -> Result<Params, GroupsError> {
-    Params::read(query.unwrap_or_default().as_bytes())
-        .map_err(|again| GroupsError::bad_request(format!("Repeated parameter '{}'", again.0)))
-}
-
 /// A comma list of which every member has to be known.
-fn known(params: &Params, name: &str, all: &[&str]) -> Result<Vec<String>, GroupsError> {
+fn known(params: &Params, name: &str, all: &[&str]) -> Outcome<Vec<String>> {
     let list = params.list(name);
     match list.iter().find(|member| !all.contains(&member.as_str())) {
         None => Ok(list),
@@ -84,14 +71,8 @@ fn known(params: &Params, name: &str, all: &[&str]) -> Result<Vec<String>, Group
     }
 }
 
-/// A JSON object.
-pub(crate) fn body(bytes: &[u8]) -> Result<Value, GroupsError> {
-    let document: Option<Value> = serde_json::from_slice(bytes).ok().filter(Value::is_object);
-    document.ok_or_else(|| GroupsError::bad_request("The body must be a JSON object"))
-}
-
 /// A member that may be null, and else is a text.
-fn text(document: &Value, name: &str) -> Result<Option<String>, GroupsError> {
+fn text(document: &Value, name: &str) -> Outcome<Option<String>> {
     match &document[name] {
         Value::Null => Ok(None),
         Value::String(text) if text.chars().count() <= MAX_TEXT => Ok(Some(text.clone())),
@@ -99,13 +80,13 @@ fn text(document: &Value, name: &str) -> Result<Option<String>, GroupsError> {
     }
 }
 
-fn name(document: &Value) -> Result<String, GroupsError> {
+fn name(document: &Value) -> Outcome<String> {
     let name = text(document, "name")?.filter(|name| !name.trim().is_empty());
     name.ok_or_else(|| GroupsError::bad_request("name is missing"))
 }
 
 /// A group that the person is an admin of.
-fn administered<'a>(book: &'a mut GroupBook, person: &Person, id: &str) -> Result<&'a mut Group, GroupsError> {
+fn administered<'a>(book: &'a mut GroupBook, person: &Person, id: &str) -> Outcome<&'a mut Group> {
     if !visible(book, person, id)?.has_role(person, &["admin"]) {
         return Err(GroupsError::forbidden("You must be an admin of the group"));
     }
@@ -113,13 +94,7 @@ fn administered<'a>(book: &'a mut GroupBook, person: &Person, id: &str) -> Resul
 }
 
 /// `POST /v2/groups` with `name`, `description` and `parent_id`: whoever makes a group is its admin.
-pub(crate) async fn create(
-    State(app): State<AppState>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, GroupsError> {
-    let person = writer(&app, &headers)?;
-    let asked = body(&bytes)?;
+pub(crate) async fn create(State(app): State<AppState>, Change { person, asked }: Change) -> Outcome<Created<Value>> {
     let parent = text(&asked, "parent_id")?;
     let mut book = app.groups();
     if let Some(parent) = &parent {
@@ -129,18 +104,15 @@ pub(crate) async fn create(
     let id = group.id.clone();
     book.add(group).map_err(|Full| GroupsError::bad_request("The sandbox has too many groups"))?;
     let made = visible(&book, &person, &id)?;
-    Ok(reply::json(StatusCode::CREATED, &document(&book, made, &person, &[])))
+    Ok(Created(document(&book, made, &person, &[])))
 }
 
 /// `PUT /v2/groups/{id}` with any of `name`, `description` and `terms_and_conditions`.
 pub(crate) async fn update(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-    bytes: Bytes,
-) -> Result<Response, GroupsError> {
-    let person = writer(&app, &headers)?;
-    let asked = body(&bytes)?;
+    Change { person, asked }: Change,
+) -> Outcome<Document<Value>> {
     let mut book = app.groups();
     let group = administered(&mut book, &person, &id)?;
     let (name, description) = (name(&asked), text(&asked, "description")?);
@@ -155,51 +127,46 @@ pub(crate) async fn update(
         group.terms = terms;
     }
     let changed = visible(&book, &person, &id)?;
-    Ok(reply::json(StatusCode::OK, &document(&book, changed, &person, &[])))
+    Ok(Document(document(&book, changed, &person, &[])))
 }
 
 /// `DELETE /v2/groups/{id}`, with all groups inside it.
 pub(crate) async fn delete(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Response, GroupsError> {
-    let person = writer(&app, &headers)?;
+    Writer(person): Writer,
+) -> Outcome<Document<Value>> {
     let mut book = app.groups();
     administered(&mut book, &person, &id)?;
     let gone = document(&book, visible(&book, &person, &id)?, &person, &[]);
     book.remove(&id);
-    Ok(reply::json(StatusCode::OK, &gone))
+    Ok(Document(gone))
 }
 
 /// `GET /v2/groups/{id}/policies`
 pub(crate) async fn policies(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Response, GroupsError> {
-    let reader = reader(&app, &headers)?;
+    Reader(reader): Reader,
+) -> Outcome<Document<Value>> {
     let book = app.groups();
     let group = visible(&book, &reader, &id)?;
-    Ok(reply::json(StatusCode::OK, &policies_document(&group.policies)))
+    Ok(Document(policies_document(&group.policies)))
 }
 
 /// `PUT /v2/groups/{id}/policies` with the whole document.
 pub(crate) async fn set_policies(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-    bytes: Bytes,
-) -> Result<Response, GroupsError> {
-    let person = writer(&app, &headers)?;
-    let asked = body(&bytes)?;
+    Change { person, asked }: Change,
+) -> Outcome<Document<Value>> {
     let mut book = app.groups();
     let group = administered(&mut book, &person, &id)?;
     group.policies = policies_of(&asked, &group.policies)?;
-    Ok(reply::json(StatusCode::OK, &policies_document(&group.policies)))
+    Ok(Document(policies_document(&group.policies)))
 }
 
-fn policies_of(document: &Value, current: &Policies) -> Result<Policies, GroupsError> {
+fn policies_of(document: &Value, current: &Policies) -> Outcome<Policies> {
     let wrong = |name: &str| GroupsError::bad_request(format!("Invalid value in '{name}'"));
     let flag = |name: &str, current: bool| match &document[name] {
         Value::Null => Ok(current),

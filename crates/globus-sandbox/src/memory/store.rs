@@ -98,6 +98,7 @@ pub(crate) struct Code {
 }
 
 /// An access token or a refresh token.
+#[derive(Clone)]
 pub(crate) struct Token {
     pub(crate) grant: Arc<Grant>,
     pub(crate) resource_server: String,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
@@ -12,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::answer::transfer_error::TransferError;
-use crate::auth::credentials;
-use crate::ground::moment::now;
+use crate::auth::bearer::{NoToken, live_token};
+use crate::ground::params::Repeated;
 use crate::memory::app::{App, AppState};
 use crate::memory::policies;
 use crate::memory::sharing::Standing;
@@ -59,6 +58,24 @@ impl Problem {
             resource: resource.to_owned(),
             more: self.more,
         }
+    }
+}
+
+/// Transfer answers 400 to a call without a token and 401 to one with an inactive token.
+impl From<NoToken> for Problem {
+    fn from(why: NoToken) -> Self {
+        match why {
+            NoToken::Missing => {
+                Self::new(StatusCode::BAD_REQUEST, "ClientError.AuthenticationFailed", "No credentials supplied")
+            }
+            NoToken::Inactive => Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", "Token is not active"),
+        }
+    }
+}
+
+impl From<Repeated> for Problem {
+    fn from(Repeated(name): Repeated) -> Self {
+        Self::bad_request(format!("Repeated parameter '{name}'"))
     }
 }
 
@@ -123,19 +140,11 @@ impl Caller {
         &self.grant.person
     }
 
-    /// The caller behind a request. Transfer answers 400 when there is no token at all and 401 when there is a dead one.
+    /// The caller behind a request.
     fn of(app: &App, headers: &HeaderMap) -> Outcome<Self> {
-        let missing =
-            || Problem::new(StatusCode::BAD_REQUEST, "ClientError.AuthenticationFailed", "No credentials supplied");
-        headers.get(AUTHORIZATION).ok_or_else(missing)?;
-        let text = credentials::bearer(headers).ok_or_else(missing)?;
-        let store = app.store();
-        let token = store
-            .access_tokens
-            .get(text, now())
-            .ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", "Token is not active"))?;
+        let token = live_token(app, headers)?;
         if token.resource_server == TRANSFER && token.has_scope(TRANSFER_ALL) {
-            return Ok(Self { grant: token.grant.clone(), scopes: token.scopes.clone() });
+            return Ok(Self { grant: token.grant, scopes: token.scopes });
         }
         Err(denied(format!("The token does not have the scope {TRANSFER_ALL}")))
     }

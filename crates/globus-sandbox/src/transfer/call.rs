@@ -10,7 +10,6 @@ use crate::ground::params::Params;
 use crate::ground::random;
 use crate::memory::app::AppState;
 use crate::transfer::access::{Caller, Outcome, Problem};
-use crate::transfer::listing;
 
 /// A call, and who sent it.
 pub(crate) struct Call {
@@ -45,7 +44,7 @@ impl Call {
 
     /// Parameters of the query.
     pub(crate) fn params(&self) -> Outcome<Params> {
-        listing::params(self.uri.query().unwrap_or_default())
+        Ok(Params::of_query(self.uri.query())?)
     }
 
     /// The body: a document of this type, which it need not name.

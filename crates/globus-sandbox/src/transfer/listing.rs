@@ -204,11 +204,6 @@ pub(crate) fn number(params: &Params, name: &str, default: usize) -> Outcome<usi
     }
 }
 
-/// Parameters of a query.
-pub(crate) fn params(query: &str) -> Outcome<Params> {
-    Params::read(query.as_bytes()).map_err(|again| Problem::bad_request(format!("Repeated parameter '{}'", again.0)))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -70,7 +70,7 @@ fn ls_params(query: &str) -> Outcome<(Params, Vec<Filter>)> {
             rest.append_pair(&name, &value);
         }
     }
-    Ok((crate::transfer::listing::params(&rest.finish())?, filters))
+    Ok((Params::read(rest.finish().as_bytes())?, filters))
 }
 
 fn list(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Value> {
@@ -111,7 +111,7 @@ fn folder_text(path: &str) -> String {
 }
 
 fn one(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Map<String, Value>> {
-    let params = crate::transfer::listing::params(query)?;
+    let params = Params::read(query.as_bytes())?;
     let collection = caller.open(app, id, Wish::List)?;
     let path = path(collection, params.get("path").unwrap_or("~"))?;
     caller.reach(app, collection, &path, false)?;

@@ -5,10 +5,10 @@ use crate::answer::reply::Document;
 use axum::extract::{Path, RawQuery, State};
 use serde_json::{Map, Value, json};
 
+use crate::ground::params::Params;
 use crate::memory::app::{App, AppState};
 use crate::memory::sharing::{Sharing, Standing};
 use crate::transfer::access::{Caller, Outcome, Problem};
-use crate::transfer::listing;
 use crate::transfer::listing::number;
 use crate::world::collections::{Collection, Kind, Trouble};
 use crate::world::people::Person;
@@ -81,7 +81,7 @@ fn busy(app: &App, reader: &Person) -> Vec<String> {
 
 impl Search {
     fn read(query: &str) -> Outcome<Self> {
-        let params = listing::params(query)?;
+        let params = Params::read(query.as_bytes())?;
         let search = Self {
             scope: params.owned("filter_scope").unwrap_or("all".into()),
             words: words(params.get("filter_fulltext").unwrap_or_default()),
