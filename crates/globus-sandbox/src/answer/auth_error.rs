@@ -9,6 +9,9 @@ use crate::ground::params::Repeated;
 use crate::ground::random;
 use crate::memory::keys::NoKey;
 
+/// An answer, or an error of Globus Auth.
+pub(crate) type Outcome<T> = Result<T, AuthError>;
+
 /// What can go wrong at the JSON routes of Globus Auth.
 #[derive(Debug)]
 pub(crate) enum AuthError {

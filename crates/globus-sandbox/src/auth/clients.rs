@@ -1,28 +1,24 @@
 //! Registering apps: `POST /sandbox/clients`, and the part of Globus Auth's Projects API by which a native app makes an app
 //! for each of its installations, as the Globus CLI does ("Globus Auth documentation", native app templates).
 
-use crate::world::apps::is_name;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::answer::auth_error::AuthError;
-use crate::answer::reply;
-use crate::auth::credentials;
-use crate::ground::params::Params;
+use crate::answer::auth_error::{AuthError, Outcome};
+use crate::answer::reply::{Created, Document};
+use crate::auth::caller::BasicClient;
 use crate::ground::random;
-use crate::memory::app::{App, AppState};
-use crate::world::apps::{Client, Registration, Taken};
+use crate::memory::app::AppState;
+use crate::world::apps::{Client, Registration, Taken, is_name};
 
 /// `POST /v2/api/clients` with `client`: `template_id` and `name`. Whoever has a native app may make an app of its own from
 /// it. Apps within projects are not in the sandbox; `POST /sandbox/clients` registers them.
 pub(crate) async fn from_template(
     State(app): State<AppState>,
     body: Result<Json<Value>, JsonRejection>,
-) -> Result<Response, AuthError> {
+) -> Outcome<Created<Value>> {
     let Ok(Json(document)) = body else {
         return Err(AuthError::BadRequest("The body must be a JSON document"));
     };
@@ -52,36 +48,31 @@ pub(crate) async fn from_template(
         } },
     });
     app.register(client).map_err(|Taken| AuthError::Internal)?;
-    Ok(reply::json(StatusCode::CREATED, &document))
+    Ok(Created(document))
 }
 
 /// `GET /v2/api/clients/{id}`: an app looks at itself.
-pub(crate) async fn show(
-    State(app): State<AppState>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Result<Response, AuthError> {
-    let client = oneself(&app, &headers, &id)?;
-    Ok(reply::json(StatusCode::OK, &json!({ "client": client_document(&client) })))
+pub(crate) async fn show(Path(id): Path<String>, BasicClient(client): BasicClient) -> Outcome<Document<Value>> {
+    check_is_oneself(&client, &id)?;
+    Ok(Document(json!({ "client": client_document(&client) })))
 }
 
 /// `DELETE /v2/api/clients/{id}`: an app takes itself out, with all its tokens.
 pub(crate) async fn delete(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Response, AuthError> {
-    let client = oneself(&app, &headers, &id)?;
+    BasicClient(client): BasicClient,
+) -> Outcome<Document<Value>> {
+    check_is_oneself(&client, &id)?;
     if !app.remove(client.id()) {
         return Err(AuthError::Forbidden);
     }
-    Ok(reply::json(StatusCode::OK, &json!({ "client": client_document(&client) })))
+    Ok(Document(json!({ "client": client_document(&client) })))
 }
 
-/// The app behind a request, which must be the one that the path names.
-fn oneself(app: &App, headers: &HeaderMap, id: &str) -> Result<Client, AuthError> {
-    let client = credentials::confidential(app, headers, &Params::read(b"")?)?;
-    if client.id() == id { Ok(client) } else { Err(AuthError::Forbidden) }
+/// Forbids an app to touch any app but itself.
+fn check_is_oneself(client: &Client, id: &str) -> Outcome<()> {
+    if client.id() == id { Ok(()) } else { Err(AuthError::Forbidden) }
 }
 
 fn client_document(client: &Client) -> Value {

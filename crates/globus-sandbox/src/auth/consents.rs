@@ -1,15 +1,12 @@
 //! The consents of a person as an API ("Globus Auth documentation", Get Consents). A consent to a scope with dependencies
 //! is a tree; each node is an entry that names its path from the root.
 
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
-use crate::answer::auth_error::AuthError;
-use crate::answer::reply;
-use crate::auth::endpoints::bearer_token;
-use crate::ground::params::Params;
+use crate::answer::auth_error::{AuthError, Outcome};
+use crate::answer::reply::Document;
+use crate::auth::caller::{AuthToken, Query};
 use crate::ground::{moment, random};
 use crate::memory::app::{App, AppState};
 use crate::memory::store::Consent;
@@ -22,13 +19,10 @@ const TRANSFER_CLIENT: &str = "2fbdda78-a599-4cb5-ac3d-1fbcfbc6a754";
 /// the scope `view_consents`.
 pub(crate) async fn of_identity(
     State(app): State<AppState>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, AuthError> {
-    let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
-    let store = app.store();
-    let token = bearer_token(&store, &headers)?;
+    Query(params): Query,
+    AuthToken(token): AuthToken,
+) -> Outcome<Document<Value>> {
     let person = &token.grant.person;
     let every = params.is_true("all");
     let own = person.identities().any(|identity| identity.id == id);
@@ -36,12 +30,12 @@ pub(crate) async fn of_identity(
         return Err(AuthError::Forbidden);
     }
     let mut entries = Vec::new();
-    for consent in store.consents_of(person) {
+    for consent in app.store().consents_of(person) {
         if every || consent.client == token.grant.client {
             add_entries(&app, &consent, consent.client.id(), &consent.scopes, &[], &mut entries);
         }
     }
-    Ok(reply::json(StatusCode::OK, &json!({ "consents": entries })))
+    Ok(Document(json!({ "consents": entries })))
 }
 
 /// Adds an entry for each scope, and under it for each dependency, which the scope's own service holds.

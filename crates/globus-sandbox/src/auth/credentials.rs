@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 
-use crate::answer::auth_error::AuthError;
+use crate::answer::auth_error::{AuthError, Outcome};
 use crate::ground::params::Params;
 use crate::memory::app::App;
 use crate::world::apps::Client;
@@ -20,7 +20,7 @@ enum Offered {
 }
 
 /// The client that sends this request to the token endpoint or to revoke.
-pub(crate) fn authenticated(app: &App, headers: &HeaderMap, form: &Params) -> Result<Client, AuthError> {
+pub(crate) fn authenticated(app: &App, headers: &HeaderMap, form: &Params) -> Outcome<Client> {
     match offered(headers, form)? {
         Offered::Nothing => Err(AuthError::Unauthenticated),
         Offered::Id(id) => app.client(&id).filter(Client::is_native).ok_or(AuthError::Unauthenticated),
@@ -30,7 +30,7 @@ pub(crate) fn authenticated(app: &App, headers: &HeaderMap, form: &Params) -> Re
 }
 
 /// The confidential client behind a request to introspect or to look up identities.
-pub(crate) fn confidential(app: &App, headers: &HeaderMap, form: &Params) -> Result<Client, AuthError> {
+pub(crate) fn confidential(app: &App, headers: &HeaderMap, form: &Params) -> Outcome<Client> {
     match offered(headers, form)? {
         Offered::Nothing | Offered::Id(_) => Err(AuthError::Unauthenticated),
         Offered::Basic(id, secret) => match check_basic(app, &id, &secret) {
@@ -42,7 +42,7 @@ pub(crate) fn confidential(app: &App, headers: &HeaderMap, form: &Params) -> Res
     }
 }
 
-fn offered(headers: &HeaderMap, form: &Params) -> Result<Offered, AuthError> {
+fn offered(headers: &HeaderMap, form: &Params) -> Outcome<Offered> {
     let id = form.owned("client_id");
     if let Some(header) = headers.get(AUTHORIZATION) {
         let header = header.to_str().map_err(|_| AuthError::BasicAuthFailed)?;

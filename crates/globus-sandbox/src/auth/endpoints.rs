@@ -1,15 +1,15 @@
 //! The JSON routes of Globus Auth besides the token endpoint: discovery and keys (OpenID Connect Discovery 1.0, RFC 7517),
 //! revocation (RFC 7009), introspection (RFC 7662), userinfo (OpenID Connect Core, section 5.3).
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use crate::answer::auth_error::AuthError;
-use crate::answer::reply;
-use crate::auth::{bearer, claims, credentials};
+use crate::answer::auth_error::{AuthError, Outcome};
+use crate::answer::reply::Document;
+use crate::auth::caller::{AuthToken, ClientForm, ConfidentialForm};
+use crate::auth::claims;
+use crate::auth::claims::Claims;
 use crate::ground::moment::now;
 use crate::ground::params::Params;
 use crate::ground::random;
@@ -23,7 +23,7 @@ use crate::world::scopes::AUTH;
 
 /// `GET /.well-known/openid-configuration`: as short as the real one, without introspection, logout or PKCE members.
 /// What the browser is sent to is at the public URL; what an app calls is where the app has asked.
-pub(crate) async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Response {
+pub(crate) async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Document<Value> {
     let base = app.base_for(&headers);
     let document = json!({
         "issuer": app.base_url,
@@ -41,11 +41,11 @@ pub(crate) async fn discovery(State(app): State<AppState>, headers: HeaderMap) -
         ],
         "subject_types_supported": ["public"],
     });
-    reply::json(StatusCode::OK, &document)
+    Document(document)
 }
 
 /// `GET /jwk.json`
-pub(crate) async fn key_set(State(app): State<AppState>) -> Result<Response, AuthError> {
+pub(crate) async fn key_set(State(app): State<AppState>) -> Outcome<Document<Value>> {
     let faults = app.faults().keys();
     let mut keys = Vec::new();
     if !faults.rotated || faults.overlap {
@@ -54,21 +54,17 @@ pub(crate) async fn key_set(State(app): State<AppState>) -> Result<Response, Aut
     if faults.rotated {
         keys.push(ComingKey::second().ready().await?);
     }
-    Ok(reply::json(StatusCode::OK, &keys::jwks(&keys, !faults.without_kid)))
+    Ok(Document(keys::jwks(&keys, !faults.without_kid)))
 }
 
 /// `POST /v2/oauth2/token/revoke`: the same answer for a token that was good and for one that never was.
 pub(crate) async fn revoke(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, AuthError> {
-    let form = Params::read(&body)?;
-    app.seen().note("revoke", form.pairs());
-    let client = credentials::authenticated(&app, &headers, &form)?;
+    ClientForm { client, form }: ClientForm,
+) -> Outcome<Document<Value>> {
     let token = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     end_token(&mut app.store(), &client, token);
-    Ok(reply::json(StatusCode::OK, &json!({"active": false})))
+    Ok(Document(json!({"active": false})))
 }
 
 /// Ends this one token, and only for the client it was given to (RFC 7009, section 2.1). Whether Globus would end the other
@@ -86,27 +82,20 @@ fn end_token(store: &mut Store, client: &Client, text: &str) {
 /// refresh tokens.
 pub(crate) async fn validate(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, AuthError> {
-    let form = Params::read(&body)?;
-    let client = credentials::authenticated(&app, &headers, &form)?;
+    ClientForm { client, form }: ClientForm,
+) -> Outcome<Document<Value>> {
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let (store, now) = (app.store(), now());
     let mut found = [&store.access_tokens, &store.refresh_tokens].into_iter().filter_map(|shelf| shelf.get(text, now));
     let active = found.any(|token| token.grant.client == client);
-    Ok(reply::json(StatusCode::OK, &json!({"active": active})))
+    Ok(Document(json!({"active": active})))
 }
 
 /// `POST /v2/oauth2/token/introspect`
 pub(crate) async fn introspect(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, AuthError> {
-    let form = Params::read(&body)?;
-    app.seen().note("introspect", form.pairs());
-    let client = credentials::confidential(&app, &headers, &form)?;
+    ConfidentialForm(ClientForm { client, form }): ConfidentialForm,
+) -> Outcome<Document<Value>> {
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let store = app.store();
     let token = store.access_tokens.get(text, now()).filter(|token| may_introspect(&client, token));
@@ -114,7 +103,7 @@ pub(crate) async fn introspect(
         Some(token) => active_document(&app, &store, token, &form),
         None => json!({"active": false}),
     };
-    Ok(reply::json(StatusCode::OK, &document))
+    Ok(Document(document))
 }
 
 /// A client may look at tokens that were made for it, and at its own tokens of Globus Auth.
@@ -216,19 +205,9 @@ fn authentications(session: &BrowserSession, client: &Client) -> Map<String, Val
 }
 
 /// `GET` and `POST /v2/oauth2/userinfo`
-pub(crate) async fn userinfo(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, AuthError> {
-    let store = app.store();
-    let token = bearer_token(&store, &headers)?;
+pub(crate) async fn userinfo(State(app): State<AppState>, AuthToken(token): AuthToken) -> Outcome<Document<Claims>> {
     if !token.has_scope("openid") {
         return Err(AuthError::Forbidden);
     }
-    let claims = claims::of_person(&store, &token.grant.person, |name| token.has_scope(name));
-    Ok(reply::json(StatusCode::OK, &claims))
-}
-
-/// A live token of Globus Auth. One that was made for another service is not good enough.
-pub(crate) fn bearer_token<'a>(store: &'a Store, headers: &HeaderMap) -> Result<&'a Token, AuthError> {
-    let text = bearer::text(headers).ok_or(AuthError::Unauthenticated)?;
-    let token = store.access_tokens.get(text, now()).ok_or(AuthError::Unauthenticated)?;
-    if token.resource_server == AUTH { Ok(token) } else { Err(AuthError::Forbidden) }
+    Ok(Document(claims::of_person(&app.store(), &token.grant.person, |name| token.has_scope(name))))
 }

@@ -1,6 +1,6 @@
 //! The `id_token` of a token answer, with the faults that it can have (OpenID Connect Core, sections 2 and 3.1.3.7).
 
-use crate::answer::auth_error::AuthError;
+use crate::answer::auth_error::Outcome;
 use crate::auth::claims;
 use crate::auth::claims::IdToken;
 use crate::ground::moment::now;
@@ -19,7 +19,7 @@ pub(crate) async fn made(
     grant: &Grant,
     access_token: &str,
     nonce: Option<String>,
-) -> Result<Option<String>, AuthError> {
+) -> Outcome<Option<String>> {
     if !asks_openid(&grant.scopes) {
         return Ok(None);
     }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use serde_json::{Value, json};
 
-use crate::answer::auth_error::AuthError;
-use crate::answer::reply;
-use crate::auth::endpoints::bearer_token;
-use crate::auth::{bearer, credentials};
+use crate::answer::auth_error::{AuthError, Outcome};
+use crate::answer::reply::Document;
+use crate::auth::bearer;
+use crate::auth::caller::{AuthToken, BasicClient, Query};
 use crate::ground::params::Params;
 use crate::memory::app::{App, AppState};
 use crate::memory::store::Store;
@@ -22,12 +21,10 @@ use crate::world::scopes::{VIEW_IDENTITIES, VIEW_IDENTITY_SET};
 /// for usernames of known providers.
 pub(crate) async fn identities(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, AuthError> {
-    let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
+    Query(params): Query,
+    _: Allowed,
+) -> Outcome<Document<Value>> {
     let mut store = app.store();
-    authorize(&app, &store, &headers)?;
     if params.is_true("provision") {
         provision(&app, &mut store, &params);
     }
@@ -37,28 +34,27 @@ pub(crate) async fn identities(
     if params.list("include").iter().any(|name| name == "identity_provider") {
         answer["included"] = json!({ "identity_providers": providers(&found) });
     }
-    Ok(reply::json(StatusCode::OK, &answer))
+    Ok(Document(answer))
 }
 
-/// A person's token with a scope that lets its app see identities, or a confidential app in its own name.
-fn authorize(app: &App, store: &Store, headers: &HeaderMap) -> Result<(), AuthError> {
-    if bearer::text(headers).is_none() {
-        let no_form = Params::read(b"")?;
-        return credentials::confidential(app, headers, &no_form).map(|_| ());
+/// The caller may look at identities: a token has a scope for it, or a confidential app calls in its own name.
+pub(crate) struct Allowed;
+
+impl FromRequestParts<AppState> for Allowed {
+    type Rejection = AuthError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Outcome<Self> {
+        if bearer::text(&parts.headers).is_none() {
+            return BasicClient::from_request_parts(parts, app).await.map(|_| Self);
+        }
+        let AuthToken(token) = AuthToken::from_request_parts(parts, app).await?;
+        let may_look = [VIEW_IDENTITIES, VIEW_IDENTITY_SET].into_iter().any(|scope| token.has_scope(scope));
+        if may_look { Ok(Self) } else { Err(AuthError::Forbidden) }
     }
-    let token = bearer_token(store, headers)?;
-    let may_look = [VIEW_IDENTITIES, VIEW_IDENTITY_SET].into_iter().any(|scope| token.has_scope(scope));
-    if may_look { Ok(()) } else { Err(AuthError::Forbidden) }
 }
 
 /// `GET /v2/api/identity_providers` by `domains` or by `ids` ("Globus Auth documentation", Get Identity Providers).
-pub(crate) async fn identity_providers(
-    State(app): State<AppState>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, AuthError> {
-    let params = Params::read(query.as_deref().unwrap_or_default().as_bytes())?;
-    authorize(&app, &app.store(), &headers)?;
+pub(crate) async fn identity_providers(Query(params): Query, _: Allowed) -> Outcome<Document<Value>> {
     let (domains, ids) = (params.list("domains"), params.list("ids"));
     if domains.is_empty() == ids.is_empty() {
         return Err(AuthError::BadRequest("Exactly one of domains and ids is required"));
@@ -68,7 +64,7 @@ pub(crate) async fn identity_providers(
             || ids.iter().any(|id| id == provider.id)
     };
     let documents: Vec<Value> = people::providers().filter(asked).map(provider_document).collect();
-    Ok(reply::json(StatusCode::OK, &json!({ "identity_providers": documents })))
+    Ok(Document(json!({ "identity_providers": documents })))
 }
 
 /// Makes an identity for each username that nobody has.
@@ -81,7 +77,7 @@ fn provision(app: &App, store: &mut Store, params: &Params) {
     }
 }
 
-fn find(app: &App, store: &Store, params: &Params) -> Result<Vec<Identity>, AuthError> {
+fn find(app: &App, store: &Store, params: &Params) -> Outcome<Vec<Identity>> {
     let (usernames, ids) = (params.list("usernames"), params.list("ids"));
     match (usernames.is_empty(), ids.is_empty()) {
         (false, true) if usernames.iter().all(|name| name.contains('@')) => Ok(app

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod authorize;
 pub(crate) mod bearer;
 pub(crate) mod browser;
+pub(crate) mod caller;
 pub(crate) mod claims;
 pub(crate) mod clients;
 pub(crate) mod consents;

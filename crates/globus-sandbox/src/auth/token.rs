@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::answer::auth_error::AuthError;
+use crate::answer::auth_error::{AuthError, Outcome};
 use crate::answer::reply;
-use crate::auth::{credentials, id_token};
+use crate::auth::caller::ClientForm;
+use crate::auth::id_token;
 use crate::ground::moment::now;
 use crate::ground::params::Params;
 use crate::ground::random;
@@ -47,10 +47,7 @@ struct TokenAnswer {
 }
 
 /// `POST /v2/oauth2/token`
-pub(crate) async fn token(State(app): State<AppState>, headers: HeaderMap, body: Bytes) -> Result<Response, AuthError> {
-    let form = Params::read(&body)?;
-    app.seen().note("token", form.pairs());
-    let client = credentials::authenticated(&app, &headers, &form)?;
+pub(crate) async fn token(State(app): State<AppState>, ClientForm { client, form }: ClientForm) -> Outcome<Response> {
     match form.get("grant_type") {
         Some("authorization_code") => authorization_code(&app, &client, &form).await,
         Some("refresh_token") => refresh_token(&app, &client, &form),
@@ -61,7 +58,7 @@ pub(crate) async fn token(State(app): State<AppState>, headers: HeaderMap, body:
     }
 }
 
-async fn authorization_code(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
+async fn authorization_code(app: &App, client: &Client, form: &Params) -> Outcome<Response> {
     let code = form.get("code").ok_or(AuthError::oauth("invalid_request"))?;
     let (redeemed, tokens) = {
         let mut store = app.store();
@@ -83,7 +80,7 @@ struct Redeemed {
 
 /// Spends a code. It must be unused, come from the client that it was given to, and with the redirect URI and the
 /// code verifier of the authorization request (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
-fn redeem(store: &mut Store, client: &Client, text: &str, form: &Params) -> Result<Redeemed, AuthError> {
+fn redeem(store: &mut Store, client: &Client, text: &str, form: &Params) -> Outcome<Redeemed> {
     let code =
         store.codes.get_mut(text, now()).filter(|code| code.grant.client == *client).ok_or(AuthError::InvalidCode)?;
     if code.used {
@@ -193,12 +190,7 @@ fn new_refresh_token(store: &mut Store, grant: &Arc<Grant>, resource_server: Str
     text
 }
 
-async fn answer(
-    app: &App,
-    grant: &Grant,
-    tokens: Vec<TokenDocument>,
-    nonce: Option<String>,
-) -> Result<Response, AuthError> {
+async fn answer(app: &App, grant: &Grant, tokens: Vec<TokenDocument>, nonce: Option<String>) -> Outcome<Response> {
     let mut tokens = tokens.into_iter();
     let first = tokens.next().ok_or(AuthError::oauth("invalid_scope"))?;
     let id_token = id_token::made(app, grant, &first.access_token, nonce).await?;
@@ -206,7 +198,7 @@ async fn answer(
     Ok(reply::json(StatusCode::OK, &TokenAnswer { first, other_tokens, id_token }))
 }
 
-fn refresh_token(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
+fn refresh_token(app: &App, client: &Client, form: &Params) -> Outcome<Response> {
     let text = form.get("refresh_token").ok_or(AuthError::oauth("invalid_request"))?;
     let mut store = app.store();
     let found = store
@@ -241,7 +233,7 @@ fn rotated(app: &App, store: &mut Store, text: &str, grant: &Arc<Grant>, server:
 }
 
 /// Tokens for the app itself, which has an identity of its own.
-async fn client_credentials(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
+async fn client_credentials(app: &App, client: &Client, form: &Params) -> Outcome<Response> {
     if client.is_native() {
         return Err(AuthError::oauth("unauthorized_client"));
     }
@@ -264,7 +256,7 @@ async fn client_credentials(app: &App, client: &Client, form: &Params) -> Result
     answer(app, &grant, tokens, None).await
 }
 
-fn known_scopes(app: &App, text: &str) -> Result<Vec<Scope>, AuthError> {
+fn known_scopes(app: &App, text: &str) -> Outcome<Vec<Scope>> {
     let invalid = AuthError::oauth("invalid_scope");
     let Ok(scopes) = scopes::parse(text) else {
         return Err(invalid);
@@ -275,7 +267,7 @@ fn known_scopes(app: &App, text: &str) -> Result<Vec<Scope>, AuthError> {
 
 /// A service trades a token that was made for it for tokens of the services it depends on. The person must have
 /// consented to those as dependencies of the scope that the token has.
-fn dependent_token(app: &App, client: &Client, form: &Params) -> Result<Response, AuthError> {
+fn dependent_token(app: &App, client: &Client, form: &Params) -> Outcome<Response> {
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let asked = match form.get("scope") {
         Some(scopes) => Some(known_scopes(app, scopes)?),
@@ -312,7 +304,7 @@ fn dependencies(scopes: &[Scope]) -> Vec<Scope> {
     all
 }
 
-fn approved(asked: Vec<Scope>, allowed: &[Scope]) -> Result<Vec<Scope>, AuthError> {
+fn approved(asked: Vec<Scope>, allowed: &[Scope]) -> Outcome<Vec<Scope>> {
     let missing: Vec<String> = asked
         .iter()
         .filter(|scope| !scopes::cover(allowed, std::slice::from_ref(scope)))
