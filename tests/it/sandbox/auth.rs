@@ -436,3 +436,39 @@ async fn nonsense_is_refused_and_not_a_panic() {
     assert_eq!(visit.get("/v0.10/nonsense").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(visit.get("/nonsense").await.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_call_with_two_mistakes_is_told_the_one_that_its_service_checks_first() {
+    let visit = Visit::start().await;
+    let long = "x".repeat(70_000);
+    for (method, path, body, status) in [
+        // Globus Auth reads parameters before credentials, the others read the token first.
+        ("GET", "/v2/api/identities?ids=a&ids=b", "", 400),
+        ("GET", "/v2/api/identity_providers?ids=a&ids=b", "", 400),
+        ("GET", "/v2/api/identities/a/consents?all=1&all=2", "", 400),
+        ("GET", "/v2/groups/my_groups?statuses=a&statuses=b", "", 401),
+        ("GET", "/api/collections?filter=a&filter=b", "", 401),
+        ("POST", "/v2/oauth2/token", "token=a&token=b", 400),
+        ("POST", "/v2/oauth2/token/introspect", "token=a&token=b", 400),
+        ("POST", "/v2/groups", "not JSON", 401),
+        // A body that is too long is not read at all.
+        ("POST", "/v2/oauth2/token/introspect", &long, 413),
+        ("POST", "/v2/groups", &long, 413),
+    ] {
+        let request = visit.http.request(method.parse().unwrap(), visit.url(path)).body(body.to_owned());
+        assert_eq!(request.send().await.unwrap().status(), status, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn forms_are_seen_even_when_the_app_is_refused() {
+    let visit = Visit::start().await;
+    for (path, kept) in [("token", true), ("token/revoke", true), ("token/introspect", true), ("token/validate", false)]
+    {
+        let url = visit.url(&format!("/v2/oauth2/{path}"));
+        let answer = visit.http.post(url).form(&[("hint", path)]).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");
+        let seen: Value = visit.get("/sandbox/seen").await.json().await.unwrap();
+        assert_eq!(seen["requests"].to_string().contains(&format!("{{\"hint\":\"{path}\"}}")), kept, "{path}: {seen}");
+    }
+}
