@@ -6,35 +6,26 @@ use serde::Serialize;
 use crate::memory::store::Store;
 use crate::world::people::{Identity, Person};
 
-/// Claims about a person. What no scope allows is absent; what is allowed and not known is null, except that an
-/// unknown organization is absent too.
+/// Claims about a person: the facts about the primary identity, and those about every linked one.
 #[derive(Serialize)]
 pub(crate) struct Claims {
-    sub: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<Nullable>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    preferred_username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identity_provider: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identity_provider_display_name: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<Nullable>,
-    last_authentication: Option<i64>,
-    identity_set: Vec<SetEntry>,
+    #[serde(flatten)]
+    primary: Facts,
+    identity_set: Vec<Facts>,
 }
 
-/// One entry of `identity_set`: the same facts, with `username` in place of `preferred_username`.
+/// Facts about one identity. What no scope allows is absent; what is allowed and not known is null, except that an
+/// unknown organization is absent too.
 #[derive(Serialize)]
-pub(crate) struct SetEntry {
+struct Facts {
     sub: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Nullable>,
+    /// The claim of OpenID Connect; an entry of `identity_set` has `username` in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,26 +62,21 @@ pub(crate) struct IdToken {
 /// The claims that the granted scopes allow.
 pub(crate) fn of_person(store: &Store, person: &Person, granted: impl Fn(&str) -> bool) -> Claims {
     let (profile, email) = (granted("profile"), granted("email"));
-    let identity = &person.primary;
-    Claims {
+    let of = |identity: &Identity| facts(store, identity, profile, email);
+    let entry = |identity: &Identity| {
+        let facts = of(identity);
+        Facts { username: facts.preferred_username, preferred_username: None, ..facts }
+    };
+    Claims { primary: of(&person.primary), identity_set: person.identities().map(entry).collect() }
+}
+
+fn facts(store: &Store, identity: &Identity, profile: bool, email: bool) -> Facts {
+    Facts {
         sub: identity.id.clone(),
         organization: identity.organization.clone().filter(|_| profile),
         name: profile.then(|| Nullable(identity.name.clone())),
         preferred_username: profile.then(|| identity.username.clone()),
-        identity_provider: profile.then_some(identity.provider.id),
-        identity_provider_display_name: profile.then_some(identity.provider.name),
-        email: email.then(|| Nullable(identity.email.clone())),
-        last_authentication: store.last_authentication(&identity.id),
-        identity_set: person.identities().map(|identity| set_entry(store, identity, profile, email)).collect(),
-    }
-}
-
-fn set_entry(store: &Store, identity: &Identity, profile: bool, email: bool) -> SetEntry {
-    SetEntry {
-        sub: identity.id.clone(),
-        organization: identity.organization.clone().filter(|_| profile),
-        name: profile.then(|| Nullable(identity.name.clone())),
-        username: profile.then(|| identity.username.clone()),
+        username: None,
         identity_provider: profile.then_some(identity.provider.id),
         identity_provider_display_name: profile.then_some(identity.provider.name),
         email: email.then(|| Nullable(identity.email.clone())),
