@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::ground::random;
 use crate::transfer::access::{Caller, Outcome, Problem};
 use crate::transfer::call::{Call, bounded_text};
+use crate::transfer::operations::folder_text;
 
 const MAX_NAME: usize = 128;
 const MAX_PATH: usize = 1_000;
@@ -57,7 +58,7 @@ fn made(call: &Call, caller: &Caller) -> Outcome<Value> {
         name: name.to_owned(),
         endpoint: endpoint.id.clone(),
         // Bookmarks are of folders.
-        path: if path.ends_with('/') { path.to_owned() } else { format!("{path}/") },
+        path: folder_text(path),
     };
     let document = bookmark.document();
     own.push(bookmark);

@@ -32,11 +32,6 @@ impl FromRequest<AppState> for Call {
 }
 
 impl Call {
-    /// The body as it came.
-    pub(crate) fn body(&self) -> &[u8] {
-        &self.body
-    }
-
     /// The path that the call asks for.
     pub(crate) fn path(&self) -> &str {
         self.uri.path()
@@ -47,15 +42,22 @@ impl Call {
         Ok(Params::of_query(self.uri.query())?)
     }
 
-    /// The body: a document of this type, which it need not name.
+    /// The body: a document of this type. Its `DATA_TYPE` may be missing.
     pub(crate) fn document(&self, data_type: &str) -> Outcome<Value> {
-        let document: Value =
-            serde_json::from_slice(&self.body).map_err(|_| Problem::bad_request("The body is not a JSON document"))?;
-        match &document["DATA_TYPE"] {
-            Value::Null if document.is_object() => Ok(document),
-            Value::String(named) if named == data_type => Ok(document),
-            _ => Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'"))),
+        let document = self.json()?;
+        if document.is_object() && document["DATA_TYPE"].is_null() {
+            return Ok(document);
         }
+        of_type(document, data_type)
+    }
+
+    /// The body: a document whose `DATA_TYPE` names this type.
+    pub(crate) fn typed_document(&self, data_type: &str) -> Outcome<Value> {
+        of_type(self.json()?, data_type)
+    }
+
+    fn json(&self) -> Outcome<Value> {
+        serde_json::from_slice(&self.body).map_err(|_| Problem::bad_request("The body is not a JSON document"))
     }
 
     /// The document that says what was done.
@@ -68,6 +70,13 @@ impl Call {
             "resource": self.uri.path(),
         })
     }
+}
+
+fn of_type(document: Value, data_type: &str) -> Outcome<Value> {
+    if document["DATA_TYPE"] == data_type {
+        return Ok(document);
+    }
+    Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'")))
 }
 
 /// A list that comes whole.

@@ -47,13 +47,13 @@ pub(crate) async fn stat(
 
 /// `POST /v0.10/operation/endpoint/{id}/mkdir` with `path`.
 pub(crate) async fn mkdir(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
-    make_folder(&call.app, &call.caller, &id, call.body())?;
+    make_folder(&call, &id)?;
     Ok(Document(call.result("mkdir_result", "DirectoryCreated", "The directory was created successfully")))
 }
 
 /// `POST /v0.10/operation/endpoint/{id}/rename` with `old_path` and `new_path`.
 pub(crate) async fn rename(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
-    give_new_name(&call.app, &call.caller, &id, call.body())?;
+    give_new_name(&call, &id)?;
     Ok(Document(call.result("result", "FileRenamed", "File or directory renamed successfully")))
 }
 
@@ -105,8 +105,8 @@ fn list(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Value> {
     }))
 }
 
-/// Transfer prints folders with a final slash.
-fn folder_text(path: &str) -> String {
+/// A folder as Transfer prints it: with a slash at the end.
+pub(crate) fn folder_text(path: &str) -> String {
     if path.ends_with('/') { path.to_owned() } else { format!("{path}/") }
 }
 
@@ -145,8 +145,9 @@ fn document(name: &str, entry: &Entry) -> Map<String, Value> {
     .collect()
 }
 
-fn make_folder(app: &App, caller: &Caller, id: &str, body: &[u8]) -> Outcome<()> {
-    let body = body_of(body, "mkdir")?;
+fn make_folder(call: &Call, id: &str) -> Outcome<()> {
+    let (app, caller) = (&call.app, &call.caller);
+    let body = call.typed_document("mkdir")?;
     let collection = caller.open(app, id, Wish::MakeFolder)?;
     let path = path(collection, text(&body, "path")?)?;
     caller.reach(app, collection, &path, true)?;
@@ -155,8 +156,9 @@ fn make_folder(app: &App, caller: &Caller, id: &str, body: &[u8]) -> Outcome<()>
     made.map_err(|why| refused(why, collection, &path, Wish::MakeFolder))
 }
 
-fn give_new_name(app: &App, caller: &Caller, id: &str, body: &[u8]) -> Outcome<()> {
-    let body = body_of(body, "rename")?;
+fn give_new_name(call: &Call, id: &str) -> Outcome<()> {
+    let (app, caller) = (&call.app, &call.caller);
+    let body = call.typed_document("rename")?;
     let collection = caller.open(app, id, Wish::Rename)?;
     let (old, new) = (path(collection, text(&body, "old_path")?)?, path(collection, text(&body, "new_path")?)?);
     caller.reach(app, collection, &old, true)?;
@@ -164,16 +166,6 @@ fn give_new_name(app: &App, caller: &Caller, id: &str, body: &[u8]) -> Outcome<(
     let mut state = app.transfer();
     let moved = state.disks.of(collection).rename(&old, &new);
     moved.map_err(|why| refused(why, collection, &old, Wish::Rename))
-}
-
-/// A JSON document with the right `DATA_TYPE`.
-pub(crate) fn body_of(body: &[u8], data_type: &str) -> Outcome<Value> {
-    let document: Value =
-        serde_json::from_slice(body).map_err(|_| Problem::bad_request("The body is not a JSON document"))?;
-    if document["DATA_TYPE"] == data_type {
-        return Ok(document);
-    }
-    Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'")))
 }
 
 /// A member that has to be a text.

@@ -9,6 +9,7 @@ use crate::memory::app::App;
 use crate::memory::sharing::{NotAdded, Principal, ROLES, Role, Rule, owners_rule};
 use crate::transfer::access::{Caller, Outcome, Problem};
 use crate::transfer::call::{Call, bounded_text, list};
+use crate::transfer::operations::folder_text;
 use crate::world::collections::{Collection, Kind};
 
 const MAX_PATH: usize = 1_000;
@@ -90,12 +91,11 @@ fn rule(app: &App, document: &Value) -> Outcome<Rule> {
     if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
         return Err(Problem::bad_request("'path' must begin with '/'"));
     }
-    let path = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
     let write = writes(document)?;
     if write && principal == Principal::Anonymous {
         return Err(Problem::bad_request("Anonymous users may read only"));
     }
-    Ok(Rule::new(principal, path, write, expiration(document)?))
+    Ok(Rule::new(principal, folder_text(path), write, expiration(document)?))
 }
 
 fn writes(document: &Value) -> Outcome<bool> {

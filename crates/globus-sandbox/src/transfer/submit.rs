@@ -12,7 +12,7 @@ use crate::memory::disk::absolute;
 use crate::memory::task::Task;
 use crate::memory::work::{Item, Work};
 use crate::transfer::access::{Caller, Outcome, Problem, Wish};
-use crate::transfer::operations::{body_of, text};
+use crate::transfer::operations::text;
 
 const MAX_LABEL: usize = 128;
 
@@ -44,7 +44,7 @@ pub(crate) async fn delete(call: Call) -> Outcome<Document<Value>> {
 
 fn submit(call: &Call, kind: &str, work_of: fn(&Value) -> Outcome<Work>) -> Outcome<Value> {
     let (app, caller) = (&call.app, &call.caller);
-    let body = body_of(call.body(), kind)?;
+    let body = call.typed_document(kind)?;
     let submission_id = text(&body, "submission_id")?;
     if submission_id.parse::<uuid::Uuid>().is_err() {
         return Err(Problem::bad_request("'submission_id' must be a UUID"));
