@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Does what the person would do in a browser: opens the authorize URL, chooses an identity, and allows the app.
+/// Does what a person does in a browser: opens the authorize URL, chooses an identity, and allows the app.
 async fn authorize(globus: &str, username: &str) -> Result<String, Box<dyn Error>> {
     let browser = Client::builder().redirect(redirect::Policy::none()).build()?;
     let query = [

@@ -13,17 +13,17 @@ use crate::sandbox::Sandbox;
 
 /// The sandbox's usual port.
 pub const PORT: u16 = 5001;
-/// Where a sandbox listens unless told otherwise.
+/// Where a sandbox listens by default.
 pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
 
-/// The arguments of the command. They flatten into another program's by clap's derive; where `--public-url` should also
-/// come from an environment variable, name it with `mut_arg("public_url", …)`.
+/// The arguments of the command. Flatten them into another program's with clap's derive; to read `--public-url`
+/// from an environment variable too, name the variable with `mut_arg("public_url", …)`.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
     /// A loopback address; any address with --public-url
     #[arg(long, value_name = "ADDRESS", default_value_t = ADDRESS)]
     pub listen: SocketAddr,
-    /// The URL at which browsers reach the sandbox from outside, such as outside its container: anyone there can use it
+    /// The URL at which browsers outside this machine or container reach the sandbox: anyone there can use it
     #[arg(long, value_name = "URL")]
     pub public_url: Option<Url>,
     /// A redirect URI to register besides all loopback ones; may be given several times
@@ -68,7 +68,7 @@ impl std::error::Error for Failure {
     }
 }
 
-/// Runs a sandbox until `shutdown` completes. `print` gets each line that the command prints once it listens: the base
+/// Runs a sandbox until `shutdown` completes. Once it listens, it passes `print` each line to show: the base
 /// URL, the client ids, and the environment variables for the Globus SDK and CLI.
 ///
 /// # Errors
@@ -114,7 +114,7 @@ fn print_settings(base: &str, clients: &[NewClient], print: impl Fn(&str)) {
         let kind = if client.secret.is_some() { "registered" } else { "registered as a native app" };
         print(&format!("  client id         {} ({kind})", client.id));
     }
-    // The sandbox lacks the last three and says so: a tool must not take the sandbox's tokens to the real services.
+    // The sandbox does not have the last three; it answers 404, so that no tool sends the sandbox's tokens to the real ones.
     for service in ["AUTH", "TRANSFER", "GROUPS", "SEARCH", "FLOWS", "TIMER"] {
         print(&format!("  export GLOBUS_SDK_SERVICE_URL_{service}={base}/"));
     }

@@ -1,5 +1,5 @@
-//! The manager of Globus Connect Server, as far as looking goes: collections and roles ("Globus Connect Server Manager API").
-//! One manager answers for all endpoints; a token says which one is meant.
+//! The manager of Globus Connect Server, read-only: collections and roles ("Globus Connect Server Manager API"). One manager
+//! serves all endpoints; the token selects the endpoint.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl From<NoToken> for GcsError {
     }
 }
 
-/// Who asks, and about which endpoint.
+/// Who calls, and the endpoint that the token is for.
 pub(crate) struct Caller {
     person: Arc<Person>,
     endpoint: String,
@@ -110,7 +110,7 @@ pub(crate) async fn collection(
     Ok(found(&[document(&app, collection)]))
 }
 
-/// `GET /api/roles` with `collection_id`; without, the roles of the endpoint.
+/// `GET /api/roles`: the roles of the collection `collection_id`, or of the endpoint without it.
 pub(crate) async fn roles(
     State(app): State<AppState>,
     caller: Caller,
@@ -145,7 +145,7 @@ pub(crate) async fn role(
     Ok(found(&[document]))
 }
 
-/// Everything else.
+/// All other routes of the manager.
 pub(crate) async fn unknown(OriginalUri(uri): OriginalUri) -> GcsError {
     let message = format!("{} is not in the sandbox, which lets tools look at collections and roles only", uri.path());
     GcsError::new(StatusCode::NOT_FOUND, "not_in_sandbox", message)

@@ -35,7 +35,7 @@ async fn run(args: SandboxArgs) -> Result<(), command::Failure> {
     command::serve(args, print, stop).await
 }
 
-/// A reader that has gone does not stop the sandbox.
+/// A closed standard output does not stop the sandbox.
 fn print(line: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());

@@ -1,4 +1,4 @@
-//! All routes, and what stands around them.
+//! All routes, and the middleware around them.
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use crate::control::endpoints::on_the_way;
 use crate::memory::app::AppState;
 use crate::{auth, control, gcs, groups, transfer, web};
 
-/// Forms and requests of real clients are far smaller.
+/// The longest request body, in bytes. Real clients send far less.
 const BODY_LIMIT: usize = 64 * 1024;
 
 pub(crate) fn router(app: AppState) -> Router {

@@ -1,4 +1,4 @@
-//! A sandbox: it takes a port and serves.
+//! A sandbox: it binds a port and serves.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,8 +12,8 @@ use crate::ground::options::Options;
 use crate::memory::app::{App, AppState};
 use crate::router::router;
 
-/// A stand-in for Globus that has its port and waits to be served. All clones are the same sandbox: who serves one again
-/// goes on with its port and its memory.
+/// A stand-in for Globus, bound to its port and ready to be served. All clones are the same sandbox: serving a clone
+/// continues with the same port and state.
 #[derive(Clone)]
 pub struct Sandbox {
     listener: Arc<TcpListener>,
@@ -21,12 +21,12 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Takes the port and starts to make the signing key, without waiting for it.
+    /// Binds the port and starts generating the signing key, without waiting for it.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` for an address that is not loopback when no public URL was given: anybody can sign in here as anybody,
-    /// so other machines must reach it on purpose only. Else what the operating system says to the port.
+    /// `InvalidInput` for an address that is not loopback when no public URL was given: anyone can sign in here as anyone,
+    /// so other machines may reach it only on purpose. Otherwise the error of binding the port.
     pub async fn bind(options: Options) -> io::Result<Self> {
         if !options.listen.ip().is_loopback() && options.public_url.is_none() {
             return Err(invalid(format!(
@@ -41,14 +41,14 @@ impl Sandbox {
         Ok(Self { listener: Arc::new(listener), app })
     }
 
-    /// The one base URL of all services, without a final slash: the public URL if there is one. It is the issuer of the
-    /// `id_token`s, too.
+    /// The one base URL of all services, without a trailing slash: the public URL if there is one. It is also the issuer
+    /// of the `id_token`s.
     #[must_use]
     pub fn base_url(&self) -> String {
         self.app.base_url.clone()
     }
 
-    /// The base URL for programs on this machine, which need not be able to reach the public one.
+    /// The base URL for programs on this machine, which may be unable to reach the public one.
     #[must_use]
     pub fn local_url(&self) -> String {
         self.app.local_url.clone()
@@ -58,7 +58,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// What the operating system says to the listening socket.
+    /// The errors of the listening socket.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         tracing::info!(base_url = self.app.base_url, "sandbox: listening");
         let tls = self.app.tls.clone();
@@ -71,7 +71,7 @@ fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
-/// A public URL as the beginning of all URLs that the sandbox hands out.
+/// A public URL as the base of all URLs that the sandbox hands out.
 fn public_base(url: &Url) -> io::Result<String> {
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let anonymous = url.username().is_empty() && url.password().is_none();

@@ -1,5 +1,4 @@
-//! Pages beside the sign-in: the front page, the helper pages of Globus Auth ("Globus Auth documentation", helper
-//! pages), and their static files.
+//! The front page, its static files, and the CA certificate.
 
 use axum::Router;
 use axum::extract::State;
@@ -28,7 +27,7 @@ pub(crate) async fn icon() -> Response {
     reply::file("image/svg+xml", svg)
 }
 
-/// `GET /sandbox/ca.pem`: what to trust for the manager of Globus Connect Server, which tools call by https.
+/// `GET /sandbox/ca.pem`: the CA certificate to trust for the manager of Globus Connect Server, which tools call over https.
 pub(crate) async fn authority(State(app): State<AppState>) -> Response {
     match app.tls.authority() {
         Some(authority) => reply::plain(StatusCode::OK, authority.trim_end()),

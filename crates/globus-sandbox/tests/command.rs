@@ -1,4 +1,4 @@
-//! The `globus-sandbox` binary. It is tested here because Cargo gives a binary's path to the tests of its own package only.
+//! Tests of the `globus-sandbox` binary. They are here because Cargo gives a binary's path only to tests of its own package.
 
 #![cfg(feature = "command")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
@@ -21,7 +21,7 @@ fn run(arguments: &[&str]) -> (Output, String) {
     (output, String::from_utf8(text).unwrap())
 }
 
-/// A process that ends with its test.
+/// A process that is killed when its test ends.
 struct Running(Child);
 
 impl Drop for Running {
@@ -31,7 +31,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts a sandbox; gives what it prints up to its last line.
+/// Starts a sandbox; returns the lines it prints.
 fn start(arguments: &[&str]) -> (Running, Vec<String>) {
     let mut command = command(arguments);
     let mut sandbox = Running(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());

@@ -1,4 +1,4 @@
-//! How Globus Auth words an error.
+//! The error documents of Globus Auth.
 
 use crate::answer::reply;
 use axum::http::StatusCode;
@@ -15,11 +15,11 @@ pub(crate) type Outcome<T> = Result<T, AuthError>;
 /// What can go wrong at the JSON routes of Globus Auth.
 #[derive(Debug)]
 pub(crate) enum AuthError {
-    /// No credential, or one that is dead.
+    /// No credentials, or a token that is not active.
     Unauthenticated,
-    /// The secret, or the whole header, is wrong.
+    /// A wrong secret, or a malformed header.
     BasicAuthFailed,
-    /// A good token without the scope that this needs.
+    /// An active token without the required scope.
     Forbidden,
     /// Introspection by a client that is not registered.
     InvalidClient,
@@ -29,11 +29,11 @@ pub(crate) enum AuthError {
     OAuth(&'static str),
     /// The dependent token grant needs consents that the person has not given.
     DependentConsentRequired(Vec<String>),
-    /// A request that makes no sense to an API.
+    /// A malformed request to an API.
     BadRequest(&'static str),
-    /// Globus can do it and the sandbox cannot.
+    /// Globus supports this and the sandbox does not.
     NotInSandbox(String),
-    /// The sandbox failed itself.
+    /// The sandbox itself failed.
     Internal,
 }
 
@@ -73,7 +73,7 @@ impl AuthError {
     }
 }
 
-/// The error document of Globus Auth. Its `status` is a text.
+/// The "Unauthorized" document of Globus Auth. Its `status` is a string.
 fn unauthorized(status: u16, code: &str, detail: &str) -> Value {
     json!({
         "errors": [{

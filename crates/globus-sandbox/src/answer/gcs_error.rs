@@ -1,4 +1,4 @@
-//! How the manager of Globus Connect Server words an answer.
+//! The result and error documents of the manager of Globus Connect Server.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::answer::reply;
 use crate::ground::params::Repeated;
 
-/// Why the manager refuses.
+/// Why the manager refuses a request.
 #[derive(Debug)]
 pub(crate) struct GcsError {
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! How Globus Groups words an error.
+//! The error documents of Globus Groups.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::answer::{auth_error, reply};
 use crate::ground::params::Repeated;
 
-/// Why Groups refuses.
+/// Why Groups refuses a request.
 #[derive(Debug)]
 pub(crate) struct GroupsError {
     status: StatusCode,

@@ -1,6 +1,6 @@
-//! Who may talk to the sandbox: requests for this machine, or for the public URL where one is wanted. A page of another
-//! site that has its own name lead to loopback (DNS rebinding) is turned away by `Host`, one that sends forms by `Origin`.
-//! Pages of any site may call the APIs, as at Globus (CORS): they take no cookies.
+//! Who may talk to the sandbox: requests for this machine, or for the public URL if there is one. The `Host` check rejects
+//! a page of another site whose name resolves to loopback (DNS rebinding), the `Origin` check one that sends forms. Pages of
+//! any site may call the APIs, as at Globus (CORS): the APIs ignore cookies.
 
 use crate::answer::reply;
 use crate::answer::services::Service;
@@ -18,11 +18,11 @@ use axum::response::{IntoResponse, Response};
 use crate::ground::hosts::Hosts;
 use crate::memory::app::AppState;
 
-/// What a stranger sends is not logged at greater length.
+/// The most characters of a request that are logged.
 const MAX_LOGGED: usize = 100;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Turns away what is not for the sandbox, or comes from a page of another site.
+/// Rejects requests that are not for the sandbox, or come from a page of another site.
 pub(crate) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
     if let Err((status, text)) = is_for_us(&app.hosts, &request).and_then(|()| is_from_here(&app.hosts, &request)) {
         let path: String = request.uri().path().chars().take(MAX_LOGGED).collect();
@@ -67,10 +67,10 @@ fn is_from_here(hosts: &Hosts, request: &Request) -> Checked {
     let same_site = matches!(site, Some(b"same-origin" | b"none"));
     let foreign_origin = headers.get_all(ORIGIN).iter().any(|origin| {
         let known = origin.to_str().is_ok_and(|origin| hosts.accepts_origin(origin));
-        // A page that hides where it comes from says "null", even to itself.
+        // A page that hides its origin sends "null", even to itself.
         !(known || same_site && origin == "null")
     });
-    // A browser that knows the other page's origin has sent it, and it has been looked at.
+    // With an `Origin` header the check above has decided.
     let foreign_site = site.is_some() && !same_site && !headers.contains_key(ORIGIN);
     if foreign_origin || foreign_site {
         let text = "The sandbox refuses this request because it comes from a page of another site.";
@@ -79,7 +79,7 @@ fn is_from_here(hosts: &Hosts, request: &Request) -> Checked {
     Ok(())
 }
 
-/// Registering an app is the one call of an API that needs no credentials.
+/// Registering an app is the only API call without credentials.
 fn takes_any_origin(path: &str) -> bool {
     Service::of(path).is_api() && !path.starts_with("/v2/api/clients")
 }
@@ -92,8 +92,8 @@ fn refusal(path: &str, status: StatusCode, text: &str) -> Response {
     }
 }
 
-/// Lets pages of other origins read the answers of the APIs ("Fetch" standard, CORS protocol), and answers what browsers
-/// ask before.
+/// Lets pages of other origins read the answers of the APIs ("Fetch" standard, CORS protocol), and answers
+/// preflight requests.
 pub(crate) async fn cors(request: Request, next: Next) -> Response {
     let open = takes_any_origin(request.uri().path()) && request.headers().contains_key(ORIGIN);
     if !open {

@@ -1,4 +1,4 @@
-//! How the sandbox answers: documents, pages, redirects, and errors in the words of each service.
+//! How the sandbox answers: documents, pages, redirects, and errors in the form of each service.
 
 pub(crate) mod auth_error;
 pub(crate) mod directory;

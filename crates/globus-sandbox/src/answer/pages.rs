@@ -75,7 +75,7 @@ fn group_line(group: &Group) -> GroupLine {
     GroupLine { name: group.name.clone(), id: group.id.clone(), members }
 }
 
-/// A person as the front page and the choice show one.
+/// A person as the front page and the "Who are you?" page show one.
 struct PersonCard {
     name: String,
     username: String,
@@ -118,13 +118,13 @@ fn people(app: &App) -> Vec<PersonCard> {
 #[derive(Template)]
 #[template(path = "choose.html")]
 pub(crate) struct ChoosePage {
-    /// The waiting request; none when somebody signs in to look at their consents.
+    /// The pending request; none when a person signs in to look at their consents or identities.
     request: Option<String>,
     client_name: String,
     message: Option<String>,
     needs: Vec<String>,
     people: Vec<PersonCard>,
-    /// The page to see afterwards when no request waits.
+    /// The page to show next when no request is pending.
     next: &'static str,
 }
 
@@ -140,7 +140,7 @@ impl ChoosePage {
         }
     }
 
-    /// For somebody who comes to see `consents` or `identities`.
+    /// For a visitor who wants to see their `consents` or `identities`.
     pub(crate) fn for_page(app: &App, next: &'static str) -> Self {
         Self { request: None, client_name: String::new(), message: None, needs: vec![], people: people(app), next }
     }
@@ -200,7 +200,7 @@ fn destination(redirect_uri: &str) -> String {
     }
 }
 
-/// One scope in plain words. Dependencies follow what needs them, one level deeper.
+/// One scope in plain words. Its dependencies follow it, one level deeper.
 struct ScopeLine {
     words: String,
     name: String,
@@ -228,7 +228,7 @@ fn add_scope_lines(app: &App, scopes: &[Scope], level: usize, lines: &mut Vec<Sc
     }
 }
 
-/// The page for a request that is never answered to the app.
+/// The page for a request whose error never reaches the app.
 #[derive(Template)]
 #[template(path = "authorize_error.html")]
 pub(crate) struct AuthorizeErrorPage {
@@ -326,7 +326,7 @@ impl IdentitiesPage {
     }
 }
 
-/// A few words and the way to the front page.
+/// A short notice with a link to the front page.
 #[derive(Template)]
 #[template(path = "notice.html")]
 pub(crate) struct NoticePage {

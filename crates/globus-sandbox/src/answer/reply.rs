@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use url::{Host, Url};
 
-/// A JSON answer. None of them may be cached (RFC 6749, section 5.1).
+/// A JSON answer. It may not be cached (RFC 6749, section 5.1).
 pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     match serde_json::to_vec(document) {
         Ok(body) => typed(status, "application/json", body),
@@ -19,7 +19,7 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     }
 }
 
-/// A JSON document as the answer of a handler: 200.
+/// A JSON document, answered with 200.
 pub(crate) struct Document<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Document<T> {
@@ -28,7 +28,7 @@ impl<T: Serialize> IntoResponse for Document<T> {
     }
 }
 
-/// A JSON document about something new: 201.
+/// A JSON document about something new, answered with 201.
 pub(crate) struct Created<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Created<T> {
@@ -53,7 +53,7 @@ fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Respo
     response
 }
 
-/// A page. `leads_to` is the app that its forms may end up at.
+/// A page. `leads_to` is the redirect URI of the app that its forms may lead to.
 pub(crate) fn page(status: StatusCode, page: &impl Template, leads_to: Option<&str>) -> Response {
     let Ok(html) = page.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -62,12 +62,12 @@ pub(crate) fn page(status: StatusCode, page: &impl Template, leads_to: Option<&s
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, security_policy(leads_to));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // With "no-referrer" browsers would hide the origin of our own forms, too.
+    // With "no-referrer" browsers would hide the origin of our own forms as well.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
-/// Browsers apply `form-action` to the redirects after a form as well, so the app's origin has to be in it.
+/// Browsers also apply `form-action` to the redirects after a form, so it must include the app's origin.
 fn security_policy(leads_to: Option<&str>) -> HeaderValue {
     let form_action = match leads_to.and_then(form_target) {
         Some(origin) => format!("'self' {origin}"),
@@ -80,7 +80,7 @@ fn security_policy(leads_to: Option<&str>) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-/// A URL as a source of a content security policy: its origin, or its scheme where the grammar has no place for the host
+/// A URL as a source of a content security policy: its origin, or its scheme where the grammar does not allow the host
 /// (IPv6 addresses, the schemes of desktop apps).
 fn form_target(redirect_uri: &str) -> Option<String> {
     let url = Url::parse(redirect_uri).ok()?;
@@ -90,7 +90,7 @@ fn form_target(redirect_uri: &str) -> Option<String> {
     })
 }
 
-/// A redirect. The location is made of checked URLs, so a text that is no header value cannot come from outside.
+/// A redirect. The location is built from checked URLs, so no request can make it an invalid header value.
 pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(location) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -113,7 +113,7 @@ pub(crate) fn file(content_type: &'static str, body: &'static str) -> Response {
     response
 }
 
-/// After a POST the browser must come with a GET, which only 303 says plainly (RFC 9110, section 15.4.4).
+/// A redirect after a POST that the browser must follow with a GET: only 303 guarantees that (RFC 9110, section 15.4.4).
 pub(crate) fn see_other(location: &str) -> Response {
     redirect(StatusCode::SEE_OTHER, location)
 }

@@ -1,5 +1,5 @@
-//! Which service of Globus a path belongs to, and how that service words an error. Errors of the router itself (an unknown
-//! path, a wrong method, a body that is too long) are put into these words: an SDK expects JSON.
+//! Which service of Globus a path belongs to, and the form of that service's errors. Errors of the router itself (an unknown
+//! path, a wrong method, a body that is too long) get this form too: an SDK expects JSON.
 
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
@@ -13,7 +13,7 @@ use crate::answer::pages::NoticePage;
 use crate::answer::transfer_error::TransferError;
 use crate::answer::{auth_error, reply};
 
-/// What a path is for.
+/// The service that a path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Auth,
@@ -23,11 +23,11 @@ pub(crate) enum Service {
     Gcs,
     /// The controls of the sandbox.
     Control,
-    /// Pages, and every path that nobody knows.
+    /// Pages, and all unknown paths.
     Page,
 }
 
-/// Beginnings of paths, and whose they are. The first that fits counts.
+/// Path prefixes and their services. The first match counts.
 const PATHS: [(&str, Service); 15] = [
     ("/v2/oauth2/authorize", Service::Page),
     ("/v2/oauth2/", Service::Auth),
@@ -51,13 +51,13 @@ impl Service {
         PATHS.iter().find(|(start, _)| path.starts_with(start)).map_or(Self::Page, |(_, service)| *service)
     }
 
-    /// Whether it takes a token or an app's credentials with every request and nothing from a cookie, so that a page of any
-    /// site may call it.
+    /// Whether every request brings a token or an app's credentials and cookies are ignored, so that pages of any site may
+    /// call it.
     pub(crate) fn is_api(self) -> bool {
         matches!(self, Self::Auth | Self::Transfer | Self::Groups | Self::Gcs)
     }
 
-    /// An error in the words of the service. `code` is in the style of Auth and Groups.
+    /// An error in the form of the service. `code` is in the style of Auth and Groups.
     pub(crate) fn error(self, status: StatusCode, code: &str, path: &str, detail: &str) -> Response {
         match self {
             Self::Transfer => TransferError {
@@ -77,7 +77,7 @@ impl Service {
     }
 }
 
-/// Codes of Transfer are words, from the general to the particular.
+/// Codes of Transfer go from the general to the specific.
 fn transfer_code(status: StatusCode, code: &str) -> String {
     let general = words(status).replace(' ', "");
     let particular: String = code.split('_').map(capitalized).collect();
@@ -101,7 +101,7 @@ fn unknown_service(status: StatusCode, code: &str, detail: &str) -> Value {
     document
 }
 
-/// Puts errors without a document into the words of the service.
+/// Gives errors without a document the form of the service.
 pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let service = match Service::of(&path) {
@@ -148,13 +148,13 @@ fn page(status: StatusCode) -> Response {
         },
         _ => NoticePage {
             title: "The sandbox cannot do this",
-            text: "The method or the body of the request is not one that this page takes.",
+            text: "This page does not accept the method or the body of the request.",
         },
     };
     reply::page(status, &page, None)
 }
 
-/// A 405 says which methods there are (RFC 9110, section 15.5.6).
+/// A 405 lists the allowed methods (RFC 9110, section 15.5.6).
 fn with_allow(mut response: Response, original: &Response) -> Response {
     if let Some(allow) = original.headers().get(ALLOW) {
         response.headers_mut().insert(ALLOW, allow.clone());

@@ -1,4 +1,4 @@
-//! How Globus Transfer words an error.
+//! The error documents of Globus Transfer.
 
 use crate::answer::reply;
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ pub(crate) struct TransferError {
     pub(crate) message: String,
     /// The path that was asked for.
     pub(crate) resource: String,
-    /// Members that this error has besides.
+    /// Further members of this error.
     pub(crate) more: Map<String, Value>,
 }
 

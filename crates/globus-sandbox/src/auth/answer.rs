@@ -1,4 +1,4 @@
-//! Answers that go to the app by way of the browser: redirects with a code or an error.
+//! Answers to the app through the browser: redirects with a code or an error.
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,7 +1,7 @@
-//! The authorization endpoint: reading a request and refusing bad ones (RFC 6749, section 4.1; RFC 7636, section 4.3).
+//! The authorization endpoint: reads a request and refuses invalid ones (RFC 6749, section 4.1; RFC 7636, section 4.3).
 //!
-//! What is wrong with the client, its redirect URI or its scopes is told on a page at Globus. Everything else is told to
-//! the app by an error redirect. A good request becomes a `Pending` and goes on in `sign_in`.
+//! Errors in the client, its redirect URI or its scopes go to an error page, as at Globus. All other errors go to the app
+//! by a redirect. A valid request becomes a `Pending`, which `sign_in` handles.
 
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -18,25 +18,25 @@ use crate::memory::store::{Pending, SessionNeeds};
 use crate::world::apps::Client;
 use crate::world::scopes;
 
-/// Real requests are well below this; it bounds what one pending request can hold in memory.
+/// The longest query, in bytes. Real ones are far shorter; it bounds the memory of a pending request.
 const MAX_QUERY: usize = 16 * 1024;
 
 /// Why a request is refused.
 enum Refusal {
-    /// Told to the person, because the app cannot be trusted with it or cannot be reached.
+    /// Shown to the person, because the app cannot be trusted with it or cannot be reached.
     Page(PageError),
-    /// Told to the app.
+    /// Sent to the app.
     Redirect(AppError),
 }
 
-/// The error page's words, as Globus has them.
+/// The texts of the error page, as at Globus.
 struct PageError {
     title: &'static str,
     detail: String,
     code: &'static str,
 }
 
-/// Where answers go: known once client and redirect URI are checked.
+/// Where answers go: known once the client and the redirect URI are checked.
 struct ReturnAddress {
     redirect_uri: String,
     state: Option<String>,
@@ -112,7 +112,7 @@ fn redirect_uri_of(client: &Client, params: &Params) -> Result<String, PageError
 }
 
 fn scopes_of(app: &AppState, client: &Client, params: &Params) -> Result<Vec<scopes::Scope>, PageError> {
-    // A missing scope is told to the app, see `wrong_parameter`.
+    // `wrong_parameter` reports a missing scope to the app.
     let Some(text) = params.get("scope") else {
         return Ok(vec![]);
     };
@@ -142,7 +142,7 @@ fn needs_of(params: &Params) -> SessionNeeds {
     }
 }
 
-/// The first thing that is wrong with a request whose client, redirect URI and scopes are good.
+/// The first error of a request whose client, redirect URI and scopes are valid.
 fn wrong_parameter(params: &Params, pending: &Pending) -> Option<AppError> {
     let invalid = |description| Some(AppError { error: "invalid_request", description });
     match params.get("response_type") {
@@ -176,7 +176,7 @@ fn is_s256_challenge(text: &str) -> bool {
 }
 
 fn error_page(error: PageError) -> Response {
-    tracing::debug!(code = error.code, "sandbox: an authorization request is refused");
+    tracing::debug!(code = error.code, "sandbox: refused an authorization request");
     let page = AuthorizeErrorPage::new(error.title, error.detail, error.code);
     reply::page(StatusCode::BAD_REQUEST, &page, None)
 }

@@ -1,4 +1,4 @@
-//! The session of a browser: its cookie.
+//! The session cookie of a browser.
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
@@ -8,7 +8,7 @@ use crate::ground::moment::now;
 use crate::memory::app::App;
 use crate::memory::store::{BrowserSession, Store};
 
-/// Browsers share cookies among all ports of a host, so the name must be one that no app has.
+/// Browsers share cookies among all ports of a host, so the name must be one that no app uses.
 const COOKIE_NAME: &str = "sandbox_globus_auth";
 
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -25,7 +25,7 @@ pub(crate) fn session(store: &Store, headers: &HeaderMap) -> Option<BrowserSessi
     store.sessions.get(cookie(headers)?, now()).cloned()
 }
 
-/// Ends the browser's session and tells it to forget the cookie.
+/// Ends the browser's session and deletes its cookie.
 pub(crate) fn sign_out(app: &App, headers: &HeaderMap, mut response: Response) -> Response {
     if let Some(cookie) = cookie(headers) {
         app.store().sessions.take(cookie, now());
@@ -42,7 +42,7 @@ pub(crate) fn with_cookie(mut response: Response, cookie: &str) -> Response {
 }
 
 fn set_cookie(response: &mut Response, value: &str) {
-    // The text is letters, digits and punctuation of our own making, so it always is a header value.
+    // We build the text from letters, digits and punctuation, so it is always a valid header value.
     if let Ok(value) = HeaderValue::try_from(value) {
         response.headers_mut().append(SET_COOKIE, value);
     }

@@ -1,5 +1,5 @@
-//! Who calls the APIs of Globus Auth: an app by its credentials, or whoever bears a token. The extractors of a handler
-//! are its checks, in their order.
+//! Who calls the APIs of Globus Auth: an app with its credentials, or the bearer of a token. A handler checks a request
+//! with its extractors, in their order.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};

@@ -1,4 +1,4 @@
-//! What Globus Auth tells about a person: the claims of `id_token` and userinfo, by scope (OpenID Connect Core, sections
+//! The claims of `id_token` and userinfo, by scope (OpenID Connect Core, sections
 //! 2, 5.3 and 5.4; "Globus Auth documentation", claims). Members come in the order in which Globus sends them.
 
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub(crate) struct Claims {
     identity_set: Vec<Facts>,
 }
 
-/// Facts about one identity. What no scope allows is absent; what is allowed and not known is null, except that an
+/// Facts about one identity. A claim that no scope allows is absent; an allowed but unknown one is null, except that an
 /// unknown organization is absent too.
 #[derive(Serialize)]
 struct Facts {
@@ -51,7 +51,7 @@ pub(crate) struct IdToken {
     pub(crate) aud: String,
     pub(crate) exp: i64,
     pub(crate) iat: i64,
-    /// Globus sends none; only a token that is not yet good has it.
+    /// Globus sends none; only the fault `id-token-not-yet-valid` adds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) nbf: Option<i64>,
     pub(crate) at_hash: String,

@@ -1,5 +1,5 @@
-//! Registering apps: `POST /sandbox/clients`, and the part of Globus Auth's Projects API by which a native app makes an app
-//! for each of its installations, as the Globus CLI does ("Globus Auth documentation", native app templates).
+//! Registering apps: `POST /sandbox/clients`, and the part of Globus Auth's Projects API by which a native app registers
+//! an app for each of its installations, as the Globus CLI does ("Globus Auth documentation", native app templates).
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -13,8 +13,8 @@ use crate::ground::random;
 use crate::memory::app::AppState;
 use crate::world::apps::{Client, Registration, Taken, is_name};
 
-/// `POST /v2/api/clients` with `client`: `template_id` and `name`. Whoever has a native app may make an app of its own from
-/// it. Apps within projects are not in the sandbox; `POST /sandbox/clients` registers them.
+/// `POST /v2/api/clients` with `client`: `template_id` and `name`. Registers an app from the template of a
+/// native app. The sandbox has no projects; `POST /sandbox/clients` registers other apps.
 pub(crate) async fn from_template(
     State(app): State<AppState>,
     body: Result<Json<Value>, JsonRejection>,
@@ -51,13 +51,13 @@ pub(crate) async fn from_template(
     Ok(Created(document))
 }
 
-/// `GET /v2/api/clients/{id}`: an app looks at itself.
+/// `GET /v2/api/clients/{id}`: an app reads its own document.
 pub(crate) async fn show(Path(id): Path<String>, BasicClient(client): BasicClient) -> Outcome<Document<Value>> {
     check_is_oneself(&client, &id)?;
     Ok(Document(json!({ "client": client_document(&client) })))
 }
 
-/// `DELETE /v2/api/clients/{id}`: an app takes itself out, with all its tokens.
+/// `DELETE /v2/api/clients/{id}`: an app deletes itself and all its tokens.
 pub(crate) async fn delete(
     State(app): State<AppState>,
     Path(id): Path<String>,
@@ -70,7 +70,7 @@ pub(crate) async fn delete(
     Ok(Document(json!({ "client": client_document(&client) })))
 }
 
-/// Forbids an app to touch any app but itself.
+/// Forbids an app access to any app but itself.
 fn check_is_oneself(client: &Client, id: &str) -> Outcome<()> {
     if client.id() == id { Ok(()) } else { Err(AuthError::Forbidden) }
 }

@@ -15,7 +15,7 @@ use crate::world::scopes::{Scope, TRANSFER, VIEW_CONSENTS};
 /// The client id of Globus Transfer itself, which holds the consents to collections.
 const TRANSFER_CLIENT: &str = "2fbdda78-a599-4cb5-ac3d-1fbcfbc6a754";
 
-/// `GET /v2/api/identities/{id}/consents`: those that begin at the app that asks; with `all`, those of every app, which needs
+/// `GET /v2/api/identities/{id}/consents`: the consents to the calling app; with `all`, those to every app, which needs
 /// the scope `view_consents`.
 pub(crate) async fn of_identity(
     State(app): State<AppState>,
@@ -38,7 +38,7 @@ pub(crate) async fn of_identity(
     Ok(Document(json!({ "consents": entries })))
 }
 
-/// Adds an entry for each scope, and under it for each dependency, which the scope's own service holds.
+/// Adds an entry for each scope, and below it for each dependency, whose client is the scope's own service.
 fn add_entries(app: &App, consent: &Consent, holder: &str, scopes: &[Scope], above: &[u32], entries: &mut Vec<Value>) {
     for scope in scopes {
         let path = [above, &[node_id(consent, above, &scope.name)]].concat();
@@ -66,7 +66,7 @@ fn entry(consent: &Consent, holder: &str, scope: &Scope, path: &[u32]) -> Value 
     })
 }
 
-/// Numbers that stay the same as long as the consent is there.
+/// A number that stays the same while the consent exists.
 fn node_id(consent: &Consent, above: &[u32], scope: &str) -> u32 {
     let hash = random::hex_sha256(&format!("{} {above:?} {scope}", consent.id));
     u32::from_str_radix(&hash[..7], 16).unwrap_or_default()

@@ -11,7 +11,7 @@ use crate::ground::params::Params;
 use crate::memory::app::App;
 use crate::world::apps::Client;
 
-/// What a request offers as proof of who sends it.
+/// The client credentials of a request.
 enum Offered {
     Nothing,
     Id(String),
@@ -47,7 +47,7 @@ fn offered(headers: &HeaderMap, form: &Params) -> Outcome<Offered> {
     if let Some(header) = headers.get(AUTHORIZATION) {
         let header = header.to_str().map_err(|_| AuthError::BasicAuthFailed)?;
         let (user, password) = basic(header).ok_or(AuthError::BasicAuthFailed)?;
-        // RFC 6749, section 2.3: not more than one method in a request.
+        // RFC 6749, section 2.3: no more than one method in a request.
         let contradicts = id.is_some_and(|id| id != user && id != decoded(&user));
         if contradicts || form.get("client_secret").is_some() {
             return Err(AuthError::oauth("invalid_request"));

@@ -1,5 +1,5 @@
-//! The JSON routes of Globus Auth besides the token endpoint: discovery and keys (OpenID Connect Discovery 1.0, RFC 7517),
-//! revocation (RFC 7009), introspection (RFC 7662), userinfo (OpenID Connect Core, section 5.3).
+//! The JSON routes of Globus Auth other than the token endpoint: discovery and keys (OpenID Connect Discovery 1.0, RFC
+//! 7517), revocation (RFC 7009), introspection (RFC 7662), userinfo (OpenID Connect Core, section 5.3).
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -22,7 +22,7 @@ use crate::world::people::Identity;
 use crate::world::scopes::AUTH;
 
 /// `GET /.well-known/openid-configuration`: as short as the real one, without introspection, logout or PKCE members.
-/// What the browser is sent to is at the public URL; what an app calls is where the app has asked.
+/// The authorization endpoint is at the public URL; the endpoints that an app calls are at the URL that the app used.
 pub(crate) async fn discovery(State(app): State<AppState>, headers: HeaderMap) -> Document<Value> {
     let base = app.base_for(&headers);
     let document = json!({
@@ -57,7 +57,7 @@ pub(crate) async fn key_set(State(app): State<AppState>) -> Outcome<Document<Val
     Ok(Document(keys::jwks(&keys, !faults.without_kid)))
 }
 
-/// `POST /v2/oauth2/token/revoke`: the same answer for a token that was good and for one that never was.
+/// `POST /v2/oauth2/token/revoke`: the same answer for an active token and for an unknown one.
 pub(crate) async fn revoke(
     State(app): State<AppState>,
     ClientForm { client, form }: ClientForm,
@@ -67,8 +67,8 @@ pub(crate) async fn revoke(
     Ok(Document(json!({"active": false})))
 }
 
-/// Ends this one token, and only for the client it was given to (RFC 7009, section 2.1). Whether Globus would end the other
-/// tokens of the login as well is not known, so a client must not rely on it.
+/// Revokes this one token, and only for the client it was issued to (RFC 7009, section 2.1). Whether Globus also revokes
+/// the other tokens of the login is not documented, so a client must not rely on it.
 fn end_token(store: &mut Store, client: &Client, text: &str) {
     let now = now();
     for shelf in [&mut store.access_tokens, &mut store.refresh_tokens] {
@@ -78,8 +78,8 @@ fn end_token(store: &mut Store, client: &Client, text: &str) {
     }
 }
 
-/// `POST /v2/oauth2/token/validate`: whether a token of the app's own is good. Old, but the Globus CLI asks it about its
-/// refresh tokens.
+/// `POST /v2/oauth2/token/validate`: whether one of the app's own tokens is active. Old, but the Globus CLI checks its refresh
+/// tokens with it.
 pub(crate) async fn validate(
     State(app): State<AppState>,
     ClientForm { client, form }: ClientForm,
@@ -106,12 +106,13 @@ pub(crate) async fn introspect(
     Ok(Document(document))
 }
 
-/// A client may look at tokens that were made for it, and at its own tokens of Globus Auth.
+/// A client may introspect tokens that were issued for it, and its own tokens of Globus Auth.
 fn may_introspect(client: &Client, token: &Token) -> bool {
     token.resource_server == client.id() || token.resource_server == AUTH && token.grant.client == *client
 }
 
-/// What a live token says, with what `include` asks for, and an evaluation for each of `authentication_policies`.
+/// The introspection of an active token, with the members that `include` names and an evaluation of each policy in
+/// `authentication_policies`.
 fn active_document(app: &App, store: &Store, token: &Token, form: &Params) -> Value {
     let person = &token.grant.person;
     let mut document = Map::new();
@@ -149,7 +150,7 @@ fn active_document(app: &App, store: &Store, token: &Token, form: &Params) -> Va
     document.into()
 }
 
-/// The same for all tokens whose dependent tokens would be the same.
+/// Equal for all tokens whose dependent tokens would be the same.
 fn cache_id(token: &Token) -> String {
     let scopes: Vec<String> = token.scopes.iter().map(ToString::to_string).collect();
     random::hex_sha256(&format!("{} {}", token.grant.id, scopes.join(" ")))
@@ -175,9 +176,9 @@ fn identity_detail(store: &Store, identity: &Identity) -> Value {
     detail
 }
 
-/// The app's own session: authentications that happened for another app are not in it.
+/// The app's own session: it leaves out authentications for other apps.
 fn session_info(token: &Token) -> Value {
-    // Who never signed in, such as an app in its own name, has a session without authentications.
+    // A caller who never signed in, such as an app with client credentials, has a session without authentications.
     let Some(session) = &token.grant.session else {
         return json!({"session_id": random::uuid_of(&token.grant.id), "authentications": {}});
     };

@@ -13,14 +13,14 @@ use crate::auth::browser::{session, sign_out};
 use crate::ground::params::Params;
 use crate::memory::app::{App, AppState};
 
-/// `GET /v2/web/logout`: forgets the browser's sign-in. It revokes no token and redirects nowhere: the person has to click.
+/// `GET /v2/web/logout`: ends the browser's session. It revokes no token and does not redirect: the person has to click.
 pub(crate) async fn logout(State(app): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let (client_name, link) = helper_params(&app, query.as_deref());
     let page = LogoutPage { client_name, link };
     sign_out(&app, &headers, reply::page(StatusCode::OK, &page, None))
 }
 
-/// `GET /v2/web/auth-code`: where apps without a web server let the person copy the code.
+/// `GET /v2/web/auth-code`: where the person copies the code for an app without a web server.
 pub(crate) async fn auth_code(RawQuery(query): RawQuery) -> Response {
     let params = Params::read(query.unwrap_or_default().as_bytes()).ok();
     let get = |name| params.as_ref().and_then(|params| params.owned(name));
@@ -28,7 +28,7 @@ pub(crate) async fn auth_code(RawQuery(query): RawQuery) -> Response {
     reply::page(StatusCode::OK, &page, None)
 }
 
-/// `GET /v2/web/consents`: what the signed-in person lets apps do.
+/// `GET /v2/web/consents`: the consents of the signed-in person.
 pub(crate) async fn consents(State(app): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let session = session(&app.store(), &headers);
     let Some(session) = session else {
@@ -60,7 +60,7 @@ pub(crate) async fn rescind(State(app): State<AppState>, headers: HeaderMap, bod
     if let (Some(session), Ok(form)) = (session, Params::read(&body)) {
         let id = form.get("consent").unwrap_or_default();
         if app.store().rescind(&session.person, id) {
-            tracing::info!(person = session.person.primary.username, "sandbox: somebody rescinds a consent");
+            tracing::info!(person = session.person.primary.username, "sandbox: consent rescinded");
         }
     }
     see_other("/v2/web/consents")

@@ -1,4 +1,4 @@
-//! The `id_token` of a token answer, with the faults that it can have (OpenID Connect Core, sections 2 and 3.1.3.7).
+//! The `id_token` of a token answer, with the faults it can have (OpenID Connect Core, sections 2 and 3.1.3.7).
 
 use crate::answer::auth_error::Outcome;
 use crate::auth::claims;
@@ -13,7 +13,7 @@ use crate::world::scopes::asks_openid;
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// Makes it if the scopes ask for one. It goes with the access token that is on top of the answer.
+/// Issues the `id_token` if the scopes ask for one. Its `at_hash` is of the access token at the top of the answer.
 pub(crate) async fn made(
     app: &App,
     grant: &Grant,

@@ -17,8 +17,8 @@ use crate::world::people;
 use crate::world::people::{Identity, Provider};
 use crate::world::scopes::{VIEW_IDENTITIES, VIEW_IDENTITY_SET};
 
-/// `GET /v2/api/identities` by `usernames` or by `ids`. Unknown ones are left out, unless `provision` makes them: that works
-/// for usernames of known providers.
+/// `GET /v2/api/identities` by `usernames` or by `ids`. Leaves out unknown ones, unless `provision` creates them, which
+/// works for usernames of known providers.
 pub(crate) async fn identities(
     State(app): State<AppState>,
     Query(params): Query,
@@ -37,7 +37,7 @@ pub(crate) async fn identities(
     Ok(Document(answer))
 }
 
-/// The caller may look at identities: a token has a scope for it, or a confidential app calls in its own name.
+/// Proof that the caller may look up identities: its token has a scope for that, or it is a confidential app.
 pub(crate) struct Allowed;
 
 impl FromRequestParts<AppState> for Allowed {
@@ -67,7 +67,7 @@ pub(crate) async fn identity_providers(Query(params): Query, _: Allowed) -> Outc
     Ok(Document(json!({ "identity_providers": documents })))
 }
 
-/// Makes an identity for each username that nobody has.
+/// Creates an identity for each username that is still free.
 fn provision(app: &App, store: &mut Store, params: &Params) {
     for username in params.list("usernames").into_iter().filter(|username| username.len() <= 200) {
         let taken = app.identities(store).iter().any(|identity| identity.username.eq_ignore_ascii_case(&username));

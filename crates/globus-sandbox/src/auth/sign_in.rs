@@ -1,7 +1,7 @@
 //! The pages between an authorization request and its answer: who are you, and do you allow this?
 //!
-//! Each request waits in the store under a random name, which every form carries as `request`. The name is known to the
-//! page alone, so it also keeps other sites from sending these forms.
+//! The store holds each pending request under a random name, which every form carries as `request`. Only the page knows
+//! the name, so other sites cannot send these forms.
 
 use crate::auth::browser::{cookie, with_cookie};
 use std::sync::Arc;
@@ -26,14 +26,14 @@ use crate::memory::store::{
 };
 use crate::world::people::{Identity, Person};
 
-/// What has to happen next with a request.
+/// What a request needs next.
 enum Step {
     Choose,
     Consent(BrowserSession),
     Answer(BrowserSession),
 }
 
-/// Shows the first page for a good request, or answers at once when nothing is left to ask.
+/// Shows the first page for a valid request, or answers at once when there is nothing left to ask.
 pub(crate) fn begin(app: &App, headers: &HeaderMap, pending: &Pending) -> Response {
     let step = next_step(&app.store(), headers, pending);
     if pending.silent {
@@ -64,8 +64,8 @@ fn next_step(store: &Store, headers: &HeaderMap, pending: &Pending) -> Step {
     }
 }
 
-/// Whether the app's session holds what the request insists on. Policies and multi-factor authentication need nothing
-/// but a sign-in that was asked to meet them.
+/// Whether the app's session meets the requirements of the request. Any sign-in that was asked for a policy or for
+/// multi-factor authentication meets it.
 fn meets_needs(session: &BrowserSession, pending: &Pending) -> bool {
     let proven = || session.authentications.iter().filter(|authentication| authentication.client == pending.client);
     let identity_of = |authentication: &Authentication| {
@@ -95,7 +95,7 @@ fn without_pages(app: &App, step: Step, pending: &Pending) -> Response {
     to_app(&pending.redirect_uri, pending.state.as_deref(), &error)
 }
 
-/// Gives the app its code (RFC 6749, section 4.1.2).
+/// Sends the app its code (RFC 6749, section 4.1.2).
 fn answer(app: &App, session: &BrowserSession, pending: &Pending) -> Response {
     let code = random::code();
     let grant = Grant {
@@ -118,7 +118,7 @@ fn answer(app: &App, session: &BrowserSession, pending: &Pending) -> Response {
     tracing::info!(
         person = session.person.primary.username,
         app = pending.client.name(),
-        "sandbox: somebody signs in to an app"
+        "sandbox: signed in to an app"
     );
     let answer = [("code", Some(code.as_str())), ("state", pending.state.as_deref())];
     let location = with_answer(&pending.redirect_uri, &answer);
@@ -143,8 +143,8 @@ pub(crate) async fn choose_again(State(app): State<AppState>, RawQuery(query): R
     }
 }
 
-/// `POST /v2/web/choose` with `identity` (a username or an id), and `request` when an app waits, else `next`: the page
-/// to see.
+/// `POST /v2/web/choose` with `identity` (a username or an id), and `request` for a pending request, else `next`: the
+/// page to show.
 pub(crate) async fn choose(State(app): State<AppState>, headers: HeaderMap, body: Bytes) -> Response {
     let Ok(form) = Params::read(&body) else {
         return gone();
@@ -170,7 +170,7 @@ pub(crate) async fn choose(State(app): State<AppState>, headers: HeaderMap, body
     }
 }
 
-/// The request that somebody just signed in for; it does not ask for another sign-in.
+/// The pending request that the person just signed in for; it no longer asks for a new sign-in.
 fn signed_in_for(app: &App, name: &str) -> Option<Pending> {
     let mut store = app.store();
     let pending = store.pending.get_mut(name, now())?;
@@ -178,7 +178,8 @@ fn signed_in_for(app: &App, name: &str) -> Option<Pending> {
     Some(pending.clone())
 }
 
-/// Begins a session under a new cookie and ends the browser's earlier one. What the same person has proven before stays.
+/// Starts a session under a new cookie and ends the browser's earlier one. Keeps the earlier authentications of the same
+/// person.
 fn sign_in(
     app: &App,
     headers: &HeaderMap,
@@ -256,7 +257,7 @@ fn allow(app: &App, headers: &HeaderMap, name: &str, pending: &Pending) -> Respo
     };
     {
         let mut store = app.store();
-        // Whoever takes the request may answer it: a form that is sent twice gives one code.
+        // Only the request that removes the pending one answers it: a form sent twice gives one code.
         if store.pending.take(name, now()).is_none() {
             drop(store);
             return gone();
@@ -278,7 +279,7 @@ fn deny(app: &App, name: &str, pending: &Pending) -> Response {
     see_other_with(response)
 }
 
-/// After a POST the browser must come with a GET, which only 303 says plainly (RFC 9110, section 15.4.4).
+/// Turns a redirect into one for after a POST, which the browser must follow with a GET (RFC 9110, section 15.4.4).
 fn see_other_with(mut response: Response) -> Response {
     if response.status() == StatusCode::FOUND {
         *response.status_mut() = StatusCode::SEE_OTHER;
@@ -291,7 +292,7 @@ fn with_request(path: &str, name: &str) -> String {
     format!("{path}?{query}")
 }
 
-/// The waiting request that a query or form names.
+/// The pending request that a query or form names.
 fn waiting(app: &App, params: &[u8]) -> Option<(String, Pending)> {
     let params = Params::read(params).ok()?;
     let name = params.get("request")?;
@@ -302,7 +303,7 @@ fn waiting(app: &App, params: &[u8]) -> Option<(String, Pending)> {
 fn gone() -> Response {
     let page = NoticePage {
         title: "This sign-in is no longer open",
-        text: "It has been answered already, or it has waited for too long. Go back to the app and sign in again.",
+        text: "It was completed already, or it has expired. Go back to the app and sign in again.",
     };
     reply::page(StatusCode::BAD_REQUEST, &page, None)
 }

@@ -21,7 +21,7 @@ use crate::world::apps::Client;
 use crate::world::scopes;
 use crate::world::scopes::{Scope, asks_openid};
 
-/// One token as the answer tells it.
+/// One token in the answer.
 #[derive(Serialize)]
 struct TokenDocument {
     access_token: String,
@@ -35,7 +35,7 @@ struct TokenDocument {
     refresh_token: Option<String>,
 }
 
-/// The whole answer: one token at the top, the others beside it.
+/// The whole answer: one token at the top, the others in `other_tokens`.
 #[derive(Serialize)]
 struct TokenAnswer {
     #[serde(flatten)]
@@ -63,7 +63,7 @@ async fn authorization_code(app: &App, client: &Client, form: &Params) -> Outcom
     let (redeemed, tokens) = {
         let mut store = app.store();
         let redeemed = redeem(&mut store, client, code, form)?;
-        // Under the same lock, so that a replay that comes now finds the tokens it has to end.
+        // Under the same lock, so that a concurrent replay finds the tokens it must revoke.
         let tokens = issue(app, &mut store, &redeemed.grant, redeemed.state.as_deref());
         store.note_use_of_consent(&redeemed.grant.person, client);
         (redeemed, tokens)
@@ -71,23 +71,23 @@ async fn authorization_code(app: &App, client: &Client, form: &Params) -> Outcom
     answer(app, &redeemed.grant, tokens, redeemed.nonce).await
 }
 
-/// What a spent code stood for.
+/// What a code was exchanged for.
 struct Redeemed {
     grant: Arc<Grant>,
     state: Option<String>,
     nonce: Option<String>,
 }
 
-/// Spends a code. It must be unused, come from the client that it was given to, and with the redirect URI and the
-/// code verifier of the authorization request (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
+/// Redeems a code. It must be unused and come from the client it was issued to, with the redirect URI and the code
+/// verifier of the authorization request (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
 fn redeem(store: &mut Store, client: &Client, text: &str, form: &Params) -> Outcome<Redeemed> {
     let code =
         store.codes.get_mut(text, now()).filter(|code| code.grant.client == *client).ok_or(AuthError::InvalidCode)?;
     if code.used {
-        // RFC 6749, section 4.1.2: somebody may have stolen it, so what it gave is revoked.
+        // RFC 6749, section 4.1.2: the code may be stolen, so its tokens are revoked.
         let grant_id = code.grant.id.clone();
         store.end_grant(&grant_id);
-        tracing::warn!("sandbox: a code came twice, its tokens are revoked");
+        tracing::warn!("sandbox: authorization code used twice; revoked its tokens");
         return Err(AuthError::InvalidCode);
     }
     let bound = form.get("redirect_uri") == Some(&code.redirect_uri);
@@ -102,12 +102,12 @@ fn verifies(code: &Code, verifier: Option<&str>) -> bool {
     match (&code.code_challenge, verifier) {
         (None, None) => true,
         (Some(challenge), Some(verifier)) => random::same(&random::s256(verifier), challenge),
-        // A verifier without a challenge is the mark of a downgrade (RFC 9700, section 2.1.1).
+        // A verifier without a challenge is a sign of a downgrade attack (RFC 9700, section 2.1.1).
         _ => false,
     }
 }
 
-/// Makes one access token for each resource server of a grant, and refresh tokens for offline access.
+/// Issues one access token for each resource server of a grant, and refresh tokens for offline access.
 fn issue(app: &App, store: &mut Store, grant: &Arc<Grant>, state: Option<&str>) -> Vec<TokenDocument> {
     let life = life(app);
     by_resource_server(app, &grant.scopes)
@@ -123,12 +123,12 @@ fn issue(app: &App, store: &mut Store, grant: &Arc<Grant>, state: Option<&str>) 
         .collect()
 }
 
-/// How long the access tokens of one answer live.
+/// The lifetime of the access tokens in one answer, in seconds.
 fn life(app: &App) -> i64 {
     app.faults().take_token_life().unwrap_or(TOKEN_LIFE)
 }
 
-/// Groups scopes by the service they are for. With `openid` the token of Globus Auth comes first.
+/// Groups scopes by resource server. With `openid` Globus Auth comes first.
 fn by_resource_server(app: &App, scopes: &[Scope]) -> Vec<(String, Vec<Scope>)> {
     let mut ranked: Vec<(String, Vec<(usize, Scope)>)> = Vec::new();
     for scope in scopes {
@@ -142,7 +142,7 @@ fn by_resource_server(app: &App, scopes: &[Scope]) -> Vec<(String, Vec<Scope>)> 
         }
     }
     if asks_openid(scopes) {
-        // Stable, so all the others keep the request's order.
+        // The sort is stable: all others keep the order of the request.
         ranked.sort_by_key(|(server, _)| server != scopes::AUTH);
     }
     ranked
@@ -218,7 +218,7 @@ fn refresh_token(app: &App, client: &Client, form: &Params) -> Outcome<Response>
     Ok(reply::json(StatusCode::OK, &TokenAnswer { first, other_tokens, id_token: None }))
 }
 
-/// The refresh token to use from now on: the same, unless a fault rotates it.
+/// The refresh token of the answer: the same one, unless a fault rotates it.
 fn rotated(app: &App, store: &mut Store, text: &str, grant: &Arc<Grant>, server: &str, scopes: &[Scope]) -> String {
     let strictly = app.faults().take("refresh-rotates-strictly");
     if !strictly && !app.faults().take("refresh-rotates") {
@@ -232,7 +232,7 @@ fn rotated(app: &App, store: &mut Store, text: &str, grant: &Arc<Grant>, server:
     new_refresh_token(store, grant, server.to_owned(), scopes.to_vec())
 }
 
-/// Tokens for the app itself, which has an identity of its own.
+/// Tokens for the app itself, which has its own identity.
 async fn client_credentials(app: &App, client: &Client, form: &Params) -> Outcome<Response> {
     if client.is_native() {
         return Err(AuthError::oauth("unauthorized_client"));
@@ -248,7 +248,7 @@ async fn client_credentials(app: &App, client: &Client, form: &Params) -> Outcom
     });
     let tokens = {
         let mut store = app.store();
-        // An app that asks for a scope in its own name consents to it.
+        // An app that requests a scope for itself consents to it.
         store.add_consent(&grant.person, client, &grant.scopes, false);
         store.note_use_of_consent(&grant.person, client);
         issue(app, &mut store, &grant, None)
@@ -265,8 +265,8 @@ fn known_scopes(app: &App, text: &str) -> Outcome<Vec<Scope>> {
     if all_known { Ok(scopes) } else { Err(invalid) }
 }
 
-/// A service trades a token that was made for it for tokens of the services it depends on. The person must have
-/// consented to those as dependencies of the scope that the token has.
+/// A service exchanges a token that was issued for it for tokens of the services it depends on. The person must have
+/// consented to their scopes as dependencies of the token's scope.
 fn dependent_token(app: &App, client: &Client, form: &Params) -> Outcome<Response> {
     let text = form.get("token").ok_or(AuthError::oauth("invalid_request"))?;
     let asked = match form.get("scope") {

@@ -17,7 +17,7 @@ use crate::world::apps::{Client, Registration, Taken};
 
 const MAX_REDIRECT_URIS: usize = 50;
 
-/// `GET /sandbox/clients`: every app, with its secret, which opens nothing but the sandbox.
+/// `GET /sandbox/clients`: every app with its secret, which is valid at the sandbox only.
 pub(crate) async fn list(State(app): State<AppState>) -> Response {
     let clients: Vec<Value> = app.clients().all().map(control_document).collect();
     reply::json(StatusCode::OK, &json!({ "clients": clients }))
@@ -48,7 +48,7 @@ pub(crate) async fn take_out(State(app): State<AppState>, Path(id): Path<String>
     if app.remove(&id) {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let reason = "no app with this id was registered while the sandbox runs";
+    let reason = "no app with this id was registered since the sandbox started";
     reply::json(StatusCode::NOT_FOUND, &json!({ "error": reason }))
 }
 
@@ -88,7 +88,7 @@ fn registration(document: &Value) -> Result<Registration, String> {
     })
 }
 
-/// A member that may be left out, and else is a text that is not too long and not empty.
+/// An optional member: a string that is neither empty nor too long.
 fn text(document: &Value, name: &str) -> Result<Option<String>, String> {
     match &document[name] {
         Value::Null => Ok(None),

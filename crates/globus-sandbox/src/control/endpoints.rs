@@ -1,5 +1,5 @@
-//! The routes by which tests steer the sandbox, in any language: [faults](crate::memory::faults), what was [seen](crate::memory::seen), and
-//! tasks that end at once. Globus has nothing of the kind.
+//! The routes with which tests in any language control the sandbox: [faults](crate::memory::faults), the record of
+//! [calls](crate::memory::seen), and ending tasks at once. Globus has no such routes.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use crate::ground::moment::now_millis;
 use crate::memory::app::{App, AppState};
 use crate::memory::faults::Instead;
 
-/// `POST /sandbox/faults`: 201 and the list, or 400 and the reason. The body must be declared as JSON, so that no page of
-/// another site can send it.
+/// `POST /sandbox/faults`: 201 and the list, or 400 and the reason. The body must have the content type of JSON, so
+/// that no page of another site can send it.
 pub(crate) async fn switch_on(State(app): State<AppState>, body: Result<Json<Value>, JsonRejection>) -> Response {
     let switched = match body {
         Ok(Json(document)) => app.faults().switch_on(&document),
@@ -58,13 +58,13 @@ pub(crate) async fn clear_seen(State(app): State<AppState>) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// `POST /sandbox/tasks/finish`: all tasks that are under way come to their end, except those that wait for their owner.
+/// `POST /sandbox/tasks/finish`: ends all running tasks, except those that wait for their owner.
 pub(crate) async fn finish_tasks(State(app): State<AppState>) -> Response {
     let finished = app.transfer().finish(&app.catalogue, now_millis());
     reply::json(StatusCode::OK, &json!({ "finished": finished }))
 }
 
-/// Sees every request go by, and lets faults meet it.
+/// Records every request and applies faults to it.
 pub(crate) async fn on_the_way(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     if is_ours(&path) {
@@ -87,7 +87,7 @@ pub(crate) async fn on_the_way(State(app): State<AppState>, request: Request, ne
     response
 }
 
-/// The sandbox's own pages and controls: Globus has none of them.
+/// Whether a path is one of the sandbox's own pages and controls, which Globus does not have.
 fn is_ours(path: &str) -> bool {
     path == "/" || path.starts_with("/static/") || path.starts_with("/sandbox/")
 }
@@ -106,7 +106,7 @@ fn note(app: &App, request: &Request) {
     seen.note(name, pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
 }
 
-/// The pattern of the route that a path takes, as the front page lists it.
+/// The pattern of the route that a path matches, as the front page lists it.
 fn route_of(path: &str) -> &'static str {
     let fits = |pattern: &str| {
         let mut parts = path.split('/');
@@ -117,7 +117,7 @@ fn route_of(path: &str) -> &'static str {
     ROUTES.iter().map(|(_, pattern, _)| *pattern).find(|pattern| fits(pattern)).unwrap_or("(other)")
 }
 
-/// Cuts the connection. Without `processed` the request never arrived, as far as the services can tell.
+/// Cuts the connection. With neither `processed` nor `after` the services never get the request.
 async fn cut(request: Request, next: Next, after: u64, processed: bool) -> Response {
     let shears = request.extensions().get::<ConnectInfo<Shears>>().map(|info| info.0.clone());
     let response = if processed || after > 0 { next.run(request).await } else { StatusCode::OK.into_response() };
@@ -149,7 +149,7 @@ fn worded(path: &str, status: StatusCode) -> Response {
     let words = status.canonical_reason().unwrap_or("Unknown");
     let detail = format!("{words}, as asked for");
     match Service::of(path) {
-        // Transfer has such errors without the general part that its own mistakes of the client have.
+        // The code of such an error of Transfer has no general part; only client errors have one.
         Service::Transfer => TransferError {
             status,
             code: words.replace(' ', ""),

@@ -1,4 +1,4 @@
-//! The controls for tests: faults, calls seen, registered apps, cut connections.
+//! The controls for tests: faults, recorded calls, registered apps, cut connections.
 
 pub(crate) mod clients;
 pub(crate) mod endpoints;

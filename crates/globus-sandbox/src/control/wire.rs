@@ -20,13 +20,13 @@ use crate::ground::tls::Tls;
 /// No cut.
 const UNCUT: u64 = u64::MAX;
 
-/// A listener whose connections can be cut, and may begin with TLS.
+/// A listener whose connections can be cut, and may use TLS.
 pub(crate) struct CuttableListener {
     pub(crate) listener: Arc<TcpListener>,
     pub(crate) tls: Arc<Tls>,
 }
 
-/// The next connection. An error is of one connection, or of too many open files: the next try comes a moment later.
+/// The next connection. An error concerns one connection, or means too many open files: it tries again after a pause.
 async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -39,19 +39,19 @@ async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// One such connection, and how many bytes it will still send.
+/// One such connection, and how many bytes it may still send.
 pub(crate) struct Wire {
     stream: Stream,
     left: Arc<AtomicU64>,
 }
 
-/// A connection shows by its first byte whether it is TLS.
+/// A connection; its first byte shows whether it uses TLS.
 enum Stream {
     New(TcpStream, Arc<Tls>),
     Handshake(Box<Accept<TcpStream>>),
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-    /// What it was is given away, and what it becomes is not there yet.
+    /// Taken apart, before its next state is set.
     Gone,
 }
 
@@ -59,7 +59,7 @@ enum Stream {
 const HANDSHAKE: u8 = 22;
 
 impl Stream {
-    /// Finds out what the connection is, and is ready when bytes can go to and fro.
+    /// Detects TLS, and is ready once bytes can be read and written.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match self {
@@ -104,7 +104,7 @@ impl Stream {
     }
 }
 
-/// Cuts the connection that a request came on.
+/// Cuts the connection of a request.
 #[derive(Clone)]
 pub(crate) struct Shears(Arc<AtomicU64>);
 

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use url::{Host, Url};
 
-/// The hosts that the sandbox answers to, besides loopback ones.
+/// The hosts that the sandbox answers to, in addition to loopback ones.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// Those of the public URL, and of the address that the portal beside the sandbox uses.
+    /// The host of the public URL, and the local address that a portal in the same process uses.
     pub(crate) fn new(public_url: Option<&Url>, local: IpAddr) -> Self {
         let public = public_url.and_then(Url::host).map(|host| plain(&host));
         Self(public.into_iter().chain([local.to_string()]).collect())

@@ -1,4 +1,4 @@
-//! What everything stands on: time, random values, parameters, bounded shelves, options, TLS.
+//! The foundation: options, time, random values, parameters, patterns, bounded shelves, hosts, TLS.
 
 pub(crate) mod hosts;
 pub(crate) mod moment;

@@ -1,4 +1,4 @@
-//! Moments in the ways that Globus prints them.
+//! The current time, and times in the formats of Globus.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ pub(crate) fn now() -> i64 {
     now_millis() / 1000
 }
 
-/// Milliseconds since 1970: the one place where the sandbox looks at a clock.
+/// Milliseconds since 1970: the only place where the sandbox reads the clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the sandbox shares no clock with the portal, as the real Globus does not"

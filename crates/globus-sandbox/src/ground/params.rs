@@ -1,8 +1,8 @@
-//! Parameters of a query or a form, read the way RFC 6749 section 3.1 wants them.
+//! Parameters of a query or a form, read as RFC 6749 section 3.1 requires.
 
 use url::form_urlencoded;
 
-/// Parameters in their order. A name comes once; an empty value counts as not sent.
+/// Parameters in their order. Each name occurs once; an empty value counts as not sent.
 pub(crate) struct Params(Vec<(String, String)>);
 
 /// A parameter that was sent more than once, which RFC 6749 section 3.1 forbids.
@@ -21,7 +21,7 @@ impl Params {
         Ok(Self(params))
     }
 
-    /// Reads the query of a request; none reads as an empty one.
+    /// Reads the query of a request; a missing query is an empty one.
     pub(crate) fn of_query(query: Option<&str>) -> Result<Self, Repeated> {
         Self::read(query.unwrap_or_default().as_bytes())
     }
@@ -39,7 +39,7 @@ impl Params {
         self.get(name).map(str::to_owned)
     }
 
-    /// The members of a comma list; none when the parameter is absent.
+    /// The members of a comma-separated list; none when the parameter is absent.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         self.get(name).unwrap_or_default().split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect()
     }

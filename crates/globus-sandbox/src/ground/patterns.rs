@@ -1,10 +1,10 @@
 //! Patterns with `*` and `?`.
 
-/// Whether a pattern fits a text, in time of no more than one length times the other.
+/// Whether a pattern matches a text, in time proportional to the product of their lengths at most.
 pub(crate) fn fits(text: &str, pattern: &str) -> bool {
     let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
     let (mut at, mut wanted) = (0, 0);
-    // Where the last star was, and how much of the text it has swallowed.
+    // The position of the last star, and the position in the text up to which it matches.
     let mut star: Option<(usize, usize)> = None;
     while at < text.len() {
         match pattern.get(wanted) {

@@ -22,7 +22,7 @@ pub(crate) fn client_secret() -> String {
     STANDARD.encode(bytes)
 }
 
-/// The value of the session cookie, and the name of a sign-in under way.
+/// The value of the session cookie, or the name of a sign-in in progress.
 pub(crate) fn handle() -> String {
     letters_and_digits(32)
 }
@@ -32,12 +32,12 @@ pub(crate) fn request_id() -> String {
     letters_and_digits(9)
 }
 
-/// A random UUID, for what is not secret.
+/// A random UUID, for ids that are not secret.
 pub(crate) fn uuid() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// A UUID that follows from a text, for what has to stay the same.
+/// A UUID derived from a text, for ids that must stay the same.
 pub(crate) fn uuid_of(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let mut bytes = [0; 16];
@@ -50,7 +50,7 @@ fn letters_and_digits(length: usize) -> String {
     let mut bytes = [0_u8; 64];
     while text.len() < length {
         assert!(getrandom::fill(&mut bytes).is_ok(), "the operating system gives random numbers");
-        // 248 = 4 × 62: larger bytes are thrown away so that every character is equally likely.
+        // 248 = 4 × 62: larger bytes are discarded, so that every character is equally likely.
         let usable = bytes.iter().filter(|&&byte| byte < 248);
         let missing = length - text.len();
         text.extend(usable.map(|byte| char::from(LETTERS_AND_DIGITS[usize::from(byte % 62)])).take(missing));
@@ -58,7 +58,7 @@ fn letters_and_digits(length: usize) -> String {
     text
 }
 
-/// Whether two secrets are equal, in time that does not tell where they differ.
+/// Whether two secrets are equal, compared in constant time.
 pub(crate) fn same(left: &str, right: &str) -> bool {
     constant_time::verify_slices_are_equal(left.as_bytes(), right.as_bytes()).is_ok()
 }

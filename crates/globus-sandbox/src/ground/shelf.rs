@@ -1,13 +1,13 @@
-//! A map in memory that cannot grow without bound: entries expire, and the oldest make room.
+//! A bounded map in memory: entries expire, and a new entry evicts the oldest when the map is full.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Entries under random names, each with the second at which it expires.
+/// Entries under random names, each with the time (Unix seconds) at which it expires.
 pub(crate) struct Shelf<V> {
     room: usize,
     serial: u64,
     entries: HashMap<String, Entry<V>>,
-    /// Names in the order of arrival. A serial number tells a name that was put here again.
+    /// Names in insertion order. The serial number tells a name's current entry from one that it replaced.
     arrivals: VecDeque<(String, u64)>,
 }
 
@@ -48,7 +48,7 @@ impl<V> Shelf<V> {
         self.entries.remove(name).filter(|entry| now < entry.expires).map(|entry| entry.value)
     }
 
-    /// Gives an entry a new end of life.
+    /// Gives an entry another expiry.
     pub(crate) fn prolong(&mut self, name: &str, expires: i64) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.expires = expires;
@@ -61,7 +61,7 @@ impl<V> Shelf<V> {
 
     fn drop_oldest(&mut self) {
         let Some((name, serial)) = self.arrivals.pop_front() else {
-            // Cannot happen, every entry has an arrival; but an endless loop would be worse.
+            // Cannot happen, since every entry has an arrival; but a loop without end would be worse.
             self.entries.clear();
             return;
         };

@@ -1,5 +1,5 @@
-//! TLS for the manager of Globus Connect Server: tools call it at an `https` address, and nothing else here. The sandbox is
-//! its own certificate authority, of which `GET /sandbox/ca.pem` tells.
+//! TLS for the manager of Globus Connect Server, the only service here that tools insist on calling over `https`. The
+//! sandbox is its own CA; `GET /sandbox/ca.pem` serves the CA certificate.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
-/// TLS that is made when somebody first wants it: most never do.
+/// TLS whose key and certificate are made on first use: most sandboxes never need them.
 pub(crate) struct Tls {
     names: Vec<String>,
     made: OnceLock<Option<Made>>,
@@ -33,12 +33,12 @@ impl Tls {
         Self { names, made: OnceLock::new() }
     }
 
-    /// Takes on TLS connections.
+    /// Accepts TLS connections; `None` if the certificate could not be made.
     pub(crate) fn acceptor(&self) -> Option<TlsAcceptor> {
         self.made().map(|made| made.acceptor.clone())
     }
 
-    /// The certificate that a client has to trust (PEM).
+    /// The CA certificate that a client must trust (PEM).
     pub(crate) fn authority(&self) -> Option<&str> {
         self.made().map(|made| made.authority.as_str())
     }

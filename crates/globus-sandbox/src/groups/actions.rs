@@ -1,4 +1,4 @@
-//! Memberships that change: `POST /v2/groups/{id}` with lists of identities, by action ("Globus Groups API", Membership
+//! Changes to memberships: `POST /v2/groups/{id}` with lists of identities, by action ("Globus Groups API", Membership
 //! Actions). Each identity succeeds or fails by itself.
 
 use axum::extract::{Path, State};
@@ -13,12 +13,12 @@ use crate::memory::app::AppState;
 use crate::world::groups::Group;
 use crate::world::people::{Identity, Person};
 
-/// Identities in one request.
+/// The most identities for one action.
 const MAX_IDENTITIES: usize = 200;
 
 const ROLES: [&str; 3] = ["member", "manager", "admin"];
 
-/// What can be done.
+/// A membership action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Accept,
@@ -48,7 +48,7 @@ const ACTIONS: [(&str, Action); 11] = [
     ("request_join", Action::RequestJoin),
 ];
 
-/// Why an action does nothing for an identity: code and detail.
+/// Why an action fails for an identity: code and detail.
 type Refused = (&'static str, &'static str);
 
 const NOT_INVITED: Refused = ("NOT_INVITED", "This identity is not invited");
@@ -105,7 +105,7 @@ fn actions_of(document: &Value) -> Outcome<Actions> {
     Ok(actions)
 }
 
-/// Does an action for one identity; gives its membership.
+/// Performs an action for one identity; returns its membership.
 fn one(group: &mut Group, person: &Person, known: &[Identity], action: Action, item: &Value) -> Result<Value, Refused> {
     let identity = known.iter().find(|identity| item["identity_id"] == identity.id);
     let identity = identity.ok_or(("IDENTITY_NOT_FOUND", "There is no such identity"))?;
@@ -140,7 +140,7 @@ fn may(group: &Group, person: &Person, action: Action, identity: &Identity, role
     Ok(())
 }
 
-/// The role and the status that an identity gets.
+/// The new role and status of an identity; no role leaves it as it is.
 fn outcome(
     group: &Group,
     action: Action,

@@ -23,7 +23,7 @@ pub(crate) fn document(book: &GroupBook, group: &Group, reader: &Person, include
             "memberships" if group.shows_members_to(reader) => {
                 group.memberships.iter().map(|membership| entry(group, membership)).collect()
             }
-            // Who may not see the others still sees themselves.
+            // A reader who may not see the other members still sees their own memberships.
             "memberships" => memberships(group, reader, |_| true).into(),
             "allowed_actions" => allowed_actions(group, reader),
             "child_ids" => children(book, group),
@@ -34,7 +34,7 @@ pub(crate) fn document(book: &GroupBook, group: &Group, reader: &Person, include
     document
 }
 
-/// The members that both documents have.
+/// The fields that both documents have.
 pub(crate) fn summary(group: &Group) -> Value {
     json!({
         "name": group.name,
@@ -74,7 +74,7 @@ pub(crate) fn entry(group: &Group, membership: &Membership) -> Value {
     })
 }
 
-/// The form of this member is not documented; a list of words is a guess.
+/// The form of this field is not documented; a list of names is a guess.
 pub(crate) fn allowed_actions(group: &Group, reader: &Person) -> Value {
     let mut actions = vec!["view"];
     if group.has_role(reader, &["manager", "admin"]) {

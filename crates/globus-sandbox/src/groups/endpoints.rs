@@ -1,4 +1,4 @@
-//! Globus Groups: the groups of the person who asks, single groups, making and changing them ("Globus Groups API", Groups,
+//! Globus Groups: the caller's groups, single groups, creating and changing them ("Globus Groups API", Groups,
 //! Policies). Memberships are changed in `actions`.
 
 use axum::extract::{Path, RawQuery, State};
@@ -17,7 +17,7 @@ use crate::world::people::Person;
 const STATUSES: [&str; 7] = ["active", "invited", "pending", "rejected", "removed", "left", "declined"];
 /// The longest name or description.
 const MAX_TEXT: usize = 4_000;
-/// What `include` knows.
+/// The values of `include`.
 const INCLUDES: [&str; 5] = ["memberships", "my_memberships", "policies", "allowed_actions", "child_ids"];
 
 /// `GET /v2/groups/my_groups`: a bare array of the groups where the person has a membership with one of `statuses`.
@@ -42,7 +42,7 @@ pub(crate) async fn my_groups(
     Ok(Document(documents))
 }
 
-/// `GET /v2/groups/{id}`, with `include`. Policies and the reader's own memberships are there in any case.
+/// `GET /v2/groups/{id}`, with `include`. The document always has the policies and the reader's own memberships.
 pub(crate) async fn group(
     State(app): State<AppState>,
     Path(id): Path<String>,
@@ -62,7 +62,7 @@ pub(crate) fn visible<'a>(book: &'a GroupBook, reader: &Person, id: &str) -> Out
     book.find(id).filter(may_see).ok_or_else(|| GroupsError::unknown(id))
 }
 
-/// A comma list of which every member has to be known.
+/// A comma-separated list whose members must all be known.
 fn known(params: &Params, name: &str, all: &[&str]) -> Outcome<Vec<String>> {
     let list = params.list(name);
     match list.iter().find(|member| !all.contains(&member.as_str())) {
@@ -71,7 +71,7 @@ fn known(params: &Params, name: &str, all: &[&str]) -> Outcome<Vec<String>> {
     }
 }
 
-/// A member that may be null, and else is a text.
+/// A field that is null or a string.
 fn text(document: &Value, name: &str) -> Outcome<Option<String>> {
     match &document[name] {
         Value::Null => Ok(None),
@@ -93,7 +93,7 @@ fn administered<'a>(book: &'a mut GroupBook, person: &Person, id: &str) -> Outco
     book.find_mut(id).ok_or_else(|| GroupsError::unknown(id))
 }
 
-/// `POST /v2/groups` with `name`, `description` and `parent_id`: whoever makes a group is its admin.
+/// `POST /v2/groups` with `name`, `description` and `parent_id`: the caller becomes its admin.
 pub(crate) async fn create(State(app): State<AppState>, Change { person, asked }: Change) -> Outcome<Created<Value>> {
     let parent = text(&asked, "parent_id")?;
     let mut book = app.groups();
@@ -130,7 +130,7 @@ pub(crate) async fn update(
     Ok(Document(document(&book, changed, &person, &[])))
 }
 
-/// `DELETE /v2/groups/{id}`, with all groups inside it.
+/// `DELETE /v2/groups/{id}`: deletes the group and all its subgroups.
 pub(crate) async fn delete(
     State(app): State<AppState>,
     Path(id): Path<String>,

@@ -77,8 +77,8 @@ impl App {
         }
     }
 
-    /// Files and tasks, brought up to this moment. Nobody who holds this may take the store: locks are taken in the order
-    /// store, transfer, faults, seen, bookmarks, sharing, groups, clients.
+    /// Files and tasks, brought up to date. Do not lock the store while holding this: the order of the locks is store,
+    /// transfer, faults, seen, bookmarks, sharing, groups, clients.
     pub(crate) fn transfer(&self) -> MutexGuard<'_, TransferState> {
         let mut state = self.transfer.lock().unwrap_or_else(PoisonError::into_inner);
         state.advance(&self.catalogue, now_millis());
@@ -97,7 +97,7 @@ impl App {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The apps. This is the last lock that anybody takes.
+    /// The apps: the last lock in the order.
     pub(crate) fn clients(&self) -> MutexGuard<'_, Clients> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,7 +118,7 @@ impl App {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds a scope among the well-known ones and those that collections and apps bring with them.
+    /// Finds a scope among the well-known ones and those of collections and apps.
     pub(crate) fn scope(&self, name: &str) -> Option<Known> {
         scopes::look_up(name, &self.catalogue, |id| self.client(id))
     }
@@ -129,7 +129,7 @@ impl App {
         self.people.identities().chain(store.provisioned()).cloned().chain(apps).collect()
     }
 
-    /// Registers an app; the oldest registered one makes room when there are too many.
+    /// Registers an app; when there are too many, removes the oldest registered one.
     pub(crate) fn register(&self, client: Client) -> Result<(), Taken> {
         tracing::info!(client_id = client.id(), name = client.name(), "sandbox: registered an app");
         let oldest = self.clients().register(client)?;
@@ -149,7 +149,7 @@ impl App {
         true
     }
 
-    /// The base URL for a caller: the local one for a program on this machine that may be unable to reach the public one.
+    /// The base URL for a caller: the local one for a program on this machine, which may be unable to reach the public one.
     pub(crate) fn base_for(&self, headers: &HeaderMap) -> &str {
         let named = headers.get(HOST).and_then(|host| host.to_str().ok());
         let local = named.is_some_and(|host| self.local_url.strip_prefix("http://") == Some(host));

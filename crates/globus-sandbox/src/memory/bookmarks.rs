@@ -9,10 +9,10 @@ use crate::world::catalogue::Catalogue;
 use crate::world::collections::Kind;
 use crate::world::people::Person;
 
-/// What one person can keep.
+/// The most bookmarks of one person.
 pub(crate) const MAX_BOOKMARKS: usize = 200;
 
-/// The bookmarks of those who have looked at theirs, by the id of their primary identity.
+/// Bookmarks by the id of the owner's primary identity, created at the owner's first look.
 #[derive(Default)]
 pub(crate) struct Bookmarks(HashMap<String, Vec<Bookmark>>);
 
@@ -38,13 +38,13 @@ impl Bookmark {
 }
 
 impl Bookmarks {
-    /// Those of a person.
+    /// The bookmarks of a person.
     pub(crate) fn of<'a>(&'a mut self, catalogue: &Catalogue, person: &Person) -> &'a mut Vec<Bookmark> {
         self.0.entry(person.primary.id.clone()).or_insert_with(|| first_ones(catalogue, person))
     }
 }
 
-/// Everybody begins with a bookmark for each of their first three collections.
+/// Each person starts with a bookmark for each of their first three collections.
 fn first_ones(catalogue: &Catalogue, person: &Person) -> Vec<Bookmark> {
     let collections = catalogue.owned_by(person).filter(|collection| collection.kind != Kind::Endpoint);
     let bookmark = |(collection, path): (&crate::world::collections::Collection, &str)| Bookmark {

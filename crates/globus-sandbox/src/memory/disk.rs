@@ -1,11 +1,11 @@
-//! The files of collections: a small believable tree for each, in memory, made when somebody first looks.
+//! The files of collections: a small, realistic tree for each, in memory, created on first access.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ground::patterns::fits;
 use crate::world::collections::{Collection, Kind};
 
-/// One tree cannot hold more.
+/// The most entries of one tree.
 const MAX_ENTRIES: usize = 2_000;
 const MAX_PATH: usize = 1_000;
 /// What most file systems allow for one name.
@@ -36,13 +36,13 @@ impl Entry {
     }
 }
 
-/// Why a tree does not do it.
+/// Why an operation on a tree fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NotFound,
     Exists,
     NotAFolder,
-    /// A folder where only a file can be, or the root.
+    /// A folder where a file is required, or the root.
     IsAFolder,
     Denied,
     Full,
@@ -73,11 +73,11 @@ impl Amount {
     }
 }
 
-/// The files of one collection, by absolute path without a final slash; the root is `/`.
+/// The files of one collection, by absolute path without a trailing slash; the root is `/`.
 #[derive(Clone)]
 pub(crate) struct Tree(BTreeMap<String, Entry>);
 
-/// The trees that somebody has looked at: at most one for each collection.
+/// The trees that have been accessed: at most one for each collection.
 #[derive(Default)]
 pub(crate) struct Disks(HashMap<String, Tree>);
 
@@ -92,7 +92,7 @@ pub(crate) fn home(collection: &Collection) -> &'static str {
     if collection.kind.is_guest() { "/" } else { "/home/researcher" }
 }
 
-/// A path as the tree knows it; none for one that no file system would take.
+/// A path in the form of the tree; `None` if it is invalid.
 pub(crate) fn absolute(collection: &Collection, text: &str) -> Option<String> {
     if text.len() > MAX_PATH || text.contains('\0') {
         return None;
@@ -133,18 +133,18 @@ pub(crate) fn name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// What all paths inside a folder begin with.
+/// The prefix of all paths inside a folder.
 fn inside(folder: &str) -> String {
     if folder == "/" { "/".into() } else { format!("{folder}/") }
 }
 
-/// Nobody may look into a folder of this name.
+/// Whether a path is the denied folder, or inside it.
 fn is_denied(path: &str) -> bool {
     path.split('/').any(|part| part == "restricted")
 }
 
 impl Tree {
-    /// What somebody finds who looks for the first time.
+    /// The tree that every collection starts with.
     fn usual(collection: &Collection) -> Self {
         let mut tree = Self(BTreeMap::from([("/".into(), Entry::folder(WRITTEN))]));
         let home = home(collection);
@@ -188,7 +188,7 @@ impl Tree {
         self.0.insert(path.to_owned(), Entry::file(size, WRITTEN - age));
     }
 
-    /// One entry. The denied folder itself can be seen.
+    /// One entry. The denied folder itself is visible.
     pub(crate) fn get(&self, path: &str) -> Result<&Entry, Refusal> {
         if parent(path).is_some_and(is_denied) {
             return Err(Refusal::Denied);
@@ -213,12 +213,12 @@ impl Tree {
             .collect())
     }
 
-    /// Everything whose path begins so.
+    /// All entries whose path has this prefix.
     fn below<'a, 's>(&'a self, start: &'s str) -> impl Iterator<Item = (&'a String, &'a Entry)> + use<'a, 's> {
         self.0.range(start.to_owned()..).take_while(move |(path, _)| path.starts_with(start))
     }
 
-    /// The paths that a path with `*` and `?` in its last part stands for: itself when it has none.
+    /// The paths that match a path with `*` or `?` in its last part; the path itself if it has neither.
     pub(crate) fn matches(&self, path: &str) -> Result<Vec<String>, Refusal> {
         let (pattern, Some(folder)) = (name(path), parent(path)) else {
             return Ok(vec![path.to_owned()]);
@@ -228,7 +228,7 @@ impl Tree {
         }
         match self.list(folder) {
             Err(Refusal::NotFound) => Ok(vec![]),
-            // As in a shell, a star does not stand for hidden files.
+            // As in a shell, a star does not match hidden files.
             found => {
                 let fit = |name: &str| fits(name, pattern) && (pattern.starts_with('.') || !name.starts_with('.'));
                 let names = found?.into_iter().map(|(name, _)| name).filter(|name| fit(name));
@@ -242,7 +242,7 @@ impl Tree {
         self.put(path, Entry::folder(now))
     }
 
-    /// A name must be free, and its folder there.
+    /// The path must be free, and its folder must exist.
     fn check_new(&self, path: &str) -> Result<(), Refusal> {
         match self.get(path) {
             Ok(_) => return Err(Refusal::Exists),
@@ -261,14 +261,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Gives a file, or a folder with all that is in it, another path.
+    /// Moves a file, or a folder with its contents.
     pub(crate) fn rename(&mut self, old: &str, new: &str) -> Result<(), Refusal> {
         self.get(old)?;
         if old == "/" || inside(new).starts_with(&inside(old)) {
             return Err(Refusal::IsAFolder);
         }
         self.check_new(new)?;
-        // Paths must not grow with every renaming.
+        // Renaming must not make paths grow without limit.
         let longest = self.below(&inside(old)).map(|(path, _)| path.len()).max().unwrap_or(old.len());
         if new.len() + longest - old.len() > MAX_PATH {
             return Err(Refusal::Full);
@@ -279,14 +279,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes an entry out, with all that is in it.
+    /// Removes an entry with its contents.
     fn cut(&mut self, path: &str) -> Vec<(String, Entry)> {
         let start = inside(path);
         let gone: Vec<String> = self.below(&start).map(|(path, _)| path.clone()).chain([path.to_owned()]).collect();
         gone.into_iter().filter_map(|path| self.0.remove_entry(&path)).collect()
     }
 
-    /// Deletes a file, or a folder when that is wished.
+    /// Deletes a file, or with `recursive` a folder.
     pub(crate) fn delete(&mut self, path: &str, recursive: bool) -> Result<Amount, Refusal> {
         let entry = self.get(path)?;
         if path == "/" || entry.folder && !recursive {
@@ -300,7 +300,7 @@ impl Tree {
         Ok(amount)
     }
 
-    /// What a transfer of this path would move: paths relative to it, folders before what is in them.
+    /// What a transfer of this path would move: paths relative to it, each folder before its contents.
     pub(crate) fn read(&self, path: &str, recursive: bool) -> Result<Vec<(String, Entry)>, Refusal> {
         let entry = self.get(path)?;
         if is_denied(path) {
@@ -318,7 +318,7 @@ impl Tree {
         Ok([(String::new(), entry.clone())].into_iter().chain(within).collect())
     }
 
-    /// Writes what was read; folders on the way are made, as Transfer makes them.
+    /// Writes what was read; creates missing parent folders, as Transfer does.
     pub(crate) fn write(&mut self, path: &str, what: Vec<(String, Entry)>, now: i64) -> Result<Amount, Refusal> {
         if is_denied(path) {
             return Err(Refusal::Denied);

@@ -1,33 +1,33 @@
-//! Faults that tests and developers switch on: what a client must survive.
+//! Faults that tests and developers switch on, to see whether a client copes.
 //!
-//! `POST /sandbox/faults` with a JSON object, or an array of them, switches on; `GET` shows what is on and how often it will
-//! still happen; `DELETE` clears. An object has `fault`, the name, and these members:
+//! `POST /sandbox/faults` with a JSON object, or an array of them, switches faults on; `GET` lists the active faults and how
+//! often each will still occur; `DELETE` clears them. An object has `fault`, the name, and these members:
 //!
 //! | fault | members besides `times` | what happens |
 //! |---|---|---|
-//! | `slow` | `ms` | the answer comes so much later, at most a minute |
-//! | `cut` | `after`, `processed` | the connection is closed after so many bytes (0); with `after` or `processed: true` the request takes effect first |
-//! | `html` | `status` | a page in place of JSON, status 200 if not given |
-//! | `content-type` | `value` | the real answer under another type, `text/plain` if not given |
-//! | `status` | `status`, `retry_after`, `body` | this status in place of an answer, with an error document or the JSON given |
+//! | `slow` | `ms` | the answer is delayed by this many milliseconds, at most a minute |
+//! | `cut` | `after`, `processed` | the connection is closed after this many bytes (default 0); with `after` or `processed: true` the request takes effect first |
+//! | `html` | `status` | an HTML page instead of JSON; status 200 by default |
+//! | `content-type` | `value` | the real answer with another content type; `text/plain` by default |
+//! | `status` | `status`, `retry_after`, `body` | this status instead of the answer, with an error document or the given JSON |
 //! | `id-token-expired`, `id-token-not-yet-valid` | | its times are off by a day and more |
 //! | `id-token-aud`, `id-token-iss`, `id-token-nonce`, `id-token-at-hash` | | that claim is wrong |
 //! | `id-token-alg-none`, `id-token-alg-hs256` | | no signature; one with the client secret |
-//! | `id-token-kid`, `id-token-signature` | | names a key that nobody has; signed by a key that is not the named one |
+//! | `id-token-kid`, `id-token-signature` | | names an unknown key; signed by a different key than the named one |
 //! | `id-token-missing`, `other-tokens-missing` | | the token answer lacks the member |
 //! | `refresh-rotates` | | a refresh gives another refresh token and ends the old one |
-//! | `refresh-rotates-strictly` | | and whoever comes with the old one again ends the whole login (RFC 9700, section 4.14.2) |
-//! | `token-life` | `seconds` | access tokens live so long |
-//! | `keys-rotated`, `keys-overlap` | | another key signs; the key set has that one only, or after the old one |
-//! | `keys-without-kid` | | key set and tokens name no key |
+//! | `refresh-rotates-strictly` | | and using the old one again ends the whole login (RFC 9700, section 4.14.2) |
+//! | `token-life` | `seconds` | access tokens expire after this time |
+//! | `keys-rotated`, `keys-overlap` | | another key signs; the key set has only that one, or both with the old one first |
+//! | `keys-without-kid` | | key set and tokens have no `kid` |
 //!
-//! `times` is how many calls it meets; without it the fault stays. Faults of the keys take no `times`. The first five also
-//! take `path`, the beginning of the paths they meet, and `method`. They meet all routes but `/`, `/static` and `/sandbox`. Of
-//! several that would replace an answer the first in the list goes first, so a list of them is a sequence.
+//! `times` is how many calls the fault affects; without it the fault stays on. Key faults take no `times`. The first five
+//! also take `path`, a prefix of the affected paths, and `method`. They affect all routes except `/`, `/static` and
+//! `/sandbox`. Of several faults that replace an answer only the first in the list applies, so a list of them is a sequence.
 
 use serde_json::{Map, Value, json};
 
-/// More are refused: something has forgotten to clear.
+/// The most active faults: with more, a test has forgotten to clear them.
 const MAX_FAULTS: usize = 100;
 const MAX_MS: u64 = 60_000;
 
@@ -70,10 +70,10 @@ const TOKENS: [&str; 15] = [
     "token-life",
 ];
 
-/// Faults that are a state.
+/// Faults that are a state and cannot be counted.
 const KEYS: [&str; 3] = ["keys-rotated", "keys-overlap", "keys-without-kid"];
 
-/// What meets a request on its way.
+/// What the active faults do to a request.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) wait_ms: u64,
@@ -81,7 +81,7 @@ pub(crate) struct Effects {
     pub(crate) instead: Option<Instead>,
 }
 
-/// What comes in place of an answer.
+/// What replaces an answer.
 #[derive(Debug)]
 pub(crate) enum Instead {
     Cut { after: u64, processed: bool },
@@ -89,22 +89,22 @@ pub(crate) enum Instead {
     Status { status: u16, retry_after: Option<String>, body: Option<Value> },
 }
 
-/// How the key set and the signatures are.
+/// The faults of the key set and the signatures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyFaults {
     /// The second key signs.
     pub(crate) rotated: bool,
-    /// The first one is still in the set.
+    /// The first key is still in the set.
     pub(crate) overlap: bool,
     pub(crate) without_kid: bool,
 }
 
-/// All faults that are on, in the order in which they were switched on.
+/// All active faults, in the order in which they were switched on.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Switches on what a document asks for: all of it, or nothing with a reason.
+    /// Switches on all faults of a document, or none: then the error is the reason.
     pub(crate) fn switch_on(&mut self, document: &Value) -> Result<(), String> {
         let asked = document.as_array().map_or(std::slice::from_ref(document), Vec::as_slice);
         let read: Vec<Fault> = asked.iter().map(Fault::read).collect::<Result<_, _>>()?;
@@ -124,7 +124,7 @@ impl Faults {
         json!({ "faults": faults })
     }
 
-    /// What meets this request; counts as a use.
+    /// The effects on this request; counts as a use.
     pub(crate) fn meet(&mut self, method: &str, path: &str) -> Effects {
         let mut effects = Effects::default();
         for fault in &mut self.0 {
@@ -207,7 +207,7 @@ impl Fault {
         Ok(fault)
     }
 
-    /// Whether the settings are what they have to be.
+    /// Whether the settings are valid.
     fn check(&self) -> Result<(), String> {
         let settings = &self.settings;
         whole_number(settings, "ms", 0, MAX_MS)?;
@@ -254,7 +254,7 @@ impl Fault {
         self.settings.get(name).and_then(Value::as_u64).unwrap_or(default)
     }
 
-    /// A text; a number counts as its digits.
+    /// A string; a number counts as its digits.
     fn text(&self, name: &str) -> Option<String> {
         match self.settings.get(name)? {
             Value::String(text) => Some(text.clone()),

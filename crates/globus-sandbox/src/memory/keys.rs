@@ -1,4 +1,4 @@
-//! The key that signs `id_token`s, and JSON Web Signatures with it (RFC 7515, RFC 7518 section 3.3).
+//! The signing key of `id_token`s, and JSON Web Signatures (RFC 7515, RFC 7518 section 3.3).
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -14,31 +14,31 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// An RSA key with its name in the key set.
+/// An RSA key with its key id.
 pub(crate) struct SigningKey {
     pair: KeyPair,
     kid: String,
 }
 
-/// A key that may still be in the making.
+/// A key that may still be being generated.
 #[derive(Clone)]
 pub(crate) struct ComingKey(watch::Receiver<Option<Arc<SigningKey>>>);
 
-/// The key could not be made or could not sign.
+/// The key could not be generated or could not sign.
 #[derive(Debug)]
 pub(crate) struct NoKey;
 
 impl ComingKey {
-    /// Starts to make the key, in a thread of its own so that nobody waits for it who does not need it.
+    /// Starts generating the key in its own thread, so that only those who need the key wait for it.
     ///
-    /// All sandboxes of one process share the key: making one takes about as long as a hundred logins, and a test run
+    /// All sandboxes of one process share the key: generating one takes about as long as a hundred logins, and a test run
     /// starts hundreds of sandboxes. Their tokens still differ by issuer.
     pub(crate) fn begin() -> Self {
         static KEY: OnceLock<ComingKey> = OnceLock::new();
         Self::made_once(&KEY)
     }
 
-    /// The key that comes after the first one. Nobody waits for it before it is asked for.
+    /// The key after a rotation. It is generated when it is first asked for.
     pub(crate) fn second() -> Self {
         static KEY: OnceLock<ComingKey> = OnceLock::new();
         Self::made_once(&KEY)
@@ -60,7 +60,7 @@ impl ComingKey {
     /// Waits for the key.
     pub(crate) async fn ready(&self) -> Result<Arc<SigningKey>, NoKey> {
         let mut receiver = self.0.clone();
-        // An error means that the thread ended without a key. It does not when the key came first: the value stays.
+        // An error means that the thread ended without a key; a key that was sent stays available after the thread ends.
         let key = receiver.wait_for(Option::is_some).await;
         key.ok().and_then(|key| key.clone()).ok_or(NoKey)
     }
@@ -70,10 +70,10 @@ impl SigningKey {
     fn generate() -> Result<Self, NoKey> {
         let started = std::time::Instant::now();
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| NoKey)?;
-        tracing::debug!(elapsed = ?started.elapsed(), "sandbox: the signing key is made");
+        tracing::debug!(elapsed = ?started.elapsed(), "sandbox: generated the signing key");
         let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| NoKey)?;
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der.as_ref());
-        // Globus's key ids are digits. These follow from the key, so a new key has a new id.
+        // Key ids of Globus are digits. This one is derived from the key, so a new key has a new id.
         let kid = hash.as_ref()[..5].iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
         Ok(Self { pair, kid: kid.to_string() })
     }
@@ -143,11 +143,11 @@ struct Header<'a> {
     kid: Option<&'a str>,
 }
 
-/// How a token is signed: as it should be, or in one of the ways that a verifier must refuse.
+/// How a token is signed: correctly, or in a way that a verifier must reject.
 pub(crate) enum Seal {
     WithKid,
     WithoutKid,
-    /// Names another key than the one that signs.
+    /// Names a different key than the one that signs.
     WithKidOf(Arc<SigningKey>),
     UnknownKid,
     /// RFC 8725, section 3.1.

@@ -1,5 +1,5 @@
-//! What the sandbox has seen lately, for tests to look at: calls by route, and the parameters of the latest requests to some
-//! of them. Codes, tokens and secrets are not kept, only that they were there.
+//! The record of recent calls, for tests: calls by route, and the parameters of the latest requests to some routes. It does
+//! not keep codes, tokens and secrets, only that they were sent.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,7 +10,7 @@ const MAX_REQUESTS: usize = 50;
 const MAX_PARAMETERS: usize = 60;
 const MAX_VALUE: usize = 2_000;
 
-/// Parameters whose values are not kept.
+/// Parameters whose values it does not keep.
 const HIDDEN: [&str; 9] = [
     "access_token",
     "client_assertion",
@@ -23,7 +23,7 @@ const HIDDEN: [&str; 9] = [
     "token",
 ];
 
-/// The sandbox's memory of requests. Bounded: routes are known, and each keeps a few.
+/// The recorded requests. Bounded: the routes are known, and each keeps a limited number.
 #[derive(Default)]
 pub(crate) struct Seen {
     calls: BTreeMap<String, u64>,
@@ -31,7 +31,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Counts a call. A route is a pattern of the router, so there are few of them.
+    /// Counts a call. `route` is a pattern of the router, so there are few.
     pub(crate) fn count(&mut self, method: &str, route: &str) {
         let method = if matches!(method, "GET" | "POST" | "HEAD" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") {
             method

@@ -11,10 +11,10 @@ use crate::world::catalogue::Catalogue;
 use crate::world::collections::Collection;
 use crate::world::people::Person;
 
-/// What one collection can have of each.
+/// The most rules, and the most roles, of one collection.
 const MAX_ENTRIES: usize = 200;
 
-/// The roles that the CLI can give.
+/// The roles that the CLI can assign.
 pub(crate) const ROLES: [&str; 4] = ["administrator", "access_manager", "activity_manager", "activity_monitor"];
 
 /// Rules and roles, by collection.
@@ -23,7 +23,7 @@ pub(crate) struct Sharing {
     roles: HashMap<String, Vec<Role>>,
 }
 
-/// Whom a rule or a role is for.
+/// Who a rule or a role applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Principal {
     Identity(String),
@@ -32,19 +32,19 @@ pub(crate) enum Principal {
     Anonymous,
 }
 
-/// Lets somebody read, or read and write, everything below a path.
+/// Allows a principal to read, or to read and write, everything below a path.
 #[derive(Clone)]
 pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) principal: Principal,
-    /// With a slash at its end.
+    /// With a trailing slash.
     pub(crate) path: String,
     pub(crate) write: bool,
     created: i64,
     pub(crate) expires: Option<String>,
 }
 
-/// Lets somebody manage a collection.
+/// Allows a principal to manage a collection.
 #[derive(Clone)]
 pub(crate) struct Role {
     pub(crate) id: String,
@@ -52,14 +52,14 @@ pub(crate) struct Role {
     pub(crate) role: &'static str,
 }
 
-/// There are too many already, or the same one is there.
+/// Why an entry was not added: there are too many, or it exists already.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NotAdded {
     Full,
     Exists,
 }
 
-/// What somebody is: their identities and the groups where these are active.
+/// A caller's identities, and the groups in which these are active.
 pub(crate) struct Standing<'a> {
     pub(crate) person: &'a Person,
     pub(crate) groups: Vec<String>,
@@ -76,7 +76,7 @@ impl Standing<'_> {
 }
 
 impl Principal {
-    /// Type and value, as documents have them.
+    /// Type and value, as in documents.
     fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::Identity(id) => ("identity", id),
@@ -113,7 +113,7 @@ impl Rule {
     }
 }
 
-/// The rule that nobody can take away: an owner may do everything.
+/// The rule that cannot be deleted: the owner has full access.
 pub(crate) fn owners_rule(collection: &Collection) -> Value {
     json!({
         "DATA_TYPE": "access",
@@ -148,7 +148,7 @@ impl Role {
 }
 
 impl Sharing {
-    /// What collections are shared with, and an administrator for each, its owner.
+    /// The initial rules of all collections, and an administrator for each: its owner.
     pub(crate) fn new(catalogue: &Catalogue) -> Self {
         let mut sharing = Self { rules: HashMap::new(), roles: HashMap::new() };
         for collection in catalogue.every() {
@@ -199,30 +199,30 @@ impl Sharing {
         add(roles, role)
     }
 
-    /// Whether a collection is shared with somebody by a rule.
+    /// Whether a rule shares a collection with a caller.
     pub(crate) fn is_shared(&self, collection: &Collection, standing: &Standing<'_>) -> bool {
         self.rules(collection).iter().any(|rule| standing.is(&rule.principal))
     }
 
-    /// Whether somebody may use a collection at all.
+    /// Whether a caller may use a collection at all.
     pub(crate) fn admits(&self, collection: &Collection, standing: &Standing<'_>) -> bool {
         collection.open || self.manages(collection, standing) || self.is_shared(collection, standing)
     }
 
-    /// Whether somebody may read, or write, at a path.
+    /// Whether a caller may read, or write, at a path.
     pub(crate) fn allows(&self, collection: &Collection, standing: &Standing<'_>, path: &str, write: bool) -> bool {
         let by_rule = |rule: &Rule| standing.is(&rule.principal) && rule.covers(path) && (rule.write || !write);
         collection.open || self.manages(collection, standing) || self.rules(collection).iter().any(by_rule)
     }
 
-    /// Whether somebody may see and change rules: the owner, administrators, and access managers.
+    /// Whether a caller may see and change rules: the owner, administrators, and access managers may.
     pub(crate) fn manages(&self, collection: &Collection, standing: &Standing<'_>) -> bool {
         let by_role =
             |role: &Role| matches!(role.role, "administrator" | "access_manager") && standing.is(&role.principal);
         collection.is_owned_by(standing.person) || self.roles(collection).iter().any(by_role)
     }
 
-    /// The roles that somebody has besides ownership.
+    /// The roles of a caller on a collection.
     pub(crate) fn roles_of(&self, collection: &Collection, standing: &Standing<'_>) -> Vec<&'static str> {
         let own = self.roles(collection).iter().filter(|role| standing.is(&role.principal));
         own.map(|role| role.role).collect()

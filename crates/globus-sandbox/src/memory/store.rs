@@ -1,4 +1,4 @@
-//! What the sandbox remembers: sign-ins, consents, codes and tokens. All in memory, all bounded.
+//! Sign-ins, consents, codes and tokens. All in memory, all bounded.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use crate::world::scopes::Scope;
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// A browser's sign-in at the sandbox.
+/// How long a browser's session lasts, in seconds.
 pub(crate) const SESSION_LIFE: i64 = 30 * DAY;
-/// An authorization request whose pages are still open.
+/// How long an authorization request stays pending.
 pub(crate) const PENDING_LIFE: i64 = 30 * MINUTE;
-/// RFC 6749, section 4.1.2: at most ten minutes.
+/// How long an authorization code is valid: at most ten minutes (RFC 6749, section 4.1.2).
 pub(crate) const CODE_LIFE: i64 = 10 * MINUTE;
 /// Access tokens and `id_token`s of Globus Auth: 172800 seconds.
 pub(crate) const TOKEN_LIFE: i64 = 2 * DAY;
-/// Dependent tokens live shorter.
+/// Dependent tokens expire earlier.
 pub(crate) const DEPENDENT_LIFE: i64 = 60 * MINUTE;
-/// A refresh token dies after six months without use.
+/// A refresh token expires after six months without use.
 pub(crate) const REFRESH_LIFE: i64 = 182 * DAY;
 
 /// One browser that is signed in ("Globus Auth documentation", sessions).
@@ -34,11 +34,11 @@ pub(crate) struct BrowserSession {
     /// What `session_info` calls it: not the cookie's value.
     pub(crate) id: String,
     pub(crate) authentications: Vec<Authentication>,
-    /// Policies that a sign-in to an app has met. No more than there are apps and policies.
+    /// Policies that a sign-in to an app has met: at most one entry for each app and policy.
     pub(crate) policies: Vec<(Client, &'static str)>,
 }
 
-/// Somebody proved an identity while signing in to one app. Another app's session does not hold it.
+/// The proof of an identity in a sign-in to one app. It does not count for another app's session.
 #[derive(Clone)]
 pub(crate) struct Authentication {
     pub(crate) client: Client,
@@ -49,7 +49,7 @@ pub(crate) struct Authentication {
     pub(crate) mfa: bool,
 }
 
-/// An authorization request that passed all checks and waits for the person's answer (RFC 6749, section 4.1.1).
+/// A valid authorization request that waits for the person's decision (RFC 6749, section 4.1.1).
 #[derive(Clone)]
 pub(crate) struct Pending {
     pub(crate) client: Client,
@@ -67,7 +67,7 @@ pub(crate) struct Pending {
     pub(crate) needs: SessionNeeds,
 }
 
-/// What the app wants from the session besides a sign-in (the `session_required_…` parameters).
+/// What the app requires of the session (the `session_required_…` parameters).
 #[derive(Clone, Default)]
 pub(crate) struct SessionNeeds {
     pub(crate) identities: Vec<String>,
@@ -83,7 +83,7 @@ pub(crate) struct Grant {
     pub(crate) person: Arc<Person>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) offline: bool,
-    /// The session as it was at the login; none for client credentials.
+    /// The session at the time of the login; none for client credentials.
     pub(crate) session: Option<BrowserSession>,
 }
 
@@ -112,17 +112,17 @@ impl Token {
         self.scopes.iter().any(|scope| scope.name == name)
     }
 
-    /// The `scope` text: names in the server's order, without dependencies.
+    /// The value of `scope`: names in the server's order, without dependencies.
     pub(crate) fn scope_text(&self) -> String {
         let names: Vec<&str> = self.scopes.iter().map(|s| s.name.as_str()).collect();
         names.join(" ")
     }
 }
 
-/// What a person lets an app do.
+/// The scopes that a person allows an app.
 #[derive(Clone)]
 pub(crate) struct Consent {
-    /// Random, known to the consent page alone: it also proves that a rescinding form came from that page.
+    /// Random and known only to the consent page, so it also proves that a form to rescind came from that page.
     pub(crate) id: String,
     pub(crate) person: Arc<Person>,
     pub(crate) client: Client,
@@ -133,17 +133,17 @@ pub(crate) struct Consent {
     pub(crate) last_used: i64,
 }
 
-/// Identities that only exist because somebody asked for them with `provision`.
+/// The most identities created by `provision`.
 const MAX_PROVISIONED: usize = 500;
 
-/// The whole memory of a sandbox.
+/// The state of Globus Auth.
 pub(crate) struct Store {
     pub(crate) sessions: Shelf<BrowserSession>,
     pub(crate) pending: Shelf<Pending>,
     pub(crate) codes: Shelf<Code>,
     pub(crate) access_tokens: Shelf<Token>,
     pub(crate) refresh_tokens: Shelf<Token>,
-    /// Refresh tokens that were rotated; who comes with one of them again may be a thief.
+    /// Refresh tokens that were rotated; a client that uses one again may be a thief.
     pub(crate) spent_refresh_tokens: Shelf<Arc<Grant>>,
     /// At most one for each person and client, so it needs no other bound.
     consents: Vec<Consent>,
@@ -166,7 +166,7 @@ impl Store {
         }
     }
 
-    /// Identities made by `provision`, the oldest first.
+    /// Identities created by `provision`, the oldest first.
     pub(crate) fn provisioned(&self) -> impl Iterator<Item = &Identity> {
         self.provisioned.iter()
     }
@@ -182,7 +182,7 @@ impl Store {
         self.last_authentications.insert(identity.to_owned(), now);
     }
 
-    /// Null for an identity that never signed in.
+    /// `None` for an identity that never signed in.
     pub(crate) fn last_authentication(&self, identity: &str) -> Option<i64> {
         self.last_authentications.get(identity).copied()
     }
@@ -192,7 +192,7 @@ impl Store {
         self.consents.iter().filter(mine).cloned().collect()
     }
 
-    /// Whether the person has allowed the app all of these scopes before.
+    /// Whether the person has already allowed the app all of these scopes.
     pub(crate) fn has_consent(&self, person: &Person, client: &Client, asked: &[Scope]) -> bool {
         self.consent(person, client).is_some_and(|consent| scopes::cover(&consent.scopes, asked))
     }
@@ -221,7 +221,7 @@ impl Store {
         });
     }
 
-    /// The app gets tokens on the strength of its consent.
+    /// Records that the app got tokens by its consent.
     pub(crate) fn note_use_of_consent(&mut self, person: &Person, client: &Client) {
         if let Some(consent) = self.consent_mut(person, client) {
             consent.last_used = now();
@@ -232,7 +232,7 @@ impl Store {
         self.consents.iter_mut().find(|known| known.client == *client && known.person.primary.id == person.primary.id)
     }
 
-    /// Takes a consent back. All codes and tokens of that app for that person die at once.
+    /// Rescinds a consent. All codes and tokens of that app for that person are revoked at once.
     pub(crate) fn rescind(&mut self, person: &Person, consent_id: &str) -> bool {
         let found = self.consents.iter().position(|consent| {
             consent.person.primary.id == person.primary.id && random::same(&consent.id, consent_id)
@@ -248,7 +248,7 @@ impl Store {
         true
     }
 
-    /// Ends everything that an app has.
+    /// Removes all consents, codes and tokens of an app.
     pub(crate) fn forget_client(&mut self, client: &Client) {
         self.consents.retain(|consent| consent.client != *client);
         self.pending.keep_only(|pending| pending.client != *client);
@@ -257,16 +257,16 @@ impl Store {
         self.refresh_tokens.keep_only(|token| token.grant.client != *client);
     }
 
-    /// Ends a login whose refresh token was rotated and came again (RFC 9700, section 4.14.2).
+    /// Ends a login whose rotated refresh token was used again (RFC 9700, section 4.14.2).
     pub(crate) fn punish_reuse(&mut self, refresh_token: &str, client: &Client) {
         let spent = self.spent_refresh_tokens.get(refresh_token, now()).filter(|grant| grant.client == *client);
         if let Some(id) = spent.map(|grant| grant.id.clone()) {
-            tracing::warn!("sandbox: a rotated refresh token came again, its login is ended");
+            tracing::warn!("sandbox: rotated refresh token used again; ended its login");
             self.end_grant(&id);
         }
     }
 
-    /// Ends everything that one login gave.
+    /// Revokes all tokens of one login.
     pub(crate) fn end_grant(&mut self, grant_id: &str) {
         self.access_tokens.keep_only(|token| token.grant.id != grant_id);
         self.refresh_tokens.keep_only(|token| token.grant.id != grant_id);

@@ -16,17 +16,17 @@ const DAY: i64 = 24 * 60 * 60;
 pub(crate) struct Task {
     pub(crate) id: String,
     pub(crate) submission_id: String,
-    /// The primary identity of who submitted it.
+    /// The primary identity of the person who submitted it.
     pub(crate) owner: String,
     pub(crate) work: Work,
     pub(crate) label: Option<String>,
-    /// Settings that only come back in the document.
+    /// Settings that the document merely repeats.
     pub(crate) settings: Map<String, Value>,
     pub(crate) skip_source_errors: bool,
     pub(crate) requested: i64,
     pub(crate) due: i64,
     pub(crate) trouble: Option<Trouble>,
-    /// What it would move, as known at the beginning.
+    /// How much it is expected to move.
     pub(crate) expected: Amount,
     moved: Amount,
     pub(crate) end: Option<End>,
@@ -34,11 +34,11 @@ pub(crate) struct Task {
     log: Log,
 }
 
-/// How it ended.
+/// How a task ended.
 pub(crate) struct End {
     at: i64,
     succeeded: bool,
-    /// Code and description of what ended it.
+    /// Code and description of the fatal error.
     fatal: Option<(&'static str, &'static str)>,
 }
 
@@ -51,7 +51,7 @@ struct Event {
     is_error: bool,
 }
 
-/// Code and description of a refusal, as events have them.
+/// Code and description of a refusal, as in events.
 fn told(refusal: Refusal) -> (&'static str, &'static str) {
     match refusal {
         Refusal::NotFound => ("FILE_NOT_FOUND", "file not found"),
@@ -64,7 +64,7 @@ fn told(refusal: Refusal) -> (&'static str, &'static str) {
 }
 
 impl Task {
-    /// A task that is not under way yet.
+    /// A task that has not been accepted yet.
     pub(crate) fn new(id: String, submission_id: String, owner: String, work: Work) -> Self {
         Self {
             id,
@@ -94,7 +94,7 @@ impl Task {
         self.end.is_none()
     }
 
-    /// Ends it for its owner; false if it has ended before.
+    /// Cancels it for its owner; false if it has already ended.
     pub(crate) fn cancel(&mut self, now: i64) -> bool {
         let under_way = self.is_under_way();
         if under_way {
@@ -186,7 +186,7 @@ impl Task {
         }
     }
 
-    /// How much has arrived at a moment: even progress, as far as anybody can tell.
+    /// How much has been moved at a time, with linear progress.
     fn progress(&self, now: i64) -> Amount {
         if self.end.is_some() || self.due == NEVER {
             return self.moved;
@@ -282,7 +282,7 @@ impl Task {
         ])
     }
 
-    /// A task that has ended has no health; one that cannot go on says why.
+    /// The `nice_status` members: null once the task has ended; the reason if it cannot continue.
     fn health(&self) -> Map<String, Value> {
         let nice = match (&self.end, self.trouble) {
             (Some(_), _) => None,

@@ -1,11 +1,11 @@
-//! What a task has moved, and what it has skipped, file by file.
+//! The files that a task transferred and skipped.
 
 use serde_json::{Value, json};
 
 use crate::ground::moment;
 use crate::memory::work::Item;
 
-/// A task does not remember more of either.
+/// The most entries of each kind that a task keeps.
 const MAX_ENTRIES: usize = 1_000;
 
 /// The files of one task.
@@ -21,7 +21,7 @@ struct Moved {
     size: u64,
 }
 
-/// An item whose source could not be read, in a task that goes on all the same.
+/// An item that the task skipped because its source could not be read.
 pub(crate) struct Skipped {
     from: String,
     to: String,
@@ -31,7 +31,7 @@ pub(crate) struct Skipped {
 }
 
 impl Log {
-    /// Notes the files of an item, by their paths below it.
+    /// Records the transferred files of an item, by their paths below it.
     pub(crate) fn moved(&mut self, item: &Item, files: &[(String, u64)]) {
         let room = MAX_ENTRIES.saturating_sub(self.moved.len());
         self.moved.extend(files.iter().take(room).map(|(path, size)| Moved {

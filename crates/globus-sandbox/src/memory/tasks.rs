@@ -1,7 +1,7 @@
-//! Tasks: transfers and deletions that run for a moment and then have happened ("Globus Transfer documentation", Task
-//! Submission and Task Management).
+//! Tasks: transfers and deletions that run for a set time and then take effect at once ("Globus Transfer documentation",
+//! Task Submission and Task Management).
 //!
-//! Nothing runs in the background. Whoever asks Transfer for anything first brings all tasks up to the present moment.
+//! Nothing runs in the background. Each call of Transfer first brings all tasks up to date.
 
 use crate::memory::task::NEVER;
 use std::collections::VecDeque;
@@ -16,10 +16,10 @@ use crate::world::collections::Trouble;
 const TRANSFER_TIME: i64 = 2_000;
 const DELETE_TIME: i64 = 1_000;
 const SLOW_TIME: i64 = 3_600_000;
-/// The oldest make room.
+/// The most tasks; a new one removes the oldest.
 const MAX_TASKS: usize = 500;
 
-/// Files and tasks: what Transfer remembers.
+/// The state of Transfer: files and tasks.
 #[derive(Default)]
 pub(crate) struct TransferState {
     pub(crate) disks: Disks,
@@ -27,7 +27,7 @@ pub(crate) struct TransferState {
 }
 
 impl TransferState {
-    /// Takes on a task at a moment in milliseconds.
+    /// Accepts a task. `now` is in Unix milliseconds.
     pub(crate) fn accept(&mut self, mut task: Task, catalogue: &Catalogue, now: i64) {
         let troubles: Vec<Trouble> =
             task.work.collections().iter().filter_map(|id| catalogue.find(id)?.trouble).collect();
@@ -48,7 +48,7 @@ impl TransferState {
         self.tasks.push_back(task);
     }
 
-    /// Lets everything happen that is due.
+    /// Runs all tasks that are due.
     pub(crate) fn advance(&mut self, catalogue: &Catalogue, now: i64) {
         for task in &mut self.tasks {
             if task.end.is_none() && task.due <= now {
@@ -58,7 +58,7 @@ impl TransferState {
         }
     }
 
-    /// Makes everything due that is under way; gives how many tasks that were.
+    /// Runs all tasks that are in progress; returns how many there were.
     pub(crate) fn finish(&mut self, catalogue: &Catalogue, now: i64) -> usize {
         let mut count = 0;
         for task in &mut self.tasks {

@@ -14,7 +14,7 @@ pub(crate) struct Item {
 }
 
 impl Work {
-    /// The collections that take part.
+    /// The collections that it involves.
     pub(crate) fn collections(&self) -> Vec<&str> {
         match self {
             Self::Transfer { source, destination, .. } => vec![source, destination],

@@ -1,4 +1,4 @@
-//! Who may do what in Transfer: the token, the collection, and the errors in between ("Globus Transfer documentation",
+//! Who may do what in Transfer: the token, the collection, and the errors of both ("Globus Transfer documentation",
 //! API Overview, Errors).
 
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use crate::world::troubles::WANTED_DOMAIN;
 /// An answer, or an error of Transfer.
 pub(crate) type Outcome<T> = Result<T, Problem>;
 
-/// What Transfer refuses with.
+/// Why Transfer refuses a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Members of the document besides the usual ones.
+    /// Further members of the document.
     more: Map<String, Value>,
 }
 
@@ -88,7 +88,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Makes the document of an error, which names the path that the request asked for.
+/// Builds the document of an error, which names the requested path.
 pub(crate) async fn name_resource(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
@@ -98,13 +98,13 @@ pub(crate) async fn name_resource(request: Request, next: Next) -> Response {
     }
 }
 
-/// What somebody wants of a collection. Most errors of endpoints have its name in their code.
+/// What a caller wants to do with a collection. The code of most endpoint errors names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     List,
     MakeFolder,
     Rename,
-    /// A task: it meets the endpoint's errors later, when it runs.
+    /// Submitting a task: it gets the endpoint's errors later, when it runs.
     Submit,
 }
 
@@ -121,7 +121,7 @@ impl Wish {
     }
 }
 
-/// Who asks Transfer.
+/// Who calls Transfer.
 pub(crate) struct Caller {
     pub(crate) grant: Arc<Grant>,
     scopes: Vec<Scope>,
@@ -161,7 +161,7 @@ impl Caller {
         }
     }
 
-    /// A collection that this caller may use as wished.
+    /// A collection, if this caller may use it in this way.
     pub(crate) fn open<'a>(&self, app: &'a App, id: &str, wish: Wish) -> Outcome<&'a Collection> {
         let collection = self.look_at(app, id)?;
         if collection.kind == Kind::Endpoint {
@@ -179,12 +179,12 @@ impl Caller {
         Ok(collection)
     }
 
-    /// What the caller is to collections that others own.
+    /// The identities and groups by which collections are shared with the caller.
     pub(crate) fn standing(&self, app: &App) -> Standing<'_> {
         Standing { person: self.person(), groups: app.groups().active_groups_of(self.person()) }
     }
 
-    /// Refuses a path that no access rule lets the caller read, or write.
+    /// Refuses a path that no access rule allows the caller to read or write.
     pub(crate) fn reach(&self, app: &App, collection: &Collection, path: &str, write: bool) -> Outcome<()> {
         if app.sharing().allows(collection, &self.standing(app), path, write) {
             return Ok(());
@@ -204,7 +204,7 @@ impl Caller {
         scopes::cover(&self.scopes, &needed) || remembered()
     }
 
-    /// The error that a trouble gives this caller, if any.
+    /// The error that a collection's trouble causes for this caller, if any.
     fn met(&self, trouble: Trouble, collection: &Collection, wish: Wish) -> Option<Problem> {
         let late = wish == Wish::Submit;
         match trouble {
@@ -256,7 +256,7 @@ fn bad_gateway(code: String, message: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_GATEWAY, code, message)
 }
 
-/// The Globus Auth Requirements Error of today, with the older member beside it; or the older one alone.
+/// The current Globus Auth Requirements Error together with the older `required_scopes`, or the latter alone.
 fn consent_required(collection: &Collection) -> Problem {
     let message = "Missing required data_access consent";
     let required = json!([format!("{TRANSFER_ALL}[*{}]", data_access(&collection.id))]);
@@ -268,7 +268,7 @@ fn consent_required(collection: &Collection) -> Problem {
     problem.with("authorization_parameters", json!({"required_scopes": required, "session_message": message}))
 }
 
-/// Transfer gives the policies as one text.
+/// Transfer sends the policies as one string.
 fn policy_failed() -> Problem {
     let message = "Failing collection authentication policy";
     Problem::new(StatusCode::FORBIDDEN, "AuthPolicyFailed", message).with(
@@ -295,7 +295,7 @@ fn login_failed(collection: &Collection, wish: Wish) -> Problem {
     )
 }
 
-/// The endpoint's own refusal of a path.
+/// The endpoint itself denies a path.
 pub(crate) fn endpoint_denied(collection: &Collection, path: &str) -> Problem {
     let details = format!("500 Command failed : Path not allowed.\\r\\n\nPath: {path}");
     let message = told(collection, "list", "Fatal FTP Response", &details);
@@ -306,7 +306,7 @@ pub(crate) fn endpoint_denied(collection: &Collection, path: &str) -> Problem {
     )
 }
 
-/// A path that is not there.
+/// The path does not exist.
 pub(crate) fn path_not_found(collection: &Collection, path: &str) -> Problem {
     let details = format!(
         "Error: '{path}' not found\\r\\n550-GlobusError: v=1 c=PATH_NOT_FOUND\\r\\n550-GridFTP-Errno: 2\\r\\n\
@@ -317,12 +317,12 @@ pub(crate) fn path_not_found(collection: &Collection, path: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "NotFound", message.replacen("Command Failed", "Path not found", 1))
 }
 
-/// The endpoint could not do it, for a reason that is in the code.
+/// A failure at the endpoint; `kind` is the end of its code.
 pub(crate) fn failed(collection: &Collection, wish: Wish, kind: &str, reason: &str) -> Problem {
     bad_gateway(wish.external_error(kind), told(collection, "command", reason, reason))
 }
 
-/// How Transfer passes on what an endpoint said.
+/// The message in which Transfer reports an endpoint's error.
 fn told(collection: &Collection, step: &str, message: &str, details: &str) -> String {
     format!(
         "Command Failed, Error ({step})\nEndpoint: {} ({})\nServer: 198.51.100.7:443\nMessage: {message}\n---\n\

@@ -19,7 +19,7 @@ fn not_found(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "BookmarkNotFound", format!("No such bookmark '{id}'"))
 }
 
-/// A name that none of the others has.
+/// A name that no other bookmark has.
 fn free_name<'a>(document: &'a Value, others: &[Bookmark], id: &str) -> Outcome<&'a str> {
     let name = bounded_text(document, "name", MAX_NAME)?;
     if others.iter().any(|bookmark| bookmark.name == name && bookmark.id != id) {
@@ -51,7 +51,7 @@ fn made(call: &Call, caller: &Caller) -> Outcome<Value> {
     let own = bookmarks.of(&call.app.catalogue, caller.person());
     let name = free_name(&document, own, "")?;
     if own.len() >= MAX_BOOKMARKS {
-        return Err(Problem::bad_request(format!("Nobody can have more than {MAX_BOOKMARKS} bookmarks")));
+        return Err(Problem::bad_request(format!("A user can have at most {MAX_BOOKMARKS} bookmarks")));
     }
     let bookmark = Bookmark {
         id: random::uuid(),

@@ -1,4 +1,4 @@
-//! One call of Transfer: who asks, for what, and how it is answered.
+//! One call of Transfer: the caller, the request, and its results.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
@@ -32,7 +32,7 @@ impl FromRequest<AppState> for Call {
 }
 
 impl Call {
-    /// The path that the call asks for.
+    /// The path of the request.
     pub(crate) fn path(&self) -> &str {
         self.uri.path()
     }
@@ -60,7 +60,7 @@ impl Call {
         serde_json::from_slice(&self.body).map_err(|_| Problem::bad_request("The body is not a JSON document"))
     }
 
-    /// The document that says what was done.
+    /// The document that reports the result.
     pub(crate) fn result(&self, data_type: &str, code: &str, message: impl Into<String>) -> Value {
         json!({
             "DATA_TYPE": data_type,
@@ -79,12 +79,12 @@ fn of_type(document: Value, data_type: &str) -> Outcome<Value> {
     Err(Problem::bad_request(format!("DATA_TYPE must be '{data_type}'")))
 }
 
-/// A list that comes whole.
+/// A list without pages.
 pub(crate) fn list(data_type: &str, all: &[Value]) -> Value {
     json!({ "DATA_TYPE": data_type, "length": all.len(), "DATA": all })
 }
 
-/// A text that is there, not empty, and no longer than `most` characters.
+/// A required string of 1 to `most` characters that is not blank.
 pub(crate) fn bounded_text<'a>(document: &'a Value, name: &str, most: usize) -> Outcome<&'a str> {
     let text = document[name].as_str().filter(|text| !text.trim().is_empty() && text.chars().count() <= most);
     text.ok_or_else(|| Problem::bad_request(format!("'{name}' must be a string of 1 to {most} characters")))

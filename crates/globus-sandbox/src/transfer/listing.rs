@@ -1,10 +1,10 @@
-//! What the lists of Transfer have in common: filters, orders, and pages ("Globus Transfer documentation", List Directory
+//! What all lists of Transfer share: filters, orders, and pages ("Globus Transfer documentation", List Directory
 //! Contents and Get Task List).
 //!
 //! A filter is made of clauses, `field:value,value/field:value`. All clauses must hold. A clause holds if one of its values
-//! does and none of those with `!` speaks against it. A value begins with `~` for a pattern with `*` and `?`, with `!` for
-//! the contrary, with `=` for exactly the rest, and with `<`, `<=`, `>` or `>=` for numbers. Dates take two values, a first
-//! and a last moment, of which either may be empty.
+//! matches and no value with `!` does. The prefix of a value selects the comparison: `~` is a pattern with `*` and `?`, `!`
+//! a negation, `=` an exact match, and `<`, `<=`, `>` and `>=` compare numbers. Dates take two values, the start and the
+//! end of a period; either may be empty.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ use crate::ground::params::Params;
 use crate::ground::patterns::fits;
 use crate::transfer::access::{Outcome, Problem};
 
-/// Fields of a list that can be filtered and ordered by, with those that are dates.
+/// The fields by which a list can be filtered and ordered, and which of them are dates.
 pub(crate) struct Fields {
     pub(crate) names: &'static [&'static str],
     pub(crate) dates: &'static [&'static str],
@@ -129,7 +129,7 @@ impl Match {
     }
 }
 
-/// An order: fields, each with whether it goes down.
+/// A sort order: fields, each with whether it is descending.
 pub(crate) struct Order(Vec<(&'static str, bool)>);
 
 impl Order {
@@ -166,7 +166,7 @@ fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
     }
 }
 
-/// A member as the text that filters look at.
+/// A field as the text that filters compare.
 fn text(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
@@ -182,7 +182,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads `limit` and `offset`; a greater limit than allowed is an error, a missing one the default.
+    /// Reads `limit` and `offset`. A limit above `most` is an error; a missing one is `default`.
     pub(crate) fn read(params: &Params, default: usize, most: usize) -> Outcome<Self> {
         let page = Self { limit: number(params, "limit", default)?, offset: number(params, "offset", 0)? };
         if (1..=most).contains(&page.limit) {
@@ -196,7 +196,7 @@ impl Page {
     }
 }
 
-/// A parameter that has to be a whole number.
+/// A parameter that must be a whole number.
 pub(crate) fn number(params: &Params, name: &str, default: usize) -> Outcome<usize> {
     match params.get(name) {
         None => Ok(default),

@@ -17,7 +17,7 @@ use crate::transfer::access::{Caller, Outcome, Problem, Wish};
 use crate::transfer::listing::{Fields, Filter, Order, Page};
 use crate::world::collections::Collection;
 
-/// Both the default and the most that one listing gives.
+/// The default and the maximum number of entries in one listing.
 const MAX_LISTING: usize = 100_000;
 
 const FIELDS: Fields = Fields {
@@ -57,7 +57,7 @@ pub(crate) async fn rename(Path(id): Path<String>, call: Call) -> Outcome<Docume
     Ok(Document(call.result("result", "FileRenamed", "File or directory renamed successfully")))
 }
 
-/// A query of `ls`. Only `filter` may come several times; an entry is listed when one of them admits it.
+/// A query of `ls`. Only `filter` may be repeated; an entry is listed if one of the filters admits it.
 fn ls_params(query: &str) -> Outcome<(Params, Vec<Filter>)> {
     let mut filters = Vec::new();
     let mut rest = form_urlencoded::Serializer::new(String::new());
@@ -105,7 +105,7 @@ fn list(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Value> {
     }))
 }
 
-/// A folder as Transfer prints it: with a slash at the end.
+/// A folder as Transfer prints it: with a trailing slash.
 pub(crate) fn folder_text(path: &str) -> String {
     if path.ends_with('/') { path.to_owned() } else { format!("{path}/") }
 }
@@ -168,7 +168,7 @@ fn give_new_name(call: &Call, id: &str) -> Outcome<()> {
     moved.map_err(|why| refused(why, collection, &old, Wish::Rename))
 }
 
-/// A member that has to be a text.
+/// A field that must be a string.
 pub(crate) fn text<'a>(document: &'a Value, name: &str) -> Outcome<&'a str> {
     document[name].as_str().ok_or_else(|| Problem::bad_request(format!("'{name}' must be a string")))
 }

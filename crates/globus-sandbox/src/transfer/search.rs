@@ -14,9 +14,9 @@ use crate::world::collections::{Collection, Kind, Trouble};
 use crate::world::people::Person;
 
 const DEFAULT_LIMIT: usize = 25;
-/// What happens to a greater `limit` is not documented; it is cut to this.
+/// The documentation does not say what happens to a greater `limit`; the sandbox reduces it to this.
 const MAX_LIMIT: usize = 100;
-/// A search never leads further than this.
+/// The most results of one search.
 const MAX_RESULTS: usize = 1000;
 
 /// `GET /v0.10/endpoint_search`
@@ -37,7 +37,7 @@ pub(crate) async fn endpoint(
     Ok(Document(caller.look_at(&app, &id)?.full_document(caller.person())))
 }
 
-/// A search as its query asks for it.
+/// The parameters of a search.
 struct Search {
     scope: String,
     words: Vec<String>,
@@ -142,7 +142,7 @@ impl Search {
         }
     }
 
-    /// Every word of the search must begin some word of the collection's texts.
+    /// Each word of the search must be a prefix of a word in the collection's texts.
     fn matches_words(&self, collection: &Collection) -> bool {
         if self.words.is_empty() {
             return true;
@@ -171,7 +171,7 @@ impl Search {
     }
 }
 
-/// Words as the search sees them: punctuation dropped, case ignored.
+/// The words of a text, in lower case and without punctuation.
 fn words(text: &str) -> Vec<String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())

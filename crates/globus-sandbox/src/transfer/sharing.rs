@@ -35,7 +35,7 @@ fn not_added(why: NotAdded, what: &str) -> Problem {
     }
 }
 
-/// Whom a document names. Identities must exist.
+/// The principal that a document names. Identities and groups must exist.
 fn principal(app: &App, document: &Value) -> Outcome<Principal> {
     let value = || bounded_text(document, "principal", 64).map(str::to_owned);
     match document["principal_type"].as_str() {
@@ -122,7 +122,7 @@ pub(crate) async fn rule_of(Path((id, rule_id)): Path<(String, String)>, call: C
     found.map(Rule::document).ok_or_else(|| not_found("AccessRuleNotFound", "access rule", &rule_id)).map(Document)
 }
 
-/// `PUT /v0.10/endpoint/{id}/access/{rule}` with other `permissions` or another `expiration_date`.
+/// `PUT /v0.10/endpoint/{id}/access/{rule}` with new `permissions` or a new `expiration_date`.
 pub(crate) async fn change_rule(Path((id, rule_id)): Path<(String, String)>, call: Call) -> Outcome<Document<Value>> {
     let caller = &call.caller;
     let document = call.document("access")?;
@@ -182,7 +182,7 @@ pub(crate) async fn role_of(Path((id, role_id)): Path<(String, String)>, call: C
     found.map(Role::document).ok_or_else(|| not_found("RoleNotFound", "role", &role_id)).map(Document)
 }
 
-/// `DELETE /v0.10/endpoint/{id}/role/{role}`. The last administrator stays.
+/// `DELETE /v0.10/endpoint/{id}/role/{role}`. The last administrator cannot be removed.
 pub(crate) async fn delete_role(Path((id, role_id)): Path<(String, String)>, call: Call) -> Outcome<Document<Value>> {
     let caller = &call.caller;
     let collection = managed(&call.app, caller, &id)?;
@@ -222,7 +222,7 @@ pub(crate) async fn shared_endpoints(Path(id): Path<String>, call: Call) -> Outc
     Ok(Document(document))
 }
 
-/// `GET /v0.10/endpoint/{id}/my_effective_pause_rule_list`: nobody pauses anything here.
+/// `GET /v0.10/endpoint/{id}/my_effective_pause_rule_list`: always empty.
 pub(crate) async fn pause_rules(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     let caller = &call.caller;
     caller.look_at(&call.app, &id)?;

@@ -16,7 +16,7 @@ use crate::transfer::operations::text;
 
 const MAX_LABEL: usize = 128;
 
-/// Settings that come back in the task document, and what they are when they are not sent.
+/// Settings that the task document repeats, and their defaults.
 const SETTINGS: [(&str, Value); 7] = [
     ("delete_destination_extra", Value::Bool(false)),
     ("encrypt_data", Value::Bool(false)),
@@ -27,7 +27,7 @@ const SETTINGS: [(&str, Value); 7] = [
     ("verify_checksum", Value::Bool(true)),
 ];
 
-/// `GET /v0.10/submission_id`: an id that makes it safe to submit a task again.
+/// `GET /v0.10/submission_id`: an id that makes submitting a task idempotent.
 pub(crate) async fn submission_id(_caller: Caller) -> Document<Value> {
     Document(json!({"value": random::uuid()}))
 }
@@ -61,14 +61,14 @@ fn submit(call: &Call, kind: &str, work_of: fn(&Value) -> Outcome<Work>) -> Outc
     task.skip_source_errors = body["skip_source_errors"] == true;
     let id = task.id.clone();
     let mut state = app.transfer();
-    // Under the same lock as the acceptance, so that two requests with one id cannot both be the first.
+    // Under the same lock as `accept`, so that of two requests with one id only one is accepted.
     let known = state.tasks_of(owner).find(|task| task.submission_id == submission_id).map(|task| task.id.clone());
     if let Some(id) = known {
         return Ok(result(call.path(), kind, "Duplicate", &id, submission_id));
     }
     state.accept(task, &app.catalogue, now_millis());
     drop(state);
-    tracing::info!(task = id, kind, "sandbox: Transfer takes on a task");
+    tracing::info!(task = id, kind, "sandbox: Transfer accepted a task");
     Ok(result(call.path(), kind, "Accepted", &id, submission_id))
 }
 
@@ -122,7 +122,7 @@ fn delete_of(body: &Value) -> Outcome<Work> {
     })
 }
 
-/// Refuses a task that an access rule does not allow.
+/// Refuses a task that no access rule allows.
 fn check_paths(app: &App, caller: &Caller, work: &Work) -> Outcome<()> {
     let check = |id: &str, text: &str, write: bool| {
         let collection = caller.look_at(app, id)?;

@@ -1,4 +1,4 @@
-//! Looking after tasks: lists, single tasks, changes, cancelling, events, and what was moved ("Globus Transfer
+//! Managing tasks: lists, single tasks, updates, cancelling, events, and transferred and skipped files ("Globus Transfer
 //! documentation", Task Management).
 
 use crate::answer::reply::Document;
@@ -16,7 +16,7 @@ use crate::transfer::{listing, submit};
 
 const DEFAULT_PAGE: usize = 10;
 const MAX_PAGE: usize = 1000;
-/// Of lists with markers.
+/// The page size of lists with markers.
 const MARKED_PAGE: usize = 100;
 
 const TASK_FIELDS: Fields = Fields {
@@ -93,14 +93,14 @@ fn not_found(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "TaskNotFound", format!("No such task '{id}'"))
 }
 
-/// Works on a task of the caller's.
+/// Runs `work` on one of the caller's tasks.
 fn with_task(call: &Call, id: &str, work: impl FnOnce(&mut Task) -> Outcome<Value>) -> Outcome<Document<Value>> {
     let mut state = call.app.transfer();
     let task = state.task_mut(&call.caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
     work(task).map(Document)
 }
 
-/// `PUT /v0.10/task/{id}` with another `label` or `deadline`, while the task runs.
+/// `PUT /v0.10/task/{id}` with a new `label` or `deadline`, while the task runs.
 pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |task| {
         let document = call.document("task")?;
@@ -122,7 +122,7 @@ pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Outcome<Docume
     })
 }
 
-/// `GET /v0.10/task/{id}/pause_info`: nobody pauses anything here.
+/// `GET /v0.10/task/{id}/pause_info`: no task is ever paused.
 pub(crate) async fn pause_info(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |_| {
         Ok(json!({
@@ -151,7 +151,7 @@ pub(crate) async fn skipped_errors(Path(id): Path<String>, call: Call) -> Outcom
     with_task(&call, &id, |task| marked(&call, "skipped_errors", task.log().skipped_documents()))
 }
 
-/// A list in pages, of which each names the marker of the next.
+/// A page of a list; it names the marker of the next page.
 fn marked(call: &Call, data_type: &str, all: Vec<Value>) -> Outcome<Value> {
     let marker = listing::number(&call.params()?, "marker", 0)?;
     let end = marker.saturating_add(MARKED_PAGE);

@@ -1,4 +1,4 @@
-//! The apps that are registered at the sandbox: two of its own, the Globus CLI, and those that somebody registers.
+//! The apps registered at the sandbox: two of its own, the Globus CLI, and those that users register.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,11 +10,11 @@ use crate::ground::options::{CLIENT_ID, CLIENT_SECRET, NATIVE_CLIENT_ID, Options
 use crate::ground::random;
 use crate::world::people::{Person, of_client};
 
-/// Apps that were registered while the sandbox runs. The oldest make room.
+/// The most apps registered at run time. A new one removes the oldest.
 const MAX_REGISTERED: usize = 500;
 
-/// The native apps that the Globus CLI is in each environment of Globus. Each installation makes an app of its own from
-/// one of them.
+/// The native apps of the Globus CLI in the environments of Globus. Each installation registers its own app from one of
+/// them.
 const GLOBUS_CLI: [&str; 6] = [
     "95fdeba8-fac2-42bd-a357-e068d82ff78e",
     "33b6a241-bce4-4359-9c6d-09f88b3c9eef",
@@ -28,13 +28,13 @@ const GLOBUS_CLI: [&str; 6] = [
 #[derive(Clone)]
 pub(crate) struct Client(Arc<Registration>);
 
-/// What is known of an app.
+/// The properties of an app.
 pub(crate) struct Registration {
     pub(crate) id: String,
     pub(crate) name: String,
     /// A native app has none, and must use PKCE (RFC 8252, RFC 7636).
     pub(crate) secret: Option<String>,
-    /// Redirect URIs besides all loopback ones. They have to match exactly.
+    /// Redirect URIs in addition to all loopback ones. They must match exactly.
     pub(crate) redirect_uris: Vec<String>,
     /// The native app that it was made from.
     pub(crate) template: Option<String>,
@@ -90,12 +90,12 @@ impl Client {
         of_client(self.id(), self.name())
     }
 
-    /// Whether a token of `other` is its own to end: an app may end those of the apps that were made from it.
+    /// Whether it may revoke the tokens of `other`: its own, and those of apps registered from it.
     pub(crate) fn answers_for(&self, other: &Self) -> bool {
         self == other || other.template() == Some(self.id())
     }
 
-    /// Any loopback URL counts as registered, so that a developer need not care about ports; others must be.
+    /// Any loopback URL counts as registered, so that developers can use any port; all others must be registered.
     pub(crate) fn may_return_to(&self, text: &str, url: &Url) -> bool {
         is_loopback(url) || self.redirect_uris().iter().any(|known| known == text)
     }
@@ -123,7 +123,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 /// Every app there is.
 pub(crate) struct Clients {
-    /// Those that are there from the start; they stay.
+    /// The built-in ones and those of the options; they cannot be removed.
     fixed: Vec<Client>,
     registered: VecDeque<Client>,
 }
@@ -151,7 +151,7 @@ impl Clients {
         ];
         all.extend(GLOBUS_CLI.map(|id| fixed(id, "Globus CLI", None)));
         for extra in &options.clients {
-            // The command line comes last, so that it can give one of the known apps another secret.
+            // The options come last, so that they can give a built-in app another secret.
             all.retain(|known| known.id() != extra.id);
             all.push(fixed(&extra.id, &extra.name, extra.secret.as_deref()));
         }
@@ -166,7 +166,7 @@ impl Clients {
         self.fixed.iter().chain(&self.registered)
     }
 
-    /// Registers an app; gives the one that had to make room, if any.
+    /// Registers an app; returns the oldest one if it had to be removed.
     pub(crate) fn register(&mut self, client: Client) -> Result<Option<Client>, Taken> {
         if self.find(client.id()).is_some() {
             return Err(Taken);
@@ -177,7 +177,7 @@ impl Clients {
         Ok(oldest)
     }
 
-    /// Takes out an app that was registered; the sandbox's own ones stay.
+    /// Removes an app that was registered at run time.
     pub(crate) fn remove(&mut self, id: &str) -> Option<Client> {
         let position = self.registered.iter().position(|client| client.id() == id)?;
         self.registered.remove(position)

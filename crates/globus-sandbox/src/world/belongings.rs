@@ -60,7 +60,7 @@ pub(crate) fn of_the_scholar(owner: &Identity) -> Vec<Collection> {
     vec![usual(owner, Kind::Personal, id, "laptop")]
 }
 
-/// Collections of two of her identities: Transfer counts all of them as hers.
+/// Collections of two of her identities: Transfer treats all of them as hers.
 pub(crate) fn of_priya(person: &Person) -> Vec<Collection> {
     let id = |last: u8| format!("f7bef0ed-646a-4331-a254-abb10a5b72{last:02x}");
     let owner = &person.primary;

@@ -1,4 +1,4 @@
-//! All collections and endpoints that there are.
+//! All collections and endpoints.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::world::collections::{Collection, Kind};
 use crate::world::people::{JONAS, MIRA, PRIYA, People, Person, QUIRK, SCHOLAR};
 use crate::world::troubles;
 
-/// Everything that Transfer knows.
+/// All collections and endpoints of Transfer.
 pub(crate) struct Catalogue {
     pub(crate) all: Vec<Collection>,
-    /// Endpoints that no search finds: of institutions whose collections are all that people see.
+    /// Endpoints that no search finds: those of institutions that show only their collections.
     servers: Vec<Collection>,
 }
 
@@ -39,7 +39,7 @@ impl Catalogue {
         Self { all, servers }
     }
 
-    /// Everything, with the endpoints that no search finds.
+    /// All collections and endpoints, including the endpoints that no search finds.
     pub(crate) fn every(&self) -> impl Iterator<Item = &Collection> {
         self.all.iter().chain(&self.servers)
     }
@@ -53,8 +53,8 @@ impl Catalogue {
     }
 }
 
-/// Puts each collection of Globus Connect Server on the endpoint of its owner's institution, and makes those that are
-/// missing.
+/// Assigns each collection of Globus Connect Server to the endpoint of its owner's institution, and creates the missing
+/// endpoints.
 fn servers(all: &mut [Collection]) -> Vec<Collection> {
     let mut endpoints: BTreeMap<String, String> = BTreeMap::new();
     for endpoint in all.iter().filter(|collection| collection.kind == Kind::Endpoint) {

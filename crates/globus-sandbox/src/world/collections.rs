@@ -1,4 +1,4 @@
-//! What people own in Transfer: endpoints and collections, and their documents.
+//! Endpoints and collections, and their documents.
 
 use serde_json::{Map, Value, json};
 
@@ -9,13 +9,13 @@ use crate::world::people::{Identity, Person};
 pub(crate) enum Kind {
     /// A laptop or workstation with Globus Connect Personal.
     Personal,
-    /// A folder that somebody shares from there.
+    /// A folder shared from there.
     PersonalGuest,
     /// A Globus Connect Server installation.
     Endpoint,
     /// Its storage, for people with an account there.
     Mapped,
-    /// A folder that somebody shares from there.
+    /// A folder shared from there.
     Guest,
 }
 
@@ -39,16 +39,16 @@ impl Kind {
     }
 }
 
-/// What a collection does wrong.
+/// The fault of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Tells a missing consent in the older form, without `authorization_parameters`.
+    /// Reports a missing consent in the older form, without `authorization_parameters`.
     OldConsent,
     Deleted,
     OffLine,
-    /// Wants a session with an identity of [`WANTED_DOMAIN`].
+    /// Requires a session with an identity of `troubles::WANTED_DOMAIN`.
     Domain,
-    /// Wants the policy [`crate::memory::policies::SENSITIVE`].
+    /// Requires the policy `policies::SENSITIVE`.
     Policy,
     EndpointDenied,
     Denied,
@@ -71,19 +71,19 @@ pub(crate) struct Collection {
     pub(crate) organization: Option<String>,
     pub(crate) department: Option<String>,
     pub(crate) keywords: Vec<&'static str>,
-    /// Whether a search of strangers finds it.
+    /// Whether people other than its owner find it by search.
     pub(crate) public: bool,
-    /// Ids of identities that may use it from the start although it is not theirs.
+    /// Ids of the identities that it is shared with from the start.
     pub(crate) shared_with: Vec<&'static str>,
-    /// The Globus Connect Server endpoint that it is on, which Transfer names as its owner; an endpoint is on itself.
+    /// Its Globus Connect Server endpoint, which Transfer names as its owner; an endpoint is its own.
     pub(crate) served_by: Option<String>,
-    /// Where the manager of that endpoint is.
+    /// The URL of the manager of that endpoint.
     pub(crate) manager_url: Option<String>,
-    /// When its owner last used it, as Transfer prints dates.
+    /// When its owner last used it, as a date of Transfer.
     pub(crate) last_used: Option<&'static str>,
-    /// Everybody may read and write it.
+    /// Whether everyone may read and write it.
     pub(crate) open: bool,
-    /// What it does wrong.
+    /// Its fault, if any.
     pub(crate) trouble: Option<Trouble>,
 }
 
@@ -132,7 +132,7 @@ impl Collection {
         document
     }
 
-    /// The document of one endpoint has its servers and the kind of its storage besides.
+    /// The document of a single endpoint, which also has its servers and storage type.
     pub(crate) fn full_document(&self, reader: &Person) -> Map<String, Value> {
         let mut document = self.document(reader);
         let servers = if self.kind == Kind::Endpoint { vec![self.server()] } else { vec![] };
@@ -234,7 +234,7 @@ impl Collection {
     }
 }
 
-/// A collection that is like most: named, of its owner's institution, found by everybody.
+/// A typical collection: with a name, of its owner's institution, found by everyone's search.
 pub(crate) fn usual(owner: &Identity, kind: Kind, id: &str, name: &str) -> Collection {
     Collection {
         id: id.into(),
@@ -255,7 +255,7 @@ pub(crate) fn usual(owner: &Identity, kind: Kind, id: &str, name: &str) -> Colle
     }
 }
 
-/// Members that are null on all the sandbox's collections: mostly remains of older endpoints.
+/// Members that are null on all of the sandbox's collections: mostly leftovers of older endpoints.
 const NULL_MEMBERS: [&str; 26] = [
     "acl_max_expiration_period_mins",
     "authentication_assurance_timeout",

@@ -1,4 +1,4 @@
-//! The groups. Those that are there from the start are invented, with every role and every status among the people.
+//! The groups. The built-in ones are invented and cover every role and every status.
 //!
 //! | group | who |
 //! |---|---|
@@ -12,9 +12,9 @@
 use crate::ground::random;
 use crate::world::people::{AMARA, Identity, JONAS, MIRA, PRIYA, People, Person, QUIRK, SCHOLAR};
 
-/// Groups that somebody can make besides.
+/// The most groups in addition to the built-in ones.
 const MAX_GROUPS: usize = 500;
-/// Memberships of one group.
+/// The most memberships of one group.
 const MAX_MEMBERSHIPS: usize = 1_000;
 
 /// All groups.
@@ -35,18 +35,18 @@ pub(crate) struct Group {
 /// Who may see a group, and join it.
 #[derive(Clone)]
 pub(crate) struct Policies {
-    /// Whether people who are not in it may look at it.
+    /// Whether only its members may see it.
     pub(crate) private: bool,
     /// `managers` or `members`: who may see the memberships.
     pub(crate) members_visible_to: &'static str,
-    /// Whether strangers may join, or ask to.
+    /// Whether people may join, or ask to join, without an invitation.
     pub(crate) join_requests: bool,
     pub(crate) high_assurance: bool,
     pub(crate) assurance_timeout: u64,
     pub(crate) signup_fields: Vec<String>,
 }
 
-/// What an identity is in a group.
+/// The role and status of an identity in a group.
 #[derive(Clone)]
 pub(crate) struct Membership {
     pub(crate) identity: Identity,
@@ -59,7 +59,7 @@ pub(crate) struct Membership {
 pub(crate) struct Full;
 
 impl Group {
-    /// A group that somebody makes, who is its admin.
+    /// A new group; `admin` is its admin.
     pub(crate) fn new(name: String, description: Option<String>, parent: Option<String>, admin: &Identity) -> Self {
         let policies =
             Policies { private: true, members_visible_to: "managers", join_requests: false, ..Policies::usual() };
@@ -79,7 +79,7 @@ impl Group {
         self.held(person).any(|membership| membership.status == "active" && roles.contains(&membership.role))
     }
 
-    /// Managers and admins always see who is in a group, members if its policy says so.
+    /// Whether a person may see the members: managers and admins always may, members if the policy allows it.
     pub(crate) fn shows_members_to(&self, person: &Person) -> bool {
         let members_may = self.policies.members_visible_to == "members";
         self.has_role(person, &["manager", "admin"]) || members_may && self.has_role(person, &["member"])
@@ -89,7 +89,7 @@ impl Group {
         self.memberships.iter().find(|membership| membership.identity.id == identity_id)
     }
 
-    /// Gives an identity this role and status; false when the group has no room.
+    /// Gives an identity this role and status; false if the group is full.
     pub(crate) fn put(&mut self, identity: &Identity, role: Option<&'static str>, status: &'static str) -> bool {
         if let Some(known) = self.memberships.iter_mut().find(|known| known.identity.id == identity.id) {
             known.role = role.unwrap_or(known.role);
@@ -166,7 +166,7 @@ impl GroupBook {
         Ok(())
     }
 
-    /// Takes out a group and all that are inside it.
+    /// Removes a group and all its subgroups.
     pub(crate) fn remove(&mut self, id: &str) {
         self.0.retain(|group| group.id != id);
         let orphans = self.0.iter().filter(|group| group.parent.as_deref() == Some(id)).map(|group| group.id.clone());
@@ -182,7 +182,7 @@ impl GroupBook {
     }
 }
 
-/// A group of the beginning.
+/// A built-in group.
 struct Seed {
     id: &'static str,
     name: &'static str,
@@ -193,7 +193,7 @@ struct Seed {
     memberships: &'static [Seat],
 }
 
-/// A membership of the beginning.
+/// A membership in a built-in group.
 struct Seat {
     /// The identity's id or username.
     identity: &'static str,
@@ -209,7 +209,7 @@ const fn is(identity: &'static str, role: &'static str, status: &'static str) ->
 const PRIYA_AT_NORTHFIELD: &str = "praman@northfield.example";
 const RIDGELINE: &str = "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0003";
 
-/// The groups that are there from the start.
+/// The built-in groups.
 const GROUPS: &[Seed] = &[
     Seed {
         id: "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0001",

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `mira@northfield.example` | the everyday researcher: a linked Globus ID, four collections, one without a display name |
 //! | `jonas@ridgeline.example` | 57 collections: three pages of 25 |
-//! | `amara@globusid.org` | a Globus ID with no organization and not a single collection |
+//! | `amara@globusid.org` | a Globus ID without organization or collections |
 //! | `0009-0004-7312-5580@scholar-id.example` | a researcher registry account: no name, no e-mail, no organization |
 //! | `priya@coastal.example` | identities at three institutions, for apps that ask for one of them |
 //! | `quirk@hostile.example` | text that breaks careless pages |
@@ -23,7 +23,7 @@ pub(crate) struct Provider {
     pub(crate) domain: &'static str,
 }
 
-/// One identity of a person, as the Identities API tells it.
+/// One identity of a person, as in the Identities API.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) id: String,
@@ -35,13 +35,13 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The part of the username after the `@`: what `session_required_single_domain` means.
+    /// The part of the username after the `@`, which `session_required_single_domain` refers to.
     pub(crate) fn domain(&self) -> &str {
         self.username.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 }
 
-/// Somebody with one identity or several linked ones.
+/// A person with one identity or several linked ones.
 pub(crate) struct Person {
     /// The one that a token's `sub` names.
     pub(crate) primary: Identity,
@@ -74,7 +74,7 @@ const RIDGELINE: Provider = Provider {
     domain: "ridgeline.example",
 };
 const GLOBUS_ID: Provider = Provider {
-    // The one provider every Globus installation has, under its real id.
+    // The one provider that exists everywhere, under its real id.
     id: "41143743-f3c8-4d60-bbdb-eeecaba85bd9",
     name: "Globus ID",
     short_name: "globusid",
@@ -108,17 +108,17 @@ const CLIENTS: Provider = Provider {
 /// Every provider.
 const PROVIDERS: [&Provider; 7] = [&NORTHFIELD, &RIDGELINE, &GLOBUS_ID, &SCHOLAR_ID, &COASTAL, &HOSTILE, &CLIENTS];
 
-/// The providers that somebody could sign in with.
+/// All providers, for the Identity Providers API.
 pub(crate) fn providers() -> impl Iterator<Item = &'static Provider> {
     PROVIDERS.into_iter()
 }
 
-/// Owner of the collections that fail. Nobody can sign in as it.
+/// The owner of the failing collections. No one can sign in as it.
 pub(crate) fn trouble_desk() -> Identity {
     identity("d9d3d0d8-3c1e-4f0b-8c55-70ab1e000001", "trouble-desk", "Trouble Desk", &GLOBUS_ID)
 }
 
-/// An identity that nobody has used yet: what `provision` makes for a username of a known provider.
+/// An unused identity: what `provision` creates for a username of a known provider.
 pub(crate) fn unknown_identity(username: &str) -> Option<Identity> {
     let (_, domain) = username.rsplit_once('@')?;
     let provider =
@@ -140,7 +140,7 @@ pub(crate) const SCHOLAR: &str = "40a7864c-ee4d-4dca-82af-bf40a28526d7";
 pub(crate) const PRIYA: &str = "34260d82-3a64-48fe-bfc8-977e434730df";
 pub(crate) const QUIRK: &str = "66a67362-1bd1-4f8b-aad1-eb0dbb644918";
 
-/// Everybody who can sign in.
+/// All people who can sign in.
 pub(crate) struct People {
     pub(crate) all: Vec<Arc<Person>>,
 }
@@ -167,7 +167,7 @@ impl People {
     }
 }
 
-/// An identity with all its texts; the exceptions take some away.
+/// An identity with all its texts; some people override them.
 fn identity(id: &str, user: &str, name: &str, provider: &'static Provider) -> Identity {
     let username = format!("{user}@{}", provider.domain);
     Identity {
@@ -210,7 +210,7 @@ fn amara() -> Person {
             ..identity(AMARA, "amara", "Amara Okafor", &GLOBUS_ID)
         },
         linked: vec![],
-        good_for: "Empty lists: a fresh Globus ID without an organization, owns nothing at all.",
+        good_for: "Empty lists: a new Globus ID without an organization or any collections.",
     }
 }
 
@@ -223,7 +223,7 @@ fn scholar() -> Person {
             ..identity(SCHOLAR, "0009-0004-7312-5580", "", &SCHOLAR_ID)
         },
         linked: vec![],
-        good_for: "Missing facts: a registry account with no name, no e-mail and no organization.",
+        good_for: "Missing claims: a registry account with no name, no e-mail and no organization.",
     }
 }
 
@@ -252,7 +252,7 @@ fn quirk() -> Person {
     }
 }
 
-/// An app as somebody of its own.
+/// An app as a person.
 pub(crate) fn of_client(id: &str, name: &str) -> Person {
     Person {
         primary: Identity { email: None, organization: None, ..identity(id, id, name, &CLIENTS) },

@@ -21,23 +21,23 @@ pub(crate) struct Scope {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Bounds for what a stranger may send: real requests have a handful of scopes, two or three levels deep.
+/// Limits for untrusted requests: real ones have a handful of scopes, two or three levels deep.
 const MAX_SCOPES: usize = 200;
 const MAX_DEPTH: usize = 8;
 
-/// Parses a scope string; equal names become one scope with the dependencies of both.
+/// Parses a scope string; scopes with the same name become one with the dependencies of both.
 pub(crate) fn parse(text: &str) -> Result<Vec<Scope>, Malformed> {
     let mut parser = Parser { rest: text, scopes: 0 };
     let scopes = parser.list(0)?;
     if parser.rest.is_empty() && !scopes.is_empty() { Ok(scopes) } else { Err(Malformed) }
 }
 
-/// Adds scopes to others, uniting the dependencies of those that are there already.
+/// Adds scopes to others, merging the dependencies of scopes that both have.
 pub(crate) fn merge(into: &mut Vec<Scope>, more: impl IntoIterator<Item = Scope>) {
     for scope in more {
         match into.iter_mut().find(|known| known.name == scope.name) {
             Some(known) => {
-                // What one of them requires is required.
+                // Required by one of them means required.
                 known.optional &= scope.optional;
                 merge(&mut known.dependencies, scope.dependencies);
             }
@@ -144,7 +144,7 @@ pub(crate) struct Known {
     pub(crate) resource_server: String,
     /// What the consent page says.
     pub(crate) words: String,
-    /// Its place in the `scope` text of a token, which has the server's order and not the request's.
+    /// Its position in the `scope` of a token, which follows the server's order and not the request's.
     pub(crate) rank: usize,
 }
 
@@ -158,7 +158,7 @@ pub(crate) const VIEW_IDENTITIES: &str = "urn:globus:auth:scope:auth.globus.org:
 const URN: &str = "urn:globus:auth:scope:";
 const URL: &str = "https://auth.globus.org/scopes/";
 
-/// Resource server, the part of its scopes that comes before the name, and names with the words of the consent page.
+/// Resource server, the prefix of its scopes, and their names with the texts of the consent page.
 type Service = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 #[rustfmt::skip]
@@ -207,12 +207,12 @@ const SERVICES: &[Service] = &[
     ]),
 ];
 
-/// Finds a scope among the well-known ones and those that collections and apps bring with them.
+/// Finds a scope among the well-known ones and those of collections and apps.
 pub(crate) fn look_up(name: &str, catalogue: &Catalogue, app: impl Fn(&str) -> Option<Client>) -> Option<Known> {
     well_known(name).or_else(|| of_collection(name, catalogue)).or_else(|| of_app(name, app))
 }
 
-/// Every confidential app is a service too, with one scope. A token for it can be traded in the dependent token grant.
+/// Every confidential app is a service too, with one scope. The dependent token grant exchanges a token for it.
 fn of_app(name: &str, app: impl Fn(&str) -> Option<Client>) -> Option<Known> {
     let (id, "use") = name.strip_prefix(URL)?.split_once('/')? else {
         return None;
@@ -231,9 +231,9 @@ fn well_known(name: &str) -> Option<Known> {
         .map(|(rank, (server, _, _, words))| Known { resource_server: server.into(), words: words.into(), rank })
 }
 
-/// `data_access` exists for mapped collections alone, `https` for every Globus Connect Server collection, and
-/// `manage_collections` for what is on such a server (Globus Auth and Transfer documentation). Asking for any other is an
-/// error.
+/// `data_access` exists for mapped collections only, `https` for every collection of Globus Connect Server, and
+/// `manage_collections` for its endpoints and collections (Globus Auth and Transfer documentation). Requesting any other
+/// is an error.
 fn of_collection(name: &str, catalogue: &Catalogue) -> Option<Known> {
     let (id, right) = name
         .strip_prefix(URL)

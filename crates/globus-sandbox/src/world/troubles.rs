@@ -1,5 +1,5 @@
-//! Collections that everybody may use and that fail in one way each, under fixed ids. A search for `trouble` lists them.
-//! What they answer follows section "Errors" of the Transfer documentation and public records of its answers.
+//! Collections that everyone may use and that each fail in one way, under fixed ids. A search for `trouble` lists them.
+//! Their errors follow section "Errors" of the Transfer documentation and public records of its answers.
 
 use crate::world::collections::usual;
 use crate::world::collections::{Collection, Kind, Trouble};
@@ -8,12 +8,12 @@ use crate::world::people;
 /// The domain of the collection that refuses with `LoginFailed`.
 pub(crate) const WANTED_DOMAIN: &str = "globusid.org";
 
-/// The end of the id, kind, trouble, name, and what happens.
+/// The end of the id, kind, trouble, name, and the effect.
 type Row = (&'static str, Kind, Option<Trouble>, &'static str, &'static str);
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    ("01", Kind::Guest, None, "Open shelf", "No trouble: everybody may read and write."),
+    ("01", Kind::Guest, None, "Open shelf", "No trouble: everyone may read and write."),
     ("02", Kind::Mapped, None, "Wants a consent",
         "403 ConsentRequired until the app has its data_access consent, as all mapped collections do."),
     ("03", Kind::Mapped, Some(Trouble::OldConsent), "Wants a consent, says so the old way",
@@ -23,7 +23,7 @@ const ROWS: &[Row] = &[
     ("06", Kind::Guest, Some(Trouble::Domain), "Wants a Globus ID",
         "502 LoginFailed with authorization_parameters until the session holds an identity of globusid.org."),
     ("07", Kind::Guest, Some(Trouble::Policy), "Wants a policy",
-        "403 AuthPolicyFailed, policies as one comma text, until a sign-in was asked for that policy."),
+        "403 AuthPolicyFailed, with the policies as one comma-separated string, until a sign-in for that policy."),
     ("08", Kind::Guest, Some(Trouble::EndpointDenied), "Denied by the endpoint", "403 EndpointPermissionDenied."),
     ("09", Kind::Guest, Some(Trouble::Denied), "Denied by Transfer", "403 PermissionDenied."),
     ("0a", Kind::Guest, Some(Trouble::Maintenance), "Under maintenance", "503 ServiceUnavailable."),
@@ -36,12 +36,12 @@ fn id(end: &str) -> String {
     format!("7e57ab1e-0000-4000-8000-0000000000{end}")
 }
 
-/// Name, id and what happens: for the front page.
+/// Name, id and effect, for the front page.
 pub(crate) fn described() -> Vec<(&'static str, String, &'static str)> {
     ROWS.iter().map(|(end, _, _, name, words)| (*name, id(end), *words)).collect()
 }
 
-/// The collections. Their owner cannot sign in.
+/// The failing collections. No one can sign in as their owner.
 pub(crate) fn collections() -> impl Iterator<Item = Collection> {
     let owner = people::trouble_desk();
     ROWS.iter().map(move |(end, kind, trouble, name, words)| Collection {
