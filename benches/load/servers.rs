@@ -14,9 +14,10 @@ use axum::{
 };
 use globus_portal::{error::AppError, globus::scopes, routes::logged_in::LoggedIn, state::AppState};
 
-use crate::{client::Connection, provider};
-
-pub const CLIENT_ID: &str = "11111111-2222-4333-8444-555555555555";
+use crate::{
+    client::Connection,
+    provider::{self, CLIENT_ID},
+};
 
 /// What a child process is to be.
 pub fn be(role: &str) -> ExitCode {

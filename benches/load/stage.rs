@@ -4,11 +4,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{
-    client::Connection,
-    servers::{CLIENT_ID, Server},
-    stores::Stores,
-};
+use crate::{client::Connection, provider::CLIENT_ID, servers::Server, stores::Stores};
 
 /// How long the provider's tokens live, in seconds: those of most measurements for long, others are always about to expire.
 pub const LONG: u32 = 172_800;

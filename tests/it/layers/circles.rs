@@ -14,10 +14,11 @@ use super::imports::{code, files, paths_from};
 /// The place of a file in its crate: `["auth", "tokens"]`; empty for `lib.rs`.
 type Module = Vec<String>;
 
-/// The crates of the workspace, each by the folder of its source.
-const CRATES: [&str; 3] = ["src", "crates/globus-sandbox/src", "crates/globus-sdk/src"];
+/// The crates of the workspace, each by the folder of its source and the number of files that it has at least.
+const CRATES: [(&str, usize); 4] =
+    [("src", 90), ("crates/globus-sandbox/src", 60), ("crates/globus-sdk/src", 40), ("benches/load", 6)];
 
-/// The code of each file below `src` but `main.rs`, which is a crate of its own.
+/// The code of each file below `src` but `main.rs`, which names the others and is named by none.
 fn modules(src: &Path) -> BTreeMap<Module, String> {
     let mut found = Vec::new();
     files(src, &mut found);
@@ -101,9 +102,9 @@ fn shown(circles: &BTreeMap<Module, BTreeSet<Module>>) -> String {
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in CRATES {
+    for (name, least) in CRATES {
         let all = modules(&top.join(name));
-        assert!(all.len() > 10, "{name} has files");
+        assert!(all.len() >= least, "{name} has {} files", all.len());
         let circles = in_circles(&all);
         assert!(circles.is_empty(), "{name}: files that import each other in a circle:\n{}", shown(&circles));
     }
