@@ -1,4 +1,4 @@
-//! The tests: they tell how the portal is used, over real HTTP, with the real router.
+//! The tests: they use the portal over real HTTP, with the real router.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where it stopped")]
 #![expect(unreachable_pub, reason = "one binary: nothing here is public")]

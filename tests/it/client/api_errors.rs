@@ -1,4 +1,4 @@
-//! Error answers: what the SDK reads in them, the needs they tell of, and what they never show.
+//! Error answers: what the SDK reads from them, the requirements they carry, and what they never show.
 
 use std::{fmt::Write as _, io, time::Duration};
 
@@ -91,7 +91,7 @@ fn the_sdks_answers_are_read_as_the_sdk_reads_them() {
         let gare = to_gare(&error).map(|gare| gare.to_dict(false));
         assert_eq!(json!(gare), case["gare"], "{name}");
         let gares: Vec<Value> = to_gares([&error]).iter().map(|gare| gare.to_dict(false)).collect();
-        // A difference from the SDK, which crashes.
+        // A difference from the SDK, which crashes here.
         let crash = case["gares"] == "SDK raises AttributeError";
         assert_eq!(json!(gares), if crash { json!([]) } else { case["gares"].clone() }, "{name}");
         assert_eq!(crash, name == "json_list");
@@ -251,21 +251,21 @@ fn the_forms_of_bodies_are_told_apart() {
         json!([error.code(), error.message(), error.request_id()])
     };
     let plain = |body: &Value| read(Service::Other, "application/json", body);
-    // A request id that is no text makes it no "type zero", and then it is not looked for.
+    // With a request id that is not a string the error is not "type zero", and then the id is not read.
     assert_eq!(plain(&json!({"code": "A", "message": "m", "request_id": "r"})), json!(["A", "m", "r"]));
     assert_eq!(plain(&json!({"code": "A", "message": "m", "request_id": null})), json!(["A", "m", null]));
     assert_eq!(plain(&json!({"code": "A", "request_id": "r"})), json!(["A", null, null]));
     assert_eq!(plain(&json!({"code": 7, "detail": "d", "title": "t"})), json!([null, "d", null]));
     assert_eq!(plain(&json!({"message": "m", "errors": []})), json!([null, "m", null]));
     assert_eq!(plain(&json!({"message": "m", "errors": [{}, 1]})), json!([null, "m", null]));
-    // In JSON:API a message means nothing; without a good list it is no JSON:API.
+    // JSON:API has no message; without a valid list of errors it is not JSON:API.
     let api = |body: &Value| read(Service::Other, "application/vnd.api+json", body);
     assert_eq!(
         api(&json!({"code": "X", "message": "x", "errors": [{"message": "m", "title": "t"}]})),
         json!([null, "t", null])
     );
     assert_eq!(api(&json!({"code": "X", "message": "x", "errors": []})), json!(["X", "x", null]));
-    // Globus Auth's ids: the one that all have.
+    // Globus Auth's ids: the one that all errors share.
     let auth = |ids: &[Value]| {
         let errors: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         read(Service::Auth, "application/json", &json!({"errors": errors}))[2].clone()
@@ -290,7 +290,7 @@ fn consent_has_two_spellings() {
     assert_eq!(scopes(&json!({"code": code, "required_scopes": [], "required_scope": "b"})), None);
     assert_eq!(scopes(&json!({"code": "Other", "required_scopes": ["a"]})), None);
     assert_eq!(scopes(&json!({"errors": [{"code": code, "required_scopes": ["a"]}]})), None);
-    // The SDK crashes on parameters that are no object.
+    // The SDK crashes on parameters that are not an object.
     let odd = error(&json!({"code": "A", "authorization_parameters": ["x"]}));
     assert!(odd.info().authorization_parameters().is_none());
     assert!(!is_gare(&odd));
@@ -335,7 +335,7 @@ fn types_in_a_gare_are_strict() {
     ] {
         assert_eq!(parameters(wrong.clone()), None, "{wrong}");
     }
-    // What is wrong with the form of today may be right in an older one.
+    // A document that is invalid in the current form may be valid in an older one.
     let older =
         |domains: &str| json!({"code": "X", "authorization_parameters": {"session_required_single_domain": domains}});
     assert_eq!(
@@ -370,10 +370,10 @@ fn other_members_of_a_gare_are_kept() {
     assert_eq!(found.to_dict(false), json!({"code": "X", "authorization_parameters": {"prompt": "none"}}));
     assert_eq!(to_gare(&found.to_dict(true)), Some(found));
 
-    // Differences from the SDK. It leaves scopes of this form among the other members, where no login finds them.
+    // Differences from the SDK. It leaves scopes of this form among the other members, where a login does not find them.
     let scopes = json!({"authorization_parameters": {"required_scopes": ["a"], "session_required_policies": "p"}});
     assert_eq!(to_gare(&scopes).unwrap().authorization_parameters.required_scopes, Some(vec!["a".to_owned()]));
-    // And there the broken parameters take the place of the good ones when a GARE is written out again.
+    // And there the invalid parameters replace the valid ones when a GARE is serialized again.
     let broken = json!({
         "code": "ConsentRequired", "required_scopes": ["a"],
         "authorization_parameters": {"session_required_mfa": "true"},
@@ -452,7 +452,7 @@ fn the_sdks_session_parameters_stand_in_the_sdks_order() {
             .cloned()
             .collect();
         compared += usize::from(!expected.is_empty());
-        // The vectors are of version 4.9. From 4.10 on, the SDK leaves empty lists out.
+        // The vectors are from version 4.9. From 4.10 on, the SDK leaves empty lists out.
         let expected: Vec<Value> = expected.into_iter().filter(|pair| pair[1] != "").collect();
         let login = gare.login_parameters(&[]).unwrap();
         assert_eq!(json!(login.authorize.query_pairs()), json!(expected), "{}", case["name"]);
@@ -460,7 +460,7 @@ fn the_sdks_session_parameters_stand_in_the_sdks_order() {
     assert!(compared >= 4, "{compared}");
 }
 
-/// Arbitrary JSON out of the words that readers look for.
+/// Arbitrary JSON made of the names that readers look for.
 fn arbitrary(dice: &mut Dice, depth: usize) -> Value {
     const WORDS: [&str; 20] = [
         "code",
@@ -537,7 +537,7 @@ fn arbitrary_answers_never_panic() {
     }
 }
 
-/// A difference from the SDK: Python reads JSON that RFC 8259 does not know.
+/// A difference from the SDK: Python accepts JSON that RFC 8259 does not allow.
 #[test]
 fn json_is_that_of_the_standard() {
     for body in [&br#"{"code":NaN}"#[..], br#"{"code":"\ud800"}"#, b"\xff\xfe{\0}\0", br#"{"code":1e999}"#] {
@@ -565,7 +565,7 @@ async fn network_failures_are_told_apart() {
     assert!(!error.to_string().contains("secret"), "{error}");
     assert_eq!(error.fault(), Fault::TryAgain);
 
-    // A listener whose queue is full answers nobody's call.
+    // A listener whose queue is full accepts no connection.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(1).unwrap();

@@ -100,7 +100,7 @@ fn native_url(case: &Value) -> String {
     flow.get_authorize_url(&parameters(case)).into()
 }
 
-/// The URL of the vector, which version 4.9 made. From 4.10 on, the Python SDK leaves empty lists out.
+/// The URL of the vector, which is from version 4.9. From 4.10 on, the Python SDK leaves empty lists out.
 fn expected_url(case: &Value) -> String {
     let url = case["url"].as_str().unwrap();
     let is_empty_list = |pair: &&str| pair.starts_with("session_required_") && pair.ends_with('=');
@@ -197,7 +197,7 @@ fn a_flow_needs_a_scope_and_a_native_app_a_client_id() {
     assert_eq!(error.to_string(), "a native app needs a client id");
 }
 
-/// Difference from the Python SDK, whose default state is the same text for everybody: it protects nobody from a forged
+/// Difference from the Python SDK, whose default state is the same for every login: it does not protect against a forged
 /// answer (RFC 6749 section 10.12).
 #[test]
 fn the_default_state_and_verifier_are_random() {

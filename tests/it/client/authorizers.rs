@@ -34,7 +34,7 @@ fn start() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap()
 }
 
-/// What a renewal gives: an access token of this name, and perhaps a new refresh token.
+/// The answer to a renewal: an access token of this name, and perhaps a new refresh token.
 fn renewed(access_token: &str, refresh_token: Option<&str>) -> Value {
     let mut document = json!({
         "access_token": access_token, "scope": "s", "resource_server": "r", "expires_in": 3600, "token_type": "Bearer",
@@ -46,7 +46,7 @@ fn renewed(access_token: &str, refresh_token: Option<&str>) -> Value {
     document
 }
 
-/// Globus Auth, which gives the tokens `A1`, `A2`, … and says whose refresh token it got, and a service that notes who asks.
+/// Globus Auth, which issues the tokens `A1`, `A2`, … and records refresh tokens, and a service that records its callers.
 struct Bench {
     auth: Provider,
     service: Provider,
@@ -65,7 +65,7 @@ impl Bench {
         Self { auth, service: Provider::scripted(answers).await, clock: Clock::manual(start()) }
     }
 
-    /// A service that is content with a number of requests.
+    /// A service that accepts a number of requests.
     async fn content(requests: usize) -> Self {
         Self::start(std::iter::repeat_n(good(), requests)).await
     }
@@ -80,7 +80,7 @@ impl Bench {
         self.auth.url.clone()
     }
 
-    /// A refresh token authorizer with an access token that is good for an hour.
+    /// A refresh token authorizer with an access token that is valid for an hour.
     fn refreshing(&self) -> RenewingAuthorizer {
         let old = (AccessToken::new("OLD"), start() + Duration::HOUR);
         RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), Some(old), self.clock.clone())
@@ -203,7 +203,7 @@ async fn an_app_gets_tokens_for_itself() {
 }
 
 /// Difference from the Python SDK, which encodes nothing: RFC 6749 section 2.3.1 wants both halves form-encoded. Secrets of
-/// Globus are base64 text, which goes as it is with both.
+/// Globus are base64 text, which both send as it is.
 #[tokio::test]
 async fn an_app_says_who_it_is_as_globus_reads_it() {
     let bench = Bench::content(0).await;
@@ -297,7 +297,7 @@ async fn on_refresh_is_told_before_the_token_is_used() {
     assert!(told.lock().unwrap().is_empty());
     bench.clock.advance(Duration::HOUR);
     ask(&transfer).await.unwrap();
-    // Told of A1 when the service had seen one request: the one with the old token.
+    // The callback got A1 when the service had seen one request: the one with the old token.
     assert_eq!(*told.lock().unwrap(), [("A1".to_owned(), 1)]);
     assert_eq!(bench.bearers(), ["OLD", "A1"]);
 }
@@ -344,7 +344,7 @@ async fn a_refused_renewal_is_the_error_of_globus_auth() {
     let transfer = bench.transfer(bench.refreshing());
     let error = ask(&transfer).await.unwrap_err();
     assert!(matches!(error, CallError::Api(error) if error.http_status() == 400 && error.is_invalid_grant()));
-    // The service got nothing more, and Globus Auth one request a call.
+    // The service got no further request, and Globus Auth one for each call.
     let error = ask(&transfer).await.unwrap_err();
     assert!(matches!(error, CallError::Api(error) if error.is_invalid_grant()));
     assert_eq!((bench.service.requests().len(), bench.auth.token_calls().len()), (1, 2));
@@ -370,7 +370,7 @@ async fn a_caller_that_goes_away_in_the_middle_of_a_renewal_loses_nothing() {
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     gate.notify_one();
-    // The renewal went on without its caller: the next one finds its token, and later its refresh token.
+    // The renewal continued without its caller: the next call uses its token, and a later one its refresh token.
     ask(&transfer).await.unwrap();
     assert_eq!((bench.bearers(), bench.auth.requests().len()), (vec!["A1".to_owned()], 1));
     bench.clock.advance(Duration::HOUR);

@@ -1,4 +1,4 @@
-//! Clients of a provider of the test's own.
+//! Clients of the test provider.
 
 use globus_portal::{
     globus::{

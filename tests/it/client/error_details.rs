@@ -1,4 +1,4 @@
-//! What a program learns from a failed call: headers of the answer, and the cause of what was no answer.
+//! What a program learns from a failed call: headers of the answer, or the cause when there was no answer.
 
 use std::{error::Error as _, time::Duration};
 

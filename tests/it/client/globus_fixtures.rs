@@ -1,5 +1,5 @@
 //! Documents of Globus Auth as Globus sends them, read by the client over real HTTP. (Token responses, errors, and the
-//! documents of Transfer and Groups have files of their own.)
+//! documents of Transfer and Groups have their own files.)
 
 use axum::{
     http::{StatusCode, header},
@@ -28,7 +28,7 @@ use crate::harness::{
     provider::{CLIENT_ID, CLIENT_SECRET, Request},
 };
 
-/// A fixture document, or the end of the test where there are none.
+/// A fixture document; where there are none, the test returns.
 macro_rules! document {
     ($name:expr) => {
         match fixture(std::thread::current().name().unwrap_or(module_path!()), $name) {

@@ -1,4 +1,4 @@
-//! id_tokens: a real one of Globus, and made ones that are wrong in one way each.
+//! id_tokens: a real one from Globus, and generated ones that are each wrong in one way.
 
 use axum::{Json, response::IntoResponse as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -19,7 +19,7 @@ use crate::harness::{
     provider::{self, CLIENT_ID, CLIENT_SECRET, id_token, jwk, token_response},
 };
 
-/// The app that the real id_token was made for, and when.
+/// The app that the real id_token was issued to, and when.
 const REAL_CLIENT_ID: &str = "7fb58e00-839d-44e3-8047-10a502612dca";
 const REAL_IAT: i64 = 1_621_481_011;
 const REAL_EXP: i64 = 1_621_653_811;
@@ -32,12 +32,12 @@ fn document(name: &str) -> Option<Value> {
     fixture("id_tokens", name).map(|text| serde_json::from_str(&text).unwrap())
 }
 
-/// The id_token that Globus made in 2021.
+/// The id_token that Globus issued in 2021.
 fn real_id_token() -> Option<String> {
     document("token_authorization_code_full.json").map(|response| response["id_token"].as_str().unwrap().to_owned())
 }
 
-/// A verifier with Globus's own documents.
+/// A verifier with Globus's real documents.
 fn real_verifier(client_id: &str, clock: Clock) -> Option<IdTokenVerifier> {
     let discovery = serde_json::from_value(document("oidc_discovery.json")?).unwrap();
     let keys = serde_json::from_value(document("jwks.json")?).unwrap();
@@ -74,7 +74,7 @@ async fn a_real_id_token_of_globus_verifies_from_its_first_second_to_its_last() 
     assert!(matches!(verified(&other_app, &token).await, Err(IdTokenError::Claim { name: "aud", .. })));
 }
 
-/// Its access token was replaced by a word, so `at_hash` fits to no token that we have: it is looked at when one is given.
+/// Its access token was replaced by a word, so `at_hash` matches no token that we have. It is checked only with a token.
 #[tokio::test]
 async fn at_hash_and_nonce_of_the_real_id_token_are_looked_at() {
     let Some(token) = real_id_token().map(IdToken::new) else { return };
@@ -91,7 +91,7 @@ async fn one_bit_changed_anywhere_and_the_real_id_token_is_refused() {
     let Some(token) = real_id_token() else { return };
     let verifier = real_verifier(REAL_CLIENT_ID, at(REAL_IAT)).unwrap();
     verified(&verifier, &token).await.unwrap();
-    // Each character of the text, also where that makes other text that decodes.
+    // Each character of the text, even where the result still decodes.
     for index in 0..token.len() {
         let mut bytes = token.clone().into_bytes();
         bytes[index] ^= 1;
@@ -108,7 +108,7 @@ async fn one_bit_changed_anywhere_and_the_real_id_token_is_refused() {
             assert!(verified(&verifier, &changed.join(".")).await.is_err(), "part {part}, byte {index}");
         }
     }
-    // Something more, something less, and the same in another spelling.
+    // A part added, a part removed, and another encoding of the same bytes.
     for changed in
         [format!("{token}A"), format!("{token}="), format!("{token}."), format!(" {token}"), token[1..].to_owned()]
     {
@@ -178,7 +178,7 @@ async fn a_token_response_decodes_its_id_token() {
     assert!(matches!(response.decode_id_token(&verifier, None).await, Err(IdTokenError::Missing)));
 }
 
-/// Difference from the Python SDK, which takes the first key whatever the token names, and does not look at `iss`.
+/// Difference from the Python SDK, which takes the first key whichever the token names, and does not check `iss`.
 #[tokio::test]
 async fn the_key_that_the_token_names_counts_and_the_issuer_is_checked() {
     let provider = Provider::start().await;

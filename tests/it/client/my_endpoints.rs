@@ -1,4 +1,4 @@
-//! The example that uses tokens outside of a portal, as a process, on the sandbox.
+//! The example that uses tokens outside a portal, as a process, on the sandbox.
 
 use std::{path::PathBuf, process::Command};
 

@@ -34,7 +34,7 @@ struct Login {
 }
 
 impl Login {
-    /// On a sandbox of its own.
+    /// Starts it on its own sandbox.
     async fn start(test: &str, arguments: &[&str]) -> Option<Self> {
         let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
         let globus = sandbox.base_url();
@@ -69,7 +69,7 @@ impl Login {
         Url::parse(line.trim()).unwrap()
     }
 
-    /// Chooses a person and decides; gives the URL that the browser is sent to.
+    /// Chooses a person and decides; returns the URL that the browser is sent to.
     async fn decide(&self, authorize: &Url, decision: &str) -> Url {
         let page = self.browser.get(authorize.as_str()).await;
         let request = page.hidden("request");
@@ -79,7 +79,7 @@ impl Login {
         self.browser.submit(&format!("{}/v2/web/consent", self.globus), &form).await.location()
     }
 
-    /// What the program says until it ends, to both of its outputs, and whether it succeeded.
+    /// What the program prints to both of its outputs until it ends, and whether it succeeded.
     async fn end(mut self) -> (String, String, bool) {
         drop(self.input.take());
         let mut output = self.output.take().unwrap();
@@ -158,7 +158,7 @@ async fn a_code_that_is_none_is_refused() {
     assert!(complained.starts_with("error: Globus refuses the grant"), "{complained}");
 }
 
-/// Globus Auth answers as it should for `nonce`; gives what the program says, and the tokens that it revokes.
+/// Globus Auth answers correctly for `nonce`; returns what the program prints, and the tokens that it revokes.
 async fn logged_in_at_a_provider(nonce: impl Fn(&Url) -> String) -> Option<(String, String, Vec<String>)> {
     let provider = Provider::start().await;
     let mut login = Login::on("native_app", &[], provider.base.clone(), CLIENT_ID)?;

@@ -114,7 +114,7 @@ async fn the_path_of_a_raw_call_cannot_leave_the_base_url() {
     }
 }
 
-/// Gives `OLD` until it is refused, and `NEW` from then on.
+/// Yields `OLD` until it is refused, then `NEW`.
 #[derive(Debug, Default)]
 struct Two(Mutex<bool>);
 

@@ -1,7 +1,7 @@
 //! Every request goes out as the Python SDK's was measured: method, path, query, form or JSON document byte for byte,
-//! and the headers that matter. Two differences are on purpose:
+//! and the headers that matter. Two differences are intended:
 //!
-//! - a secret that is other than base64 text stands form-encoded in the Basic header, as RFC 6749 section 2.3.1 asks;
+//! - a secret that is not base64 text is form-encoded in the Basic header, as RFC 6749 section 2.3.1 requires;
 //! - `User-Agent` and `X-Globus-Client-Info` name this SDK.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -44,7 +44,7 @@ struct Case {
     json: Option<Value>,
 }
 
-/// Makes the call of a case. What comes back does not matter: the answer is the same for all.
+/// Makes the call of a case. The answer does not matter: it is the same for all.
 async fn call(server: &Provider, case: &str) {
     match case {
         name if name.contains("identit") || matches!(name, "userinfo" | "openid_configuration") => {
@@ -260,13 +260,13 @@ fn same_target(case: &Case, sent: &Request) {
 fn same_body(case: &Case, sent: &Request, server: &Provider, compact: &str) {
     if let Some(document) = &case.json {
         assert_eq!(&sent.json(), document, "{}", case.name);
-        // The measured document stands in the file with its members in their order.
+        // The file has the measured document with its members in their order.
         let measured = compact.split_once(&format!(r#""name":"{}""#, case.name)).unwrap().1;
         let measured = measured.split(r#"{"name":""#).next().unwrap();
         assert!(measured.contains(&format!(r#""json":{}"#, sent.body)), "{}: {}", case.name, sent.body);
         return;
     }
-    // A native app's page for copying the code is on the server that is asked.
+    // A native app's page for copying the code is on the same server.
     let encoded = |url: &str| url.replace(':', "%3A").replace('/', "%2F");
     let (there, here) = (encoded("https://auth.globus.org/"), encoded(server.url.as_str()));
     let expected = case.form_raw.clone().unwrap_or_default().replace(&there, &here);

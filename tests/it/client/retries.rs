@@ -1,4 +1,5 @@
-//! What is tried again, after which pauses, and what never is: held against the Python SDK, and where it differs, why.
+//! What is retried, after which pauses, and what never is: compared with the Python SDK, with the reason for each
+//! difference.
 
 use std::{
     sync::Arc,
@@ -32,7 +33,7 @@ fn start_of_time() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap()
 }
 
-/// A server, and clients of it whose pauses are noted.
+/// A server, and its clients, whose pauses are recorded.
 struct Bench {
     server: Provider,
     pause: Arc<NotedPause>,
@@ -98,7 +99,7 @@ fn trouble(status: u16) -> Step {
     Step::answer(status, json!({"code": "X", "message": "m"}))
 }
 
-/// What came of a call, in the words of the vectors. They name the class of an error by its service too.
+/// The result of a call, in the words of the vectors. They name the class of an error by its service too.
 fn outcome<T>(result: Result<T, CallError>) -> String {
     match result {
         Ok(_) => "HTTP 200".to_owned(),
@@ -137,7 +138,7 @@ fn step(answer: &Value) -> Step {
     step
 }
 
-/// The case with what is deliberately different here; each difference has a test of its own below.
+/// The case with the intended differences; each has its own test below.
 fn with_differences(mut case: Value) -> Value {
     let get = |token: &str| json!({"method": "GET", "authorization": format!("Bearer {token}")});
     let name = case["name"].as_str().unwrap().to_owned();
@@ -173,7 +174,7 @@ async fn what_is_tried_again_and_after_which_pauses_is_as_in_the_python_sdk() {
     let vectors: Value = serde_json::from_str(&text).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 35);
-    // Connections that cannot be made have a test of their own.
+    // Failed connections have their own test.
     for case in cases.iter().filter(|case| case["name"] != "connect_timeout_all") {
         let case = with_differences(case.clone());
         let answers = case["answers"].as_array().unwrap();
@@ -197,7 +198,7 @@ async fn what_is_tried_again_and_after_which_pauses_is_as_in_the_python_sdk() {
     }
 }
 
-/// A port whose line of waiting connections is full: another one is neither taken nor refused.
+/// A port whose backlog is full: a further connection is neither accepted nor refused.
 async fn full_port() -> (Url, Vec<TcpStream>, tokio::net::TcpListener) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -222,12 +223,12 @@ async fn a_connection_that_cannot_be_made_in_time_is_tried_again() {
     assert_eq!(pause.seconds(), [0.5, 1.0, 2.0, 4.0, 8.0]);
 }
 
-/// What may come back when a request has perhaps been heeded: each would be tried again with any other request.
+/// Answers after which a request may have been processed: any other request would be retried after each.
 fn doubtful() -> [Step; 5] {
     [Step::Cut, Step::Hold, trouble(500), trouble(503).with("Retry-After", "1"), trouble(429)]
 }
 
-/// Difference from the Python SDK, which sends them again. A second use of a code ends all tokens of the first (RFC 6749
+/// Difference from the Python SDK, which retries them. A second use of a code revokes all tokens of the first (RFC 6749
 /// section 4.1.2), and one of a rotated refresh token looks like theft (RFC 9700 section 4.14.2).
 #[tokio::test]
 async fn a_one_use_code_and_a_refresh_token_are_never_sent_twice() {
@@ -248,14 +249,14 @@ async fn a_one_use_code_and_a_refresh_token_are_never_sent_twice() {
         drop(bench.app().oauth2_token(&[("code", "c"), ("grant_type", "authorization_code")]).await);
         assert_eq!(bench.server.requests().len(), 1, "{first:?}");
 
-        // A grant that spends nothing is tried again.
+        // A grant that uses up nothing is retried.
         let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
         bench.app().oauth2_client_credentials_tokens("s").await.unwrap();
         assert_eq!((bench.server.requests().len(), bench.pause.seconds().len()), (2, 1), "{first:?}");
     }
 }
 
-/// Difference from the Python SDK, which crashes when it has to sleep for less than no time.
+/// Difference from the Python SDK, which crashes when it has to sleep for a negative time.
 #[tokio::test]
 async fn a_negative_retry_after_is_harmless() {
     let bench = Bench::start([trouble(429).with("Retry-After", "-5"), endpoint()]).await;
@@ -273,7 +274,7 @@ async fn a_retry_after_that_is_no_number_or_a_huge_one_is_harmless() {
     }
 }
 
-/// Difference from the Python SDK, which looks at the first answer only: a token that expires during a retry is lost there.
+/// Difference from the Python SDK, which checks only the first answer: there a call fails if its token expires during a retry.
 #[tokio::test]
 async fn a_401_after_a_500_still_renews() {
     let bench = Bench::start([trouble(500), trouble(401), Step::answer(200, new_token()), endpoint()]).await;
@@ -281,20 +282,20 @@ async fn a_401_after_a_500_still_renews() {
     let sent = bench.requests();
     let by: Vec<_> = sent.iter().map(|(_, authorization)| authorization.as_deref().unwrap()).collect();
     assert_eq!(by, ["Bearer OLD", "Bearer OLD", BASIC, "Bearer NEW"]);
-    // And a trouble after the renewal is tried again with the new token.
+    // And a failure after the renewal is retried with the new token.
     let bench = Bench::start([trouble(401), Step::answer(200, new_token()), trouble(500), endpoint()]).await;
     bench.renewing().get_endpoint("e").await.unwrap();
     assert_eq!(bench.requests().last().unwrap().1.as_deref(), Some("Bearer NEW"));
     assert_eq!(bench.pause.seconds(), [0.5]);
 }
 
-/// Difference from the Python SDK, which first sleeps: nothing has to pass before a new token is good.
+/// Difference from the Python SDK, which sleeps first: a new token is valid at once.
 #[tokio::test]
 async fn a_renewal_after_a_401_is_made_at_once_and_once() {
     let bench = Bench::start([trouble(401), Step::answer(200, new_token()), trouble(401), endpoint()]).await;
     assert_eq!(outcome(bench.renewing().get_endpoint("e").await), "APIError 401");
     assert_eq!((bench.server.steps_left(), bench.pause.seconds()), (1, vec![]));
-    // Also where nothing else would be tried again.
+    // Even where nothing else would be retried.
     let limits = Limits { max_retries: 0, ..Limits::default() };
     let bench = Bench::with(limits, [trouble(401), Step::answer(200, new_token()), endpoint()]).await;
     bench.renewing().get_endpoint("e").await.unwrap();
@@ -310,7 +311,7 @@ async fn a_pause_that_would_pass_the_deadline_is_not_begun() {
     assert_eq!((bench.pause.seconds(), bench.server.steps_left()), (vec![0.5], 1));
 }
 
-/// The server would keep the caller waiting for a minute a try, and the caller has a fraction of a second.
+/// The server would keep the caller waiting for a minute at each try, and the caller has a fraction of a second.
 #[tokio::test]
 async fn the_callers_deadline_bounds_the_whole() {
     let long = Duration::from_secs(60);
@@ -320,7 +321,7 @@ async fn the_callers_deadline_bounds_the_whole() {
     assert!(matches!(bench.fixed().get_endpoint("e").await, Err(CallError::Timeout)));
     assert!(bench.server.requests().len() <= 1 && bench.pause.seconds().is_empty());
 
-    // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
+    // A renewal counts towards the caller's deadline, although the client for Globus Auth would wait longer.
     let patient = loopback_client(Limits { deadline: long, ..limits });
     let clock = Clock::manual(start_of_time());
     let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.url, patient), "s", None, clock);

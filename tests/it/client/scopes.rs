@@ -1,4 +1,4 @@
-//! Scopes: what the SDK reads and refuses, normal form, and bounds.
+//! Scopes: what the SDK accepts and refuses, the normal form, and limits.
 
 use globus_portal::globus::scopes::{
     self, GcsCollectionScopes, GcsEndpointScopes, MAX_DEPTH, MAX_SCOPES, Scope, ScopeParseError, SpecificFlowScopes,
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::fixture;
 
-/// A generator of arbitrary numbers that gives the same ones every time.
+/// A generator of arbitrary numbers that yields the same ones every time.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -124,7 +124,7 @@ fn depth_and_number_are_bounded() {
     assert_eq!(deepest.to_string(), nested(MAX_DEPTH));
     assert_eq!(nested(MAX_DEPTH + 1).parse::<Scope>(), Err(ScopeParseError::TooDeep));
     assert_eq!(Scope::new("top").unwrap().with_dependency(deepest), Err(ScopeParseError::TooDeep));
-    // Written flat, it is as deep.
+    // Written flat, it is just as deep.
     let flat: Vec<String> = (0..MAX_DEPTH).map(|level| format!("s{level}[s{}]", level + 1)).collect();
     assert_eq!(parse(&flat.join(" ")), Err(ScopeParseError::TooDeep));
 

@@ -1,4 +1,4 @@
-//! From what a service requires to the login that gives it: a GARE, over real HTTP, on the sandbox.
+//! From a service's requirements to the login that meets them: a GARE, over real HTTP, on the sandbox.
 
 use globus_portal::{
     globus::{
@@ -16,11 +16,11 @@ use globus_portal::{
 
 use crate::harness::{Browser, MIRA, Portal, parameter};
 
-/// A collection that wants an identity of `globusid.org` in the session, and one of Mira's linked identities.
+/// A collection that requires an identity of `globusid.org` in the session, and such a linked identity of Mira.
 const WANTS_A_GLOBUS_ID: &str = "7e57ab1e-0000-4000-8000-000000000006";
 const LINKED: &str = "msolano@globusid.org";
 
-/// A login of its own beside the portal's: asks for scopes and session parameters, as a person.
+/// A login independent of the portal's: requests scopes and session parameters, as a person.
 async fn log_in(portal: &Portal, scopes: &[Scope], more: &AuthorizeParameters, person: &str) -> TokenResponse {
     let redirect_uri = portal.app.settings.public_url("/login");
     let flow = AuthorizationCodeFlowManager::new(&portal.app.auth, redirect_uri, scopes).unwrap();

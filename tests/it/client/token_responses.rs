@@ -30,7 +30,7 @@ fn client(provider: &Provider) -> ConfidentialAppAuthClient {
     ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
 }
 
-/// Asks a token endpoint that answers with this document.
+/// Calls a token endpoint that answers with this document.
 async fn received(document: &Value) -> Result<TokenResponse, TokenError> {
     let provider = Provider::start().await;
     let document = document.clone();
@@ -66,7 +66,7 @@ fn expected_entries(case: &Value) -> BTreeMap<String, Value> {
     entries.map(without_type).collect()
 }
 
-/// Compares what a response gives with what the Python SDK gives.
+/// Compares the result of a response with that of the Python SDK.
 fn compare<'a>(
     case: &Value,
     tokens: &[Token],
@@ -87,7 +87,7 @@ fn compare<'a>(
     }
 }
 
-/// The document with `token_type` where the vector leaves it out: it is optional for the Python SDK alone.
+/// The document with `token_type` where the vector leaves it out: only the Python SDK treats it as optional.
 fn with_token_type(document: &Value) -> Value {
     let mut document = document.clone();
     if let Some(members) = document.as_object_mut() {
@@ -184,14 +184,14 @@ async fn a_token_response_prints_no_token() {
     let response = received(&document).await.unwrap();
     let dependent = received_dependent(&json!([document])).await.unwrap();
     assert!(!format!("{response:?} {dependent:?}").contains("SENTINEL"));
-    // Nor does an error that was made of one.
+    // Nor does an error made from one.
     let mut broken = document.clone();
     broken["expires_in"] = "SENTINEL".into();
     let error = received(&broken).await.unwrap_err();
     assert!(!format!("{error:?} {error}").contains("SENTINEL"));
 }
 
-/// What the log says of a token response that cannot be read.
+/// What the log says about a token response that cannot be read.
 async fn problem(document: &Value) -> String {
     let TokenError::Call(error) = received(document).await.unwrap_err() else { panic!("another error") };
     let said = error.to_string();
@@ -271,7 +271,7 @@ async fn what_is_no_json_is_called_that() {
     }
 }
 
-/// What nobody reads is passed over without a step down for each of its levels.
+/// Ignored members are skipped without recursion.
 #[tokio::test]
 async fn a_member_that_is_not_known_may_be_nested_as_deep_as_it_likes() {
     let provider = Provider::start().await;
@@ -281,7 +281,7 @@ async fn a_member_that_is_not_known_may_be_nested_as_deep_as_it_likes() {
     client(&provider).oauth2_token(&[("grant_type", "g")]).await.unwrap();
 }
 
-/// As the Python SDK reads it: any number, and none for no time at all.
+/// As the Python SDK reads it: any number, and `None` when it is missing.
 #[tokio::test]
 async fn a_lifetime_is_any_number_of_seconds() {
     for (value, seconds) in

@@ -1,4 +1,4 @@
-//! The client of Transfer: documents as Globus sends them, lists to their ends, tasks handed in once and waited for.
+//! The client of Transfer: documents as Globus sends them, whole lists, tasks submitted once and waited for.
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,7 +24,7 @@ use crate::{
     harness::{Provider, Step, fixture, provider::Request},
 };
 
-/// A document of the fixtures; nothing where there are none.
+/// A document of the fixtures; `None` where there are none.
 fn read<T: DeserializeOwned>(name: &str) -> Option<T> {
     let text = fixture("documents of Transfer", &format!("{name}.json"))?;
     Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
@@ -119,7 +119,7 @@ async fn endpoints(all: usize) -> Provider {
     .await
 }
 
-/// A server with `all` things, which tells so.
+/// A server with `all` things, which reports the total.
 async fn with_total(all: usize) -> Provider {
     Provider::answering(move |request| Step::text(200, json!({"DATA": page(request, all), "total": all}).to_string()))
         .await
@@ -204,7 +204,7 @@ async fn after_an_error_the_same_page_can_be_asked_for_again() {
     assert!(found.next_page().await.unwrap().is_none());
 }
 
-/// A server that gives submission ids and knows repeats; the first `lost` answers to a submit get lost.
+/// A server that issues submission ids and recognizes repeats; the first `lost` answers to a submit get lost.
 async fn submissions(lost: usize) -> Provider {
     let (given, seen) = (Mutex::new(0), Mutex::new(Vec::<Value>::new()));
     Provider::answering(move |request| -> Step {
@@ -255,7 +255,7 @@ async fn without_a_submission_id_nothing_is_handed_in() {
     assert_eq!((server.the_only().uri.path(), data.submission_id()), ("/v0.10/submission_id", None));
 }
 
-/// Notes how long it was to wait, and does not.
+/// Records how long it should wait, without waiting.
 #[derive(Debug, Default)]
 struct Noted(Mutex<Vec<u64>>);
 
@@ -270,7 +270,7 @@ impl Pause for Noted {
     }
 }
 
-/// Waits for a task that has each status in turn, the last one for ever; gives the result and the seconds waited.
+/// Waits for a task that takes each status in turn and keeps the last; returns the result and the seconds waited.
 async fn wait(statuses: &'static [&str], timeout: u64, interval: u64) -> (Result<bool, CallError>, Vec<u64>) {
     let asked = Mutex::new(0);
     let server = Provider::answering(move |_| {

@@ -1,4 +1,4 @@
-//! Globus Auth of the stand-in: codes, tokens, id_tokens, introspection and identities.
+//! The sandbox's Globus Auth: codes, tokens, id_tokens, introspection and identities.
 
 use std::io;
 
@@ -258,7 +258,7 @@ async fn the_id_token_verifies_and_its_claims_come_in_globus_order() {
         "at_hash",
         "nonce",
     ];
-    // The last occurrence, because entries of the identity set have some of the names, too; those before it the first.
+    // Entries of the identity set use some of the names too, so for members after it the last occurrence counts.
     let at = |name: &str| match name {
         "iss" | "aud" | "exp" | "iat" | "at_hash" | "nonce" => text.rfind(&format!("\"{name}\":")),
         _ => text.find(&format!("\"{name}\":")),
@@ -336,7 +336,7 @@ async fn a_silent_sign_in_to_a_second_app_leaves_its_session_empty() {
     ];
     let answer = visit.http.post(visit.url("/v2/oauth2/token")).form(&form).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
-    // The token is for the confidential app's own service, so that app may look at it.
+    // The token is for the confidential app's own service, so that app may introspect it.
     let form = [("token", answer["access_token"].as_str().unwrap()), ("include", "session_info")];
     let document = visit.as_app("/v2/oauth2/token/introspect", &form).await;
     let document: Value = document.json().await.unwrap();

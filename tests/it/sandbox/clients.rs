@@ -1,4 +1,4 @@
-//! Apps that are registered at the sandbox, and what Globus Auth lets which app do.
+//! Apps that are registered at the sandbox, and what Globus Auth allows which app.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -22,7 +22,7 @@ impl Visit {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Makes an app from a native one, as the CLI does; gives its id and secret.
+    /// Registers an app from a native one, as the CLI does; returns its id and secret.
     async fn made_from(&self, template: &str) -> (String, String) {
         let document = json!({"client": {"template_id": template, "name": "Globus CLI"}});
         let answer = self.http.post(self.url("/v2/api/clients")).json(&document).send().await.unwrap();
@@ -59,7 +59,7 @@ async fn a_registered_app_logs_people_in_at_its_own_redirect_uri_until_it_is_tak
     let elsewhere = [("client_id", id), ("redirect_uri", "https://app.example.org/other")];
     let refused = visit.authorize(&request("openid", &elsewhere)).await.text().await.unwrap();
     assert!(refused.contains("Mismatching redirect URI."), "{refused}");
-    // What is registered for one app is not for another.
+    // The redirect URIs of one app are not those of another.
     let other = [("redirect_uri", redirect_uri)];
     assert_eq!(visit.authorize(&request("openid", &other)).await.status(), 400);
 
@@ -115,7 +115,7 @@ async fn a_registration_that_makes_no_sense_says_why() {
     }
     let (status, _) = visit.register(&json!({"client_id": CLIENT_ID})).await;
     assert_eq!(status, StatusCode::CONFLICT);
-    // A form of a page is no registration.
+    // A form on a page cannot register an app.
     let form = visit.http.post(visit.url("/sandbox/clients")).form(&[("name", "x")]).send().await.unwrap();
     assert!(form.status().is_client_error());
 }
@@ -162,7 +162,7 @@ async fn a_native_app_makes_an_app_of_its_own_and_ends_its_tokens() {
     };
     for token in tokens {
         assert!(is_good(token).await);
-        // Another app ends nothing, the one it was made from does.
+        // Another app revokes nothing; the app it was registered from does.
         revoke(NATIVE_CLIENT_ID, token).await;
         assert!(is_good(token).await);
         revoke(GLOBUS_CLI, token).await;
@@ -287,7 +287,7 @@ async fn what_the_sandbox_lacks_is_said_in_the_words_of_each_service() {
         let said = document.to_string();
         assert!(said.contains(&format!("{method} {path} is not in the sandbox")), "{said}");
     }
-    // A body that is too long is told as JSON, too; a person reads a page.
+    // The error for a body that is too long is JSON too; a person gets a page.
     let long = visit.http.post(visit.url("/v0.10/transfer")).bearer_auth(token).body(vec![b'a'; 200_000]);
     let document: Value = long.send().await.unwrap().json().await.unwrap();
     assert_eq!(document["code"], "ClientError.PayloadTooLarge");
@@ -327,7 +327,7 @@ async fn a_deletion_ignores_what_is_missing_only_when_asked_to() {
     let names: Vec<&str> =
         left["DATA"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["frames.h5", "raw"]);
-    // A denied folder is no missing one.
+    // A denied folder differs from a missing one.
     assert_eq!(delete(&["/restricted/secret.txt"], json!({"ignore_missing": true})).await["status"], "FAILED");
 }
 

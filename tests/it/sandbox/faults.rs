@@ -1,4 +1,4 @@
-//! The sandbox's controls: faults that are switched on, and what it has seen.
+//! The sandbox's controls: faults, and the record of calls.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ async fn document(visit: &Visit, path: &str) -> Value {
     visit.get(path).await.json().await.unwrap()
 }
 
-/// A login with a fault of the token endpoint: the whole answer.
+/// A login with a fault of the token endpoint; returns the whole token response.
 async fn login_with(visit: &Visit, fault: &str) -> Value {
     switch_on(visit, &json!({"fault": fault, "times": 1})).await;
     visit.log_in(MIRA, &request("openid", &[("nonce", "the nonce"), ("prompt", "login")])).await

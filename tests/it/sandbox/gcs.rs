@@ -1,4 +1,4 @@
-//! The manager of Globus Connect Server in the sandbox: by https, on the port of everything else.
+//! The manager of Globus Connect Server in the sandbox: over https, on the same port as everything else.
 
 use globus_portal::sandbox::{CLIENT_ID, CLIENT_SECRET};
 use reqwest::{Certificate, Client};
@@ -31,7 +31,7 @@ async fn the_manager_of_an_endpoint_tells_its_collections_and_their_roles() {
         (answer.status().as_u16(), answer.json().await.unwrap())
     };
     for (path, count) in [
-        // Hers, and one that somebody else shares from there.
+        // Hers, and one that another person shares from there.
         ("collections", 4),
         ("collections?filter=guest_collections", 2),
         ("collections?filter=mapped_collections,managed_by_me", 2),
@@ -58,7 +58,7 @@ async fn the_manager_of_an_endpoint_tells_its_collections_and_their_roles() {
 #[tokio::test]
 async fn tls_is_spoken_to_those_who_trust_the_sandbox_and_holds_nobody_else_up() {
     let visit = Visit::start().await;
-    // Somebody connects and says nothing.
+    // A client connects and sends nothing.
     let silent = tokio::net::TcpStream::connect(visit.base.trim_start_matches("http://")).await.unwrap();
     let https = trusting(&visit).await;
     let base = visit.base.replace("http:", "https:");

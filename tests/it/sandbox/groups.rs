@@ -1,4 +1,4 @@
-//! The sandbox's Groups, and what the Identities API tells besides identities.
+//! The sandbox's Groups, identity providers, provisioned identities, consents and policies.
 
 use globus_portal::sandbox::{CLIENT_ID, CLIENT_SECRET};
 use reqwest::StatusCode;
@@ -70,7 +70,7 @@ async fn groups_have_the_members_that_globus_sends() {
     let answer = visit.log_in(MIRA, &request(ALL_GROUPS, &[])).await;
     let token = answer["access_token"].as_str().unwrap();
     let group: Value = visit.bearer(&format!("/v2/groups/{PORTAL_USERS}"), token).await.json().await.unwrap();
-    // The CLI changes a group by what it reads there.
+    // The CLI updates a group from these members.
     let more = ["subscription_admin_verified_id", "terms_and_conditions"];
     let known: Vec<&str> = members(&group).into_iter().filter(|name| !more.contains(name)).collect();
     assert_eq!(known, members(&one));
@@ -80,7 +80,7 @@ async fn groups_have_the_members_that_globus_sends() {
 async fn a_group_tells_its_members_to_whom_its_policy_allows() {
     let visit = Visit::start().await;
     for (who, path, count) in [
-        // Who may not see the others sees themselves, and a stranger nobody.
+        // A member who may not see the others sees themselves; a non-member sees no one.
         (MIRA, format!("{PORTAL_USERS}?include=memberships"), 1),
         (MIRA, format!("{RIDGELINE}?include=memberships"), 0),
         (PRIYA, format!("{PORTAL_USERS}?include=memberships,policies,allowed_actions,child_ids"), 6),

@@ -1,4 +1,4 @@
-//! Whom the sandbox serves: requests for this machine, and pages of other sites only where they need credentials.
+//! Which requests the sandbox serves: those for this machine, and from pages of other sites only those with credentials.
 
 use globus_portal::sandbox::{Options, Sandbox};
 use reqwest::header::{HOST, ORIGIN};
@@ -111,7 +111,7 @@ async fn pages_of_any_site_may_call_the_apis_and_nothing_else() {
         assert_eq!(header("access-control-allow-origin"), "*");
         assert!(header("access-control-allow-methods").contains(method), "{path}");
         assert!(header("access-control-allow-headers").to_lowercase().contains("authorization"));
-        // Errors can be read, too.
+        // Errors can be read too.
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let answer = visit.http.request(method, visit.url(path)).header(ORIGIN, origin).send().await.unwrap();
         assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
@@ -124,7 +124,7 @@ async fn pages_of_any_site_may_call_the_apis_and_nothing_else() {
         let answer = visit.http.get(visit.url(path)).header(ORIGIN, origin).send().await.unwrap();
         assert!(!answer.headers().contains_key("access-control-allow-origin"), "{path}");
     }
-    // A fault reaches the page as what it is.
+    // A page of another origin can read a fault's answer.
     let fault = json!({"fault": "status", "status": 503, "path": "/v2/oauth2/token", "times": 1});
     visit.http.post(visit.url("/sandbox/faults")).json(&fault).send().await.unwrap();
     let answer = visit.http.post(visit.url("/v2/oauth2/token")).header(ORIGIN, origin).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! The sandbox: as a browser, the official tools and our own client see it.
+//! The sandbox as a browser, the official tools and our own client see it.
 
 mod auth;
 mod clients;

@@ -1,4 +1,4 @@
-//! A sandbox that others reach on purpose, as from outside a container. Another loopback address stands for "outside".
+//! A sandbox with a public URL, as for access from outside a container. Another loopback address stands for "outside".
 
 use std::net::TcpListener;
 
@@ -39,7 +39,7 @@ async fn a_portal_in_a_container_logs_people_in_who_come_from_outside_with_its_s
         let browser = Browser::new();
         let authorize = browser.get(&format!("{base}/login")).await.location();
         assert!(authorize.as_str().starts_with(&format!("{sandbox}/v2/oauth2/authorize")), "{authorize}");
-        // No name server is asked: the browser knows where the container is.
+        // Without DNS: the browser is told the container's address.
         let reach = |url: &Url| {
             let mut url = url.clone();
             url.set_host(Some("127.0.0.2")).unwrap();
@@ -98,7 +98,7 @@ async fn a_public_url_is_in_everything_that_browsers_use_and_opens_its_own_host_
         call.send().await.unwrap().json().await.unwrap()
     };
     let port = Url::parse(&local).unwrap().port().unwrap();
-    // Browsers get the public URL; a program beside the sandbox calls it where it has asked.
+    // Browsers get the public URL; a program on the same machine gets the address that it used.
     for (host, calls) in [("sandbox.example", base.as_str()), (&format!("127.0.0.1:{port}"), &local)] {
         let document = discovery(host).await;
         assert_eq!(document["issuer"], base);

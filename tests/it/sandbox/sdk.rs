@@ -1,4 +1,4 @@
-//! Globus's own SDK for Python talks to the sandbox, so that what works here works there.
+//! The official Python SDK works with the sandbox, so what works here works at Globus.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,7 @@ use crate::harness::{Process, globus_portal, needs};
 
 const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sandbox/sdk_walk.py");
 
-/// The Python that has the SDK: the one that is named, or the one on the path.
+/// The Python with the SDK: the one that the environment names, or the one on the path.
 pub fn python() -> Command {
     let named = std::env::var_os("PYTHON_WITH_GLOBUS_SDK").filter(|name| !name.is_empty());
     let mut command = Command::new(named.unwrap_or_else(|| "python3".into()));

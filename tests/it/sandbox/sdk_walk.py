@@ -21,7 +21,7 @@ BASE = os.environ["GLOBUS_SDK_SERVICE_URL_AUTH"].rstrip("/")
 CLIENT_ID = os.environ["SANDBOX_CLIENT_ID"]
 CLIENT_SECRET = os.environ["SANDBOX_CLIENT_SECRET"]
 NATIVE_CLIENT_ID = os.environ.get("SANDBOX_NATIVE_CLIENT_ID", "e1e0a7a4-b49f-4758-a9d2-5fa12f5d5aed")
-# The SDK reads them when it is imported or when a client is made, so they have to be there before both.
+# The SDK reads them on import or when a client is created, so they must be set before both.
 for service in ("TRANSFER", "GROUPS"):
     os.environ.setdefault(f"GLOBUS_SDK_SERVICE_URL_{service}", BASE + "/")
 
@@ -39,12 +39,12 @@ OPEN = "7e57ab1e-0000-4000-8000-000000000001"
 
 
 def trouble(end):
-    """The collection in trouble whose id ends so."""
+    """The failing collection whose id ends like this."""
     return OPEN[:-2] + end
 
 
 def control(method, path, document=None):
-    """Steers the sandbox."""
+    """Controls the sandbox."""
     with requests.Session() as session:
         session.trust_env = False
         answer = session.request(method, f"{BASE}/sandbox/{path}", json=document, timeout=10)
@@ -54,7 +54,7 @@ def control(method, path, document=None):
 
 @contextmanager
 def fault(*faults):
-    """Faults that are on for a while."""
+    """Faults that are on within a block."""
     control("POST", "faults", list(faults))
     try:
         yield
@@ -64,7 +64,7 @@ def fault(*faults):
 
 @contextmanager
 def visitor():
-    """A browser of its own, nobody signed in."""
+    """A new browser without a session."""
     with requests.Session() as browser:
         browser.trust_env = False
         yield browser
@@ -76,7 +76,7 @@ def hidden(page, name):
 
 
 def sign_in(browser, authorize_url, username, decision="allow", redirect_uri=REDIRECT_URI):
-    """Does what a visitor does on the sandbox's pages; gives the parameters that the app receives."""
+    """Does what a visitor does on the sandbox's pages; returns the parameters that the app receives."""
     page = browser.get(authorize_url, allow_redirects=False)
     if page.status_code == 200:
         request = hidden(page.text, "request")
@@ -122,7 +122,7 @@ def auth_client(token):
 
 
 def tokens_for(client, browser, username, scopes, **query_params):
-    """A whole login."""
+    """A complete login."""
     client.oauth2_start_flow(REDIRECT_URI, scopes)
     url = client.oauth2_get_authorize_url(query_params=query_params)
     return client.oauth2_exchange_code_for_tokens(sign_in(browser, url, username)["code"])
@@ -192,7 +192,7 @@ def check_transfer(tokens):
     paginator = transfer.paginated.endpoint_search(filter_scope="my-endpoints")
     paginator.limit = 20
     assert [len(page["DATA"]) for page in paginator] == [20, 20, 17]
-    # Left alone, it asks for pages of 100.
+    # By default it asks for pages of 100.
     every = list(transfer.paginated.endpoint_search(filter_scope="my-endpoints").items())
     assert len({endpoint["id"] for endpoint in every}) == 57
     one = transfer.get_endpoint(every[0]["id"])
@@ -212,7 +212,7 @@ def check_files(transfer):
     either = transfer.operation_ls(OPEN, filter=[{"name": "README.txt"}, {"type": "dir"}])
     assert {entry["name"] for entry in either} == {"README.txt", "data", "many", "restricted", "results"}
     assert transfer.operation_stat(OPEN, "/data/notes.txt")["size"] == 2048
-    # Nothing else may have been made by an earlier walk.
+    # No earlier walk may have created anything else.
     folder = f"/walk-{time.time_ns()}"
     assert transfer.operation_mkdir(OPEN, folder)["code"] == "DirectoryCreated"
     assert transfer.operation_rename(OPEN, folder, folder + " é")["code"] == "FileRenamed"
@@ -339,7 +339,7 @@ def check_groups(client):
 
 
 def check_consents(client):
-    """A missing consent is told, asked for, remembered, and rescinded."""
+    """A missing consent is reported, requested, remembered, and rescinded."""
     mapped = trouble("02")
     needed = TransferScopes.all.with_dependency(GCSCollectionScopes(mapped).data_access.with_optional(True))
     with visitor() as browser:
@@ -371,7 +371,7 @@ def check_consents(client):
 
 
 def check_session_rules(client):
-    """What a collection wants of the session is told, and a login that meets it helps."""
+    """A collection reports what it requires of the session, and a login that meets it helps."""
     with visitor() as browser:
         transfer = transfer_client(tokens_for(client, browser, MIRA, TransferScopes.all)["access_token"])
         domain = api_error(502, one_try(transfer).operation_ls, trouble("06"))
@@ -414,7 +414,7 @@ def check_troubles(transfer):
 
 
 def check_retries(transfer):
-    """Overload with a Retry-After, cut connections and server errors are survived; the rest is told."""
+    """The SDK survives overload with a Retry-After, cut connections and server errors, and reports the rest."""
     path = "/v0.10/endpoint_search"
     search = {"filter_scope": "my-endpoints"}
 
@@ -449,7 +449,7 @@ def check_retries(transfer):
 
 
 def check_wrong_tokens(client):
-    """What the SDK checks of an id_token, it refuses when it is wrong."""
+    """The SDK refuses an id_token with any wrong value that it checks."""
     for name, kind in (
         ("id-token-expired", jwt.ExpiredSignatureError),
         ("id-token-not-yet-valid", jwt.ImmatureSignatureError),

@@ -129,12 +129,12 @@ async fn data_access_exists_for_mapped_collections() {
 
 const OPEN: &str = "7e57ab1e-0000-4000-8000-000000000001";
 
-/// The collection in trouble whose id ends so.
+/// The failing collection whose id ends like this.
 fn trouble(end: &str) -> String {
     format!("7e57ab1e-0000-4000-8000-0000000000{end}")
 }
 
-/// Somebody with a Transfer token.
+/// A person with a Transfer token.
 struct User {
     visit: Visit,
     token: String,
@@ -197,7 +197,7 @@ fn item(from: &str, to: &str, recursive: bool) -> Value {
     json!([{"DATA_TYPE": "transfer_item", "source_path": from, "destination_path": to, "recursive": recursive}])
 }
 
-/// The document has the members of a fixture, and any that are named besides.
+/// Asserts that the document has the members of a fixture and the named ones.
 fn assert_shape(document: &Value, file: &str) {
     if let Some(text) = fixture("the shapes of Transfer's documents", file) {
         let known: Value = serde_json::from_str(&text).unwrap();
@@ -342,7 +342,7 @@ async fn collections_in_trouble_fail_each_in_its_own_way() {
     assert_eq!(off_line["gcp_connected"], false);
     let (_, found) = user.get("endpoint_search?filter_fulltext=trouble").await;
     assert_eq!(found["DATA"].as_array().unwrap().len(), 12);
-    // Somebody else's collection, and an endpoint that has no files.
+    // Another person's collection, and an endpoint, which has no files.
     assert_eq!(user.ls("d3ca888e-1052-4ab5-ba4d-86dc76e90005", "").await.1["code"], "PermissionDenied");
     assert_eq!(user.ls("d3ca888e-1052-4ab5-ba4d-86dc76e90001", "").await.1["code"], "BadRequest");
 }

@@ -82,7 +82,7 @@ impl Visit {
         self.send(self.http.get(url)).await
     }
 
-    /// Signs in as somebody and decides; gives the address that the browser is sent to.
+    /// Signs in as a person and decides; returns the address that the browser is sent to.
     pub async fn decide(&self, who: &str, decision: &str, request: &[(&str, &str)]) -> Url {
         let page = self.authorize(request).await;
         assert_eq!(page.status(), StatusCode::OK);
@@ -110,7 +110,7 @@ impl Visit {
         self.token(&[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI)]).await
     }
 
-    /// A whole login.
+    /// A complete login.
     pub async fn log_in(&self, who: &str, request: &[(&str, &str)]) -> Value {
         let code = self.code(who, request).await;
         let answer = self.exchange(&code).await;
@@ -144,10 +144,10 @@ impl Visit {
     }
 }
 
-/// Parameters of a request that differ from the usual.
+/// Parameters of a request that differ from the usual ones.
 pub type Change<'a> = &'a [(&'a str, &'a str)];
 
-/// The parameters that every request has, and the given ones. A given one replaces.
+/// The usual parameters of a request, with the given ones added or replaced.
 pub fn request<'a>(scope: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut all = vec![
         ("client_id", CLIENT_ID),

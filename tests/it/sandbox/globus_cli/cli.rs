@@ -1,4 +1,4 @@
-//! The Globus CLI as it comes from PyPI, on a sandbox of its own, in a home of its own.
+//! The Globus CLI from PyPI, with its own sandbox and its own home folder.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -17,7 +17,7 @@ use crate::{
     sandbox::sdk::python,
 };
 
-/// A sandbox, and somebody's computer with the CLI on it.
+/// A sandbox, and a computer with the CLI.
 pub struct Cli {
     pub base: String,
     pub browser: Browser,
@@ -32,7 +32,7 @@ impl Drop for Cli {
     }
 }
 
-/// What a command has said.
+/// The output of a command.
 #[derive(Debug)]
 pub struct Said {
     pub stdout: String,
@@ -51,7 +51,7 @@ impl Said {
         self.stdout.trim_end().lines().last().unwrap_or_default()
     }
 
-    /// The value after `name` on a line of its own.
+    /// The value after `name` on its own line.
     pub fn field(&self, name: &str) -> &str {
         let line = self.stdout.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
         line.unwrap_or_else(|| panic!("no {name} in {self:?}")).trim()
@@ -59,7 +59,7 @@ impl Said {
 }
 
 impl Cli {
-    /// The CLI; nothing, with a word, where it is not installed.
+    /// The CLI; none, with a message, where it is not installed.
     pub async fn start(test: &str) -> Option<Self> {
         Self::start_on(test, Options::default()).await
     }
@@ -81,7 +81,7 @@ impl Cli {
         })
     }
 
-    /// Another variable for all commands from now on.
+    /// Sets a variable for all later commands.
     pub fn set(&mut self, name: &str, value: &str) {
         self.extra.push((name.to_owned(), value.to_owned()));
     }
@@ -101,7 +101,7 @@ impl Cli {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command and waits for its end.
     pub async fn run(&self, arguments: &[&str]) -> Said {
         let mut command = self.command(arguments);
         Said::new(spawn_blocking(move || command.output().unwrap()).await.unwrap())
@@ -114,13 +114,13 @@ impl Cli {
         said
     }
 
-    /// Runs a command that must succeed; gives its JSON.
+    /// Runs a command that must succeed; returns its JSON.
     pub async fn json(&self, arguments: &[&str]) -> Value {
         let said = self.good(&[arguments, &["--format", "json"]].concat()).await;
         serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("globus {arguments:?}: {error}: {said:#?}"))
     }
 
-    /// Runs a command that must fail as a service wants it to: with words, and without a Python traceback.
+    /// Runs a command that must fail with the service's message, and without a Python traceback.
     pub async fn refused(&self, arguments: &[&str], words: &str) -> Said {
         let said = self.run(arguments).await;
         assert!(said.code.is_some_and(|code| code != 0), "globus {arguments:?}: {said:#?}");
@@ -129,7 +129,7 @@ impl Cli {
         said
     }
 
-    /// Runs a command that begins a login, as these people, one after the other, and pastes the code that the sandbox shows.
+    /// Runs a command that starts a login, as these people in turn, and pastes the code that the sandbox shows.
     pub async fn log_in(&self, arguments: &[&str], people: &[&str]) -> Said {
         let mut command = self.command(&[arguments, &["--no-local-server"]].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -170,7 +170,7 @@ impl Cli {
             let form = [("request", request.as_str()), ("identity", *person)];
             self.browser.submit(&format!("{}/v2/web/choose", self.base), &form).await;
         }
-        // Who has allowed all of it before is sent back at once.
+        // A person who has already allowed all scopes is sent back at once.
         let after = self.browser.get(&format!("{}/v2/web/consent?request={request}", self.base)).await;
         let back = if after.status.is_redirection() {
             after.location()
@@ -183,7 +183,7 @@ impl Cli {
         code
     }
 
-    /// Lets the tasks that are under way end at once.
+    /// Ends all running tasks at once.
     pub async fn finish_tasks(&self) {
         let url = format!("{}/sandbox/tasks/finish", self.base);
         let answer = self.browser.send(reqwest::Method::POST, &url, &[], None).await;

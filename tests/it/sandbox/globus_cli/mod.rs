@@ -9,7 +9,7 @@ use crate::harness::{JONAS, MIRA};
 const MIRA_ID: &str = "f8907a41-b87f-4770-b2b4-cabdd1f151d5";
 const JONAS_ID: &str = "87c4309c-3bb8-4ada-8ad9-d8657eed2d2f";
 const LINKED: &str = "msolano@globusid.org";
-/// A collection of everybody's.
+/// A collection that everyone may use.
 const OPEN: &str = "7e57ab1e-0000-4000-8000-000000000001";
 /// Its tasks take an hour.
 const SLOW: &str = "7e57ab1e-0000-4000-8000-00000000000c";
@@ -60,7 +60,7 @@ async fn the_globus_cli_updates_its_session_and_its_consents() {
     let shown = cli.good(&["session", "show"]).await.stdout;
     assert!(shown.contains(MIRA) && shown.contains(LINKED), "{shown}");
 
-    // Collections say what they need, the CLI says how to get it, and that is enough.
+    // Collections report what they require, the CLI prints how to get it, and that suffices.
     for (last, need, people) in [
         ("06", "globus session update globusid.org", LINKED),
         ("07", "globus session update --policy 'c1a5be11-7d3a-4f0e-8a52-9b6f4e2d0001'", MIRA),
@@ -99,7 +99,7 @@ async fn the_globus_cli_works_with_files() {
     cli.good(&["rename", OPEN, "/new", "/newer"]).await;
     assert_eq!(cli.json(&["stat", &at("/newer")]).await["type"], "dir");
 
-    // `rm` waits for its task, which fails for what is not there unless `-f` says that this is no error.
+    // `rm` waits for its task, which fails for a missing path unless `-f` is given.
     let fails = cli.run(&["rm", &at("/nothing")]).await;
     assert_eq!(fails.code, Some(1), "{fails:#?}");
     cli.good(&["rm", "-f", &at("/nothing")]).await;
@@ -194,7 +194,7 @@ async fn the_globus_cli_finds_endpoints_and_manages_who_may_use_them() {
     for principal in [&["--all-authenticated"][..], &["--anonymous"], &["--group", PORTAL_USERS]] {
         cli.good(&[&["endpoint", "permission", "create", &data, "--permissions", "r"], principal].concat()).await;
     }
-    // What the sandbox lacks it says it lacks.
+    // The sandbox reports what it does not support.
     cli.refused(&["endpoint", "update", PERSONAL, "--display-name", "x"], "NotInSandbox").await;
     cli.refused(&["endpoint", "delete", PERSONAL], "NotInSandbox").await;
     cli.refused(&["streams", "tunnel", "list"], "NotInSandbox").await;
@@ -205,7 +205,7 @@ async fn the_globus_cli_makes_and_joins_groups() {
     let Some(cli) = logged_in("the Globus CLI's group commands").await else { return };
     assert!(cli.good(&["group", "list"]).await.stdout.contains("Portal users"));
     assert_eq!(cli.good(&["group", "show", PORTAL_USERS]).await.field("Join Requests Allowed"), "True");
-    // A group that one is not in, and one that shows its members to managers alone.
+    // A group that the person is not in, and one that shows its members to managers only.
     assert!(!cli.good(&["group", "member", "list", RIDGELINE]).await.stdout.contains('@'));
     let members = cli.good(&["group", "member", "list", PORTAL_USERS]).await.stdout;
     assert!(members.contains(MIRA) && !members.contains(JONAS), "{members}");
@@ -259,7 +259,7 @@ async fn the_globus_cli_acts_as_an_app_in_its_own_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_globus_cli_looks_at_collections() {
     let Some(mut cli) = logged_in("the Globus CLI's collection commands").await else { return };
-    // Globus Connect Server is called by https, so its certificate has to be trusted.
+    // The CLI calls Globus Connect Server over https, so it must trust the sandbox's CA.
     let authority = cli.browser.get(&format!("{}/sandbox/ca.pem", cli.base)).await.body;
     let file = cli.home().join("sandbox.pem");
     std::fs::write(&file, authority).unwrap();
