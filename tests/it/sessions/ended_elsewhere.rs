@@ -1,4 +1,4 @@
-//! What ending a session means for its browser when somebody else has ended it: row E10.
+//! What a browser sees when its session was ended elsewhere: row E10.
 
 use axum::{Json, response::IntoResponse as _};
 use globus_portal::clock::Clock;
@@ -41,19 +41,19 @@ async fn a_browser_whose_session_was_ended_elsewhere_learns_so_and_authenticates
         let page = lost.get(&portal.url("/endpoints?page=2")).await;
         assert_says_so(&page, "/login?next=%2Fendpoints%3Fpage%3D2");
     }
-    // What is no navigation gets its 401 as ever.
+    // A request that is not a navigation gets a 401 as always.
     let by_script = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")];
     let script = lost.get_with(&portal.url("/profile"), &by_script).await;
     assert_eq!((script.status.as_u16(), script.set_cookies().len()), (401, 0));
     assert!(script.body.contains("href=\"/login?next=%2Fprofile\">Sign in<"), "{}", script.body);
 
-    // Also straight at the login, and as often as it is begun.
+    // Also when the browser goes to the login directly, and each time.
     for query in ["", "?next=/profile", "?prompt=none"] {
         let authorize = portal.begin_login(&lost, query).await;
         assert_eq!(authorize.query_pairs().filter(|(name, _)| name == "prompt").count(), 1, "{authorize}");
         assert_eq!(parameter(&authorize, "prompt").as_deref(), Some("login"));
     }
-    // After a good login that is forgotten.
+    // A successful login clears that.
     log_in_at(&portal, &provider, &lost, "person-1").await;
     assert_logged_in(&portal, &lost).await;
     assert_eq!(parameter(&portal.begin_login(&lost, "").await, "prompt"), None);
@@ -91,7 +91,7 @@ async fn an_end_of_ones_own_or_by_age_or_by_another_login_asks_for_nothing() {
     log_in_at(&portal, &provider, &by_person, "person-1").await;
     let cookie = portal.session_cookie(&by_person).unwrap();
     by_person.submit(&portal.url("/logout"), &[]).await;
-    // A browser that has kept the cookie all the same.
+    // A browser that has kept the cookie anyway.
     by_person.set_cookie("localhost", "session", &cookie);
 
     let superseded = Browser::new();
@@ -109,7 +109,7 @@ async fn an_end_of_ones_own_or_by_age_or_by_another_login_asks_for_nothing() {
     }
 }
 
-/// The whole way on the sandbox: it would let the browser in without a question, and now it asks.
+/// End to end on the sandbox: it would sign the browser in without asking, and now it asks.
 #[tokio::test]
 async fn globus_asks_who_it_is_though_the_browser_is_still_signed_in_there() {
     let portal = Portal::start().await;

@@ -1,4 +1,4 @@
-//! Ends that a store fails half way: the rest is done, and the log says how far it went.
+//! Ends in which the store fails half way: the rest is done, and the log says how far it got.
 
 use std::{
     io,
@@ -67,7 +67,7 @@ impl io::Write for Log {
     }
 }
 
-/// The runtime of this test is this thread, and so the log of all its tasks is caught here.
+/// The test's runtime uses this thread only, so this captures the log of all its tasks.
 #[tokio::test]
 async fn the_log_says_how_many_others_were_ended_before_the_store_failed() {
     let (log, scene) = (Log::default(), Scene::new().await);

@@ -53,7 +53,7 @@ async fn a_login_beyond_the_limit_ends_the_session_that_was_used_least_recently(
         log_in_at(&portal, &provider, browser, "person-1").await;
         clock.advance(Duration::minutes(2));
     }
-    // The first is used again, so that the second is the older one.
+    // The first is used again, so that the second is least recently used.
     assert_logged_in(&portal, &browsers[0]).await;
     clock.advance(Duration::minutes(2));
     let other = Browser::new();
@@ -61,7 +61,7 @@ async fn a_login_beyond_the_limit_ends_the_session_that_was_used_least_recently(
     log_in_at(&portal, &provider, &browsers[2], "person-1").await;
     assert_eq!(logged_in(&portal, &browsers).await, [0, 2]);
     until("the revocation", || (provider.revoke_calls().len() == 1).then_some(())).await;
-    // In the same second too, the login that came last stays.
+    // The latest login stays, even within the same second.
     for last in [3, 4] {
         log_in_at(&portal, &provider, &browsers[last], "person-1").await;
         assert!(logged_in(&portal, &browsers).await.contains(&last));
@@ -88,7 +88,7 @@ async fn logins_at_the_same_moment_leave_as_many_sessions_as_there_may_be() {
         let callback = portal.callback(&authorize, &parameter(&authorize, "nonce").unwrap());
         let browser = browser.clone();
         logins.spawn(async move {
-            // One address may only have so many logins under way.
+            // The number of pending logins of one address is limited.
             while browser.get(&callback).await.status == 503 {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }

@@ -1,4 +1,4 @@
-//! One session that is used and changed from many sides at once, on every store: rows E5 and E7 of the security checklist.
+//! One session that is used and changed concurrently, on every store: rows E5 and E7 of the security checklist.
 
 use std::sync::{
     Arc,
@@ -24,10 +24,10 @@ const GROUPS: &str = "groups.api.globus.org";
 /// How long a token lasts, in seconds.
 const LIFE: i64 = 3600;
 const ROUNDS: usize = 8;
-/// How many requests for each page there are at the same time.
+/// How many requests for each page run at the same time.
 const REQUESTS: usize = 8;
 
-/// A token whose refresh token names its resource server, and which nobody had before.
+/// A new token whose refresh token names its resource server.
 fn token(resource_server: &str, number: usize) -> Value {
     json!({
         "access_token": format!("{resource_server}/access/{number}"), "scope": "all", "expires_in": LIFE,
@@ -41,7 +41,7 @@ struct House {
     provider: Provider,
     clock: Clock,
     place: Place,
-    /// For how long a portal need not look up a session again.
+    /// How long a portal may serve a session from its cache.
     cache: &'static str,
     folder: tempfile::TempDir,
     issued: Arc<AtomicUsize>,
@@ -72,7 +72,7 @@ impl House {
         Self { provider, clock, place, cache, folder: tempfile::tempdir().unwrap(), issued }
     }
 
-    /// A portal with a key to seal with, and one of before or of the future.
+    /// A portal with a key to seal with, and a previous or next key.
     async fn portal(&self, key: &str, other: &str) -> Portal {
         async fn groups(user: LoggedIn) -> Result<&'static str, AppError> {
             user.token(GROUPS).await?;
@@ -103,8 +103,8 @@ async fn looks_at(portal: &Portal, browser: &Browser, path: &str) {
     assert_eq!(answer.set_cookies(), [""; 0], "{path}");
 }
 
-/// At the same time, the tokens of two resource servers are renewed, the use of the session is noted, and everything is
-/// sealed with another key.
+/// At the same time, the tokens of two resource servers are renewed, the use of the session is recorded, and everything is
+/// re-sealed with another key.
 async fn many_changes(place: Place) {
     let house = House::at(place, "0").await;
     let (old, new) = (house.portal(OLD, "").await, Arc::new(house.portal(NEW, OLD).await));
@@ -120,7 +120,7 @@ async fn many_changes(place: Place) {
         for visit in visits.collect::<Vec<_>>() {
             visit.await.unwrap();
         }
-        // Each token was renewed once, and both are there; the use is noted.
+        // Each token was renewed once, and both are there; the use is recorded.
         assert_eq!(house.issued.load(Ordering::SeqCst), before + 2);
         let (key, store) = (key_of(&new, &browser), house.place.open().await);
         for resource_server in [TRANSFER, GROUPS] {
@@ -131,7 +131,7 @@ async fn many_changes(place: Place) {
         assert_eq!(house.issued.load(Ordering::SeqCst), before + 2);
         assert_eq!(store.session(key).await.unwrap().unwrap().last_seen, house.clock.now());
 
-        // What was being renewed just then is sealed with the new key by now, and the next visit finishes the rest.
+        // Tokens renewed at that moment are already sealed with the new key, and the next visit re-seals the rest.
         looks_at(&new, &browser, "/").await;
         let tokens = store.tokens(key).await.unwrap();
         let record = store.session(key).await.unwrap().unwrap().record;
@@ -142,7 +142,7 @@ async fn many_changes(place: Place) {
         browsers.push(browser);
     }
     drop(old);
-    // The old key is taken away.
+    // The old key is removed.
     let last = house.portal(NEW, "").await;
     for browser in browsers {
         for path in ["/", "/endpoints", "/groups"] {
@@ -151,7 +151,7 @@ async fn many_changes(place: Place) {
     }
 }
 
-/// Portals on one store change the key one after the other: first all learn the new one, then each seals with it.
+/// Portals on one store rotate the key one after the other: first all can open the new one, then each seals with it.
 async fn another_key(place: Place, cache: &'static str) {
     let house = House::at(place, cache).await;
     let first = house.portal(OLD, "").await;
@@ -159,7 +159,7 @@ async fn another_key(place: Place, cache: &'static str) {
     drop(first);
     let knows = house.portal(OLD, NEW).await;
     let seals = house.portal(NEW, OLD).await;
-    // For a while there are portals of both kinds, and a browser comes to any of them.
+    // For a while there are portals of both kinds, and a browser may reach any of them.
     let mut browsers = vec![long_since];
     for (begins, ends) in [(&knows, &knows), (&knows, &seals), (&seals, &knows), (&seals, &seals)] {
         browsers.push(house.log_in(begins, ends).await);
@@ -167,7 +167,7 @@ async fn another_key(place: Place, cache: &'static str) {
     for _ in 0..3 {
         house.clock.advance(Duration::seconds(LIFE));
         for browser in &browsers {
-            // The token is renewed where the session may be remembered as it was before the other portal sealed it.
+            // The token is renewed where the cached session may be from before the other portal re-sealed it.
             for (portal, path) in [(&knows, "/"), (&seals, "/"), (&knows, "/endpoints"), (&seals, "/profile")] {
                 looks_at(portal, browser, path).await;
             }
@@ -179,7 +179,7 @@ async fn another_key(place: Place, cache: &'static str) {
         looks_at(&all, browser, "/endpoints").await;
     }
     drop((seals, all));
-    // Without the old key, those who were here since are.
+    // Without the old key, the sessions used since then are still valid.
     let last = house.portal(NEW, "").await;
     for browser in &browsers {
         for path in ["/", "/endpoints", "/groups"] {

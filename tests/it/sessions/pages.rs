@@ -78,7 +78,7 @@ async fn many_sessions_are_shown_page_by_page() {
     let second = me.get(&portal.url("/sessions?page=2")).await;
     assert!(second.body.contains("Showing 26–30 of 30") && cards(&second.body) == 5, "{}", second.body);
     assert!(second.body.contains("rel=\"prev\" href=\"/sessions?page=1\"") && !second.body.contains("rel=\"next\""));
-    // A page behind the end, as when sessions have ended since, is the last one.
+    // A page past the end, because sessions have ended since, is the last one.
     for page in ["3", "99999999999"] {
         assert!(me.get(&portal.url(&format!("/sessions?page={page}"))).await.body.contains("Showing 26–30 of 30"));
     }
@@ -93,7 +93,7 @@ async fn many_sessions_are_shown_page_by_page() {
     assert!(!page.body.contains("class=\"paging\"") && !page.body.contains("End all other sessions"));
 }
 
-/// What an address says about ended sessions is shown when it is our own word, to this session, and fresh.
+/// A URL's message about ended sessions is shown only if we created it, for this session, and recently.
 #[tokio::test]
 async fn nobody_makes_up_what_the_page_says_about_ended_sessions() {
     let provider = Provider::start().await;
@@ -127,14 +127,14 @@ async fn nobody_makes_up_what_the_page_says_about_ended_sessions() {
         assert_eq!(page.status, 200, "{note}");
         assert!(!page.body.contains("ended.") && !page.body.contains("role=\"status\""), "{note}: {}", page.body);
     }
-    // Another session's word, and one that is old.
+    // Another session's message, and an old one.
     let foreign = there.get(&portal.url(&format!("/sessions?ended={ours}"))).await;
     assert!(!foreign.body.contains("role=\"status\""), "{}", foreign.body);
     clock.advance(Duration::minutes(2));
     assert!(!here.get(told.as_str()).await.body.contains("role=\"status\""));
 }
 
-/// A session that another portal has noted with a clock that runs ahead was not used in the future.
+/// A session whose use another portal recorded with a fast clock is not shown as used in the future.
 #[tokio::test]
 async fn a_last_use_is_never_in_the_future() {
     let provider = Provider::start().await;
@@ -153,7 +153,7 @@ async fn a_last_use_is_never_in_the_future() {
     );
 }
 
-/// A command of the operator, on the store of a portal that runs.
+/// An operator's command, on the store of a running portal.
 fn sessions(portal: &Portal, folder: &std::path::Path, words: &[&str]) -> (bool, String) {
     let StoreKind::Sqlite(path) = &portal.app.settings.session_store else { panic!("no SQLite") };
     let mut command: Command = globus_portal(folder, [&["sessions"], words].concat());
@@ -180,7 +180,7 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     let (one, two) = (Browser::new(), Browser::new());
     log_in_at(&portal, &provider, &one, "person-1").await;
     log_in_at(&portal, &provider, &two, "person-2").await;
-    // Known in the portal from here on, without a query.
+    // Cached in the portal from here on.
     assert_logged_in(&portal, &one).await;
     assert_logged_in(&portal, &two).await;
 
@@ -195,7 +195,7 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
 
     let (well, said) = sessions(&portal, folder.path(), &["end", "--user", "person-1@example.org"]);
     assert!(well && said.contains("ended 1 session"), "{said}");
-    // In effect as soon as the command is done.
+    // It takes effect as soon as the command is done.
     assert_ended_elsewhere(&portal, &one).await;
     assert_eq!(parameter(&portal.begin_login(&one, "").await, "prompt").as_deref(), Some("login"));
     assert_logged_in(&portal, &two).await;

@@ -1,4 +1,4 @@
-//! A page that needs a token while something is down says what is down: the store of this site, or Globus.
+//! A page that needs a token while something is down says what is down: this site's store, or Globus.
 
 use std::{error::Error as _, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::harness::{
     provider::{id_token, token_response},
 };
 
-/// A browser that is logged in with a Transfer token which can be renewed.
+/// A browser that is logged in with a renewable Transfer token.
 async fn visit(store: &Arc<FailingStore>) -> (Provider, Portal, Browser) {
     let provider = Provider::start().await;
     let portal = Portal::with().provider(&provider).store(store.clone()).set("REFRESH_TOKENS", "true").start().await;

@@ -1,4 +1,4 @@
-//! Portals that need not look up a session each time, because they are told when one ends.
+//! Portals that cache sessions, because they are notified when one ends.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use tower_sessions::session::Id;
 use super::{eventually, stage::Stage};
 use crate::harness::{Browser, StoreServer};
 
-/// For how long a session is not looked up again, in seconds: far longer than this test takes.
+/// Seconds a session is served from the cache: far longer than this test takes.
 const CACHE: &str = "300";
-/// How soon an end is known elsewhere.
+/// How soon another portal learns of an end.
 const KNOWN_WITHIN: Duration = Duration::from_secs(1);
-/// How soon a portal knows that it is told nothing any more.
+/// How soon a portal notices that it has lost its notifications.
 const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Takes a session out of the store without a word to anybody: a portal that asks does not find it.
+/// Removes a session from the store without a notification: a portal that looks it up does not find it.
 async fn take_silently(server: &StoreServer, browser: &Browser) {
     let id: Id = browser.cookie("localhost", "session").unwrap().parse().unwrap();
     let key: String = session_key(id).0.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -31,7 +31,7 @@ async fn take_silently(server: &StoreServer, browser: &Browser) {
     }
 }
 
-/// Cuts the connections by which portals are told what ends, and no other ones.
+/// Cuts the notification connections of the portals, and no others.
 async fn cut(server: &StoreServer) {
     match server {
         StoreServer::Postgres(server) => {
@@ -50,7 +50,7 @@ async fn is_let_in(stage: &Stage, replica: usize, browser: &Browser) -> bool {
     answer.status == 200
 }
 
-/// A browser whose session the second portal knows, and nobody else has any more: only what is known lets it in.
+/// A browser whose session is in the second portal's cache only: nothing but the cache lets it in.
 async fn known_to_the_second_alone(stage: &Stage, server: &StoreServer) -> std::sync::Arc<Browser> {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -61,7 +61,7 @@ async fn known_to_the_second_alone(stage: &Stage, server: &StoreServer) -> std::
             assert!(!is_let_in(stage, 0, &browser).await);
             return browser;
         }
-        // It has not begun to listen yet, and so looks up every session.
+        // It has not started to listen yet, so it looks up every session.
         assert!(Instant::now() < deadline, "the second portal looks up every session");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -71,7 +71,7 @@ async fn cached(server: StoreServer) {
     let stage = Stage::with(2, &server.url(), &[("SESSION_CACHE_SECONDS", CACHE)]).await;
     let ghost = known_to_the_second_alone(&stage, &server).await;
 
-    // What ends at one is over at the other.
+    // An end at one portal takes effect at the other.
     let browser = stage.log_in().await;
     assert!(is_let_in(&stage, 0, &browser).await && is_let_in(&stage, 1, &browser).await);
     let old = Browser::new();
@@ -84,13 +84,13 @@ async fn cached(server: StoreServer) {
     assert!(!is_let_in(&stage, 0, &old).await);
     assert!(is_let_in(&stage, 1, &ghost).await, "it is not for a look into the store that it knows");
 
-    // Who is told nothing any more asks.
+    // Without notifications, a portal looks sessions up.
     cut(&server).await;
     let lost = Instant::now();
     eventually("the second portal to ask the store", async || !is_let_in(&stage, 1, &ghost).await).await;
     assert!(lost.elapsed() < NOTICED_WITHIN, "{:?}", lost.elapsed());
 
-    // And in time it hears again.
+    // And in time the notifications are back.
     known_to_the_second_alone(&stage, &server).await;
 }
 

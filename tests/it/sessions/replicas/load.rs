@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::stage::Stage;
 use crate::harness::{Browser, steps::assert_calm, until};
 
-/// What they look at: a page needs a session, one of them a token as well.
+/// The pages they load: all need a session, one of them a token as well.
 pub const PAGES: [&str; 3] = ["/", "/profile", "/endpoints"];
 const READY: &str = "/readyz";
 /// How long a person looks at a page.
@@ -32,7 +32,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Sets these browsers to work. An answer that is not calm ends the test.
+    /// Lets these browsers load pages. An unexpected answer fails the test.
     pub fn begin(stage: &Stage, browsers: &[Arc<Browser>]) -> Self {
         let (counts, over) = (Arc::<Mutex<Counts>>::default(), Arc::new(AtomicBool::new(false)));
         let bases: Vec<String> = stage.replicas.iter().map(|replica| replica.base.clone()).collect();
@@ -57,8 +57,8 @@ impl Load {
         Self { counts, over, people, portals: bases.len() }
     }
 
-    /// Waits until each page of each portal has been answered with this status from now on; gives all that was answered
-    /// meanwhile.
+    /// Waits until each page of each portal has been answered with this status from now on; returns all answers of that
+    /// time.
     pub async fn until_all_answer(&self, status: u16) {
         self.counts.lock().unwrap().clear();
         until(&format!("status {status} from each page of each portal"), || {
@@ -80,7 +80,7 @@ impl Load {
         all
     }
 
-    /// Lets everybody go home.
+    /// Stops all of them.
     pub async fn end(mut self) {
         self.over.store(true, Ordering::SeqCst);
         while let Some(ended) = self.people.join_next().await {

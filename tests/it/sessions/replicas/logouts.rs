@@ -1,4 +1,4 @@
-//! Logouts while many requests are under way, some of them renewing a token.
+//! Logouts during many requests, some of which renew a token.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -8,8 +8,8 @@ use std::{
 use super::{number, stage::Stage, tell};
 use crate::harness::{Browser, until};
 
-/// Logs in, asks for many pages at the same time, and logs out in the middle; again and again. In every other round the
-/// logout comes while the provider holds back what a refresh is to bring home.
+/// Logs in, requests many pages at once, and logs out in the middle; again and again. In every other round the logout
+/// comes while the provider holds back the answer to a refresh.
 async fn logout_rounds(portals: usize, store: &str) {
     let stage = Stage::with(portals, store, &[]).await;
     let begun = Instant::now();
@@ -49,7 +49,7 @@ async fn logout_rounds(portals: usize, store: &str) {
     ));
 }
 
-/// Waits until every token that is good has been sent to be revoked: also what a refresh brought home after the logout.
+/// Waits until every valid token has been sent for revocation, including those that a refresh got after the logout.
 async fn until_all_is_revoked(stage: &Stage, logins: usize) -> usize {
     until("every token to be revoked", || {
         let calls = stage.provider.revoke_calls();

@@ -1,23 +1,23 @@
-//! Portals that share a store, each a process of its own: a refresh token is used once, a logout is final everywhere, and
-//! one that is killed takes nobody with it. Rows D4, D5, E4, E6, E8 and K6 of the security checklist.
+//! Portals that share a store, each in its own process: a refresh token is used once, a logout is final everywhere, and
+//! killing one portal does not affect the others. Rows D4, D5, E4, E6, E8 and K6 of the security checklist.
 //!
-//! | module | what it tells |
+//! | module | what it tests |
 //! |---|---|
 //! | `stage` | the portals, their provider, and people who log in |
-//! | `caches` | portals that are told of ends, and need not look up a session each time |
-//! | `refreshes` | tokens that many want renewed, though a process is killed |
-//! | `logouts` | logouts in the middle of everything else |
+//! | `caches` | portals that cache sessions and are notified of ends |
+//! | `refreshes` | tokens that many requests need renewed, while a process is killed |
+//! | `logouts` | logouts during other requests |
 //! | `outages` | a store that goes away under load, and comes back |
-//! | `pauses` | processes that stand still, and providers that take long |
-//! | `restarts` | new processes in the place of old ones, under load |
+//! | `pauses` | paused processes, and slow providers |
+//! | `restarts` | rolling restarts under load |
 //! | `stops` | processes that are asked to stop while Globus has not answered |
-//! | `troubles` | stores that may only be read, are full, or hang |
+//! | `troubles` | stores that are read-only, full, or hang |
 //!
 //! `ROUNDS` says how often the rounds of a test are repeated, and `REQUESTS` how many requests there are at the same time
 //! at each portal; `OUTAGE_SECONDS` says how long a store is away, and
 //! `PROVIDER_SECONDS` how long a slow provider takes.
 
-/// Runs stories with three portals, on each store that portals share. A story is told how many portals, and which store.
+/// Runs stories with three portals, on each store that portals can share. A story gets the number of portals and the store.
 macro_rules! on_shared_stores {
     ($($test:ident = $story:ident;)*) => {
         mod on_postgres {
@@ -95,13 +95,13 @@ mod stage;
 mod stops;
 mod troubles;
 
-/// Says what was counted, to whoever runs the tests with `--nocapture`.
+/// Prints the counts, for runs with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the runner keeps it back unless it is asked for")]
 fn tell(counted: &str) {
     println!("{counted}");
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_so().await {

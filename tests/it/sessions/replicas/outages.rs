@@ -14,10 +14,10 @@ use super::{
 use crate::harness::{Browser, StoreServer, steps::assert_calm};
 
 const PEOPLE: usize = 12;
-/// How long after the store is back each page has to be there.
+/// How soon after the store is back each page must work.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 
-/// The server of the store is stopped while people look at pages, and a refresh is under way; and started again.
+/// The store's server is stopped while people look at pages and a refresh is in progress, and started again.
 async fn outage(mut server: StoreServer) {
     let stage = Stage::with(3, &server.url(), &[]).await;
     let mut browsers = Vec::new();
@@ -30,7 +30,7 @@ async fn outage(mut server: StoreServer) {
     let load = Load::begin(&stage, &browsers);
     load.until_all_answer(200).await;
 
-    // One more has a token renewed while the store goes: what Globus has given waits for the store.
+    // Another token is being renewed when the store goes: the new one waits for the store.
     let renewing = stage.log_in().await;
     let gate = stage.provider.hold_tokens();
     let renewal = stage.asks(&renewing, 1, "/endpoints");
@@ -39,7 +39,7 @@ async fn outage(mut server: StoreServer) {
     gate.open();
     let away = Instant::now();
     load.until_all_answer(503).await;
-    // From here on nobody has an answer of before.
+    // From here on every answer is a new one.
     load.until_all_answer(503).await;
     let left = Duration::from_secs(number("OUTAGE_SECONDS", 3) as u64).saturating_sub(away.elapsed());
     tokio::time::sleep(left).await;

@@ -1,7 +1,7 @@
-//! Processes that stand still in the middle of a renewal, and providers that take long over one.
+//! Processes that are paused during a renewal, and providers that are slow to answer one.
 //!
-//! A process that stands still is not gone: its request may be with the provider, and its lease runs on. Others go on when
-//! the lease is over, which is longer than the process would have waited for its answer.
+//! A paused process is not gone: the provider may have its request, and its lease keeps running. Others continue once the
+//! lease has expired, which is after the process would have given up waiting for its answer.
 
 use std::{
     sync::Arc,
@@ -17,15 +17,15 @@ use super::{
 };
 use crate::harness::{Answer, Browser, PostgresServer, RedisServer, StoreServer, provider::Gate, until};
 
-/// How long others wait for a process that renews and says nothing: its lease, and a moment more to take it over. Then they
-/// renew themselves, for which there is some time here too.
+/// How long others wait for a silent process that renews: its lease, a moment to take it over, and some time to renew the
+/// token themselves.
 const OTHERS_WAIT: Duration = Duration::from_secs(REFRESH_TIMEOUT as u64 * 5 / 4 + 3 + 2);
 /// How long a request waits for a renewal at most, and some time to answer.
 const A_REQUEST_WAITS: Duration = Duration::from_secs(10 + 3);
-/// How often a process is stopped at the most until it stands still with a lease: once for each connection to its store.
+/// How often a process is paused at most until it holds a lease: once for each connection to its store.
 const TRIES: usize = 16;
 
-/// Asks all portals but the first one, many times at once; all get the page within a time.
+/// Sends many requests at once to all portals but the first; all get the page within a time.
 async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>, within: Duration) {
     let begun = Instant::now();
     let asked: Vec<_> = (0..40).map(|i| stage.asks(browser, 1 + i % 2, "/endpoints")).collect();
@@ -36,7 +36,7 @@ async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>, within: Dura
     assert!(begun.elapsed() < within, "{:?}", begun.elapsed());
 }
 
-/// A process that stands still while its request waits at the provider.
+/// A process that is paused while its request waits at the provider.
 struct Standstill {
     stage: Stage,
     browser: Arc<Browser>,
@@ -54,7 +54,7 @@ async fn standstill(portals: usize, store: &str) -> Standstill {
     Standstill { stage, browser, gate, renewing }
 }
 
-/// The provider has not got to the request of a process that stands still for longer than its lease.
+/// The provider has not handled the request of a process that is paused for longer than its lease.
 async fn stopped_for_long(portals: usize, store: &str) {
     let Standstill { stage, browser, gate, renewing } = standstill(portals, store).await;
     stage.provider.let_others_pass();
@@ -64,14 +64,14 @@ async fn stopped_for_long(portals: usize, store: &str) {
     stage.replicas[0].process.signal("CONT");
     let late = renewing.await.unwrap();
     assert!(matches!(late.status.as_u16(), 200 | 503), "{} {}", late.status, late.body);
-    // It takes its request back: it has waited for long enough.
+    // It cancels its request: its waiting time is over.
     until("it to give up", || (gate.waiting() == 0).then_some(())).await;
     gate.open();
     stage.assert_works_everywhere(&browser).await;
     assert_eq!(stage.grants().renewals(), 1);
 }
 
-/// The provider answers a process that stands still for less long than its lease.
+/// The provider answers a process that is paused for less than its lease.
 async fn stopped_for_a_while(portals: usize, store: &str) {
     let Standstill { stage, browser, gate, renewing } = standstill(portals, store).await;
     gate.open();
@@ -88,11 +88,11 @@ async fn stopped_for_a_while(portals: usize, store: &str) {
     assert_eq!(stage.grants().renewals(), 1);
 }
 
-/// What keeps a store from giving a lease to anybody.
+/// What keeps a store from granting a lease.
 enum Barrier<'a> {
     /// A connection holds the table.
     Postgres(&'a PostgresServer, PgConnection),
-    /// Nothing is written.
+    /// The store writes nothing.
     Redis(&'a RedisServer),
 }
 
@@ -112,7 +112,7 @@ impl<'a> Barrier<'a> {
         }
     }
 
-    /// Whether somebody waits for the barrier to be lifted.
+    /// Whether a query waits for the barrier.
     async fn is_met(&self) -> bool {
         match self {
             Self::Postgres(server, _) => {
@@ -129,7 +129,7 @@ impl<'a> Barrier<'a> {
         }
     }
 
-    /// Whether the store has done everything that it was asked for.
+    /// Whether the store has finished all queries.
     async fn is_passed(&self) -> bool {
         match self {
             Self::Postgres(server, _) => {
@@ -148,8 +148,8 @@ impl<'a> Barrier<'a> {
     }
 }
 
-/// Stops the first process while it asks for a lease. Tells whether it has been given one: a connection that has never
-/// asked for a lease before asks the store first what the question means.
+/// Pauses the first process while it requests a lease. Returns whether it got one: a connection that has never requested a
+/// lease first prepares the statement.
 async fn stands_still_with_a_lease(
     stage: &Stage,
     server: &StoreServer,
@@ -164,7 +164,7 @@ async fn stands_still_with_a_lease(
     (renewing, barrier.a_lease_is_taken().await)
 }
 
-/// A process stands still just as it is given the lease. By the time it goes on, others have taken that over.
+/// A process is paused just as it gets the lease. By the time it continues, others have taken the lease over.
 async fn stopped_before_it_asks(server: StoreServer) {
     let stage = Stage::with(3, &server.url(), &[]).await;
     for tries in 1..=TRIES {
@@ -185,7 +185,7 @@ async fn stopped_before_it_asks(server: StoreServer) {
     panic!("the process was never given a lease while it stood still");
 }
 
-/// A provider takes some seconds over each renewal. Gives how many requests were answered with 200, and with 503.
+/// A provider takes some seconds for each renewal. Returns how many requests were answered with 200, and with 503.
 async fn provider_takes(seconds: u64, portals: usize, store: &str) -> (usize, usize) {
     let stage = Stage::with(portals, store, &[("REFRESH_TIMEOUT_SECONDS", "30")]).await;
     let browser = stage.log_in().await;
@@ -211,13 +211,13 @@ async fn provider_takes(seconds: u64, portals: usize, store: &str) -> (usize, us
     }
     assert!(begun.elapsed() < A_REQUEST_WAITS, "{:?}", begun.elapsed());
     slow.await.unwrap();
-    // Who comes back then finds what the renewal has brought home.
+    // Later requests find the renewed token.
     stage.assert_works_everywhere(&browser).await;
     assert_eq!(stage.grants().renewals(), 1);
     (good, patient)
 }
 
-/// One that takes four seconds is waited for; one that takes longer than a request waits is not, and not asked again.
+/// Requests wait for a provider that takes four seconds, but not longer than their limit, and send no second renewal.
 async fn slow_providers(portals: usize, store: &str) {
     let seconds = number("PROVIDER_SECONDS", 12) as u64;
     let (slow, very_slow) = tokio::join!(provider_takes(4, portals, store), provider_takes(seconds, portals, store));

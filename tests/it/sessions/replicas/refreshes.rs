@@ -1,10 +1,10 @@
-//! Tokens that many want renewed at the same time.
+//! Tokens that many requests need renewed at the same time.
 
 use std::time::Duration;
 
 use super::{number, stage::Stage};
 
-/// How long it takes at most until a provider knows that who asked has been killed.
+/// How long it takes at most until a provider notices that its client was killed.
 const GONE_WITHIN: Duration = Duration::from_millis(1500);
 
 async fn refresh_rounds(portals: usize, store: &str) {
@@ -17,7 +17,7 @@ async fn refresh_rounds(portals: usize, store: &str) {
         gate.arrival().await;
         if kills {
             stage.replicas[0].process.signal("KILL");
-            // If it was the one that renews, the provider sees it gone before it has answered, and so has used nothing.
+            // If it was the one that renews, the provider notices before it answers, and so the refresh token is unused.
             let gone = async {
                 while gate.waiting() > 0 {
                     tokio::time::sleep(Duration::from_millis(5)).await;

@@ -20,7 +20,7 @@ use crate::harness::{
 /// How long the provider may take to renew a token, in seconds.
 pub const REFRESH_TIMEOUT: u32 = 4;
 
-/// Refresh tokens of a provider that makes a new one at each use, and takes back everything at a second use of one.
+/// The refresh tokens of a provider that rotates them, and revokes everything when one is used twice.
 #[derive(Default)]
 pub struct Grants {
     uses: HashMap<String, usize>,
@@ -28,7 +28,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The tokens for Transfer: those of a login have expired by the time they are there, those of a refresh last.
+    /// The tokens for Transfer: those of a login have already expired, those of a refresh are valid.
     fn issue(&mut self, expires_in: u32) -> Value {
         self.made += 1;
         let refresh_token = format!("refresh-{}", self.made);
@@ -48,8 +48,8 @@ impl Grants {
         self.uses.values().sum()
     }
 
-    /// The refresh tokens that are good, and the access tokens that came with them. (Those of a refresh token that was used
-    /// have expired or are about to.)
+    /// The valid refresh tokens, and the access tokens issued with them. (Those of a used refresh token have expired or are
+    /// about to.)
     pub fn good(&self) -> Vec<String> {
         let unused = self.uses.iter().filter(|(_, uses)| **uses == 0);
         unused.flat_map(|(token, _)| [token.clone(), token.replace("refresh", "access")]).collect()
@@ -72,7 +72,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// So many portals on a store, with these settings besides.
+    /// This many portals on a store, with additional settings.
     pub async fn with(count: usize, store: &str, settings: &[(&str, &str)]) -> Self {
         let provider = Provider::start().await;
         let grants = Arc::new(Mutex::new(Grants::default()));
@@ -121,7 +121,7 @@ impl Stage {
         stage
     }
 
-    /// A process at this port.
+    /// A process on this port.
     async fn start_at(&self, port: u16) -> Replica {
         let (mut command, _) = portal_at(self.folder.path(), &self.provider.base);
         command
@@ -139,7 +139,7 @@ impl Stage {
         Replica { process, base: format!("http://localhost:{port}"), port }
     }
 
-    /// Puts a new process in the place of one that has ended.
+    /// Replaces a process that has ended.
     pub async fn start_again(&mut self, number: usize) {
         self.replicas[number] = self.start_at(self.replicas[number].port).await;
     }
@@ -148,12 +148,12 @@ impl Stage {
         self.grants.lock().unwrap()
     }
 
-    /// Where a page of a portal is.
+    /// The URL of a portal's page.
     pub fn url(&self, replica: usize, path: &str) -> String {
         format!("{}{path}", self.replicas[replica].base)
     }
 
-    /// Begins a login at a portal; gives the callback it ends with.
+    /// Starts a login at a portal; returns its callback.
     pub async fn begin_login(&self, browser: &Browser, replica: usize) -> String {
         let authorize: Url = browser.get(&self.url(replica, "/login")).await.location();
         let (nonce, state) = (parameter(&authorize, "nonce").unwrap(), parameter(&authorize, "state").unwrap());
@@ -169,13 +169,13 @@ impl Stage {
         Arc::new(browser)
     }
 
-    /// Asks a portal for a page, in a task of its own.
+    /// Requests a page from a portal, in a separate task.
     pub fn asks(&self, browser: &Arc<Browser>, replica: usize, path: &str) -> JoinHandle<Answer> {
         let (browser, url) = (browser.clone(), self.url(replica, path));
         tokio::spawn(async move { browser.get(&url).await })
     }
 
-    /// Asserts that a page that needs a token is there at every portal, and that no refresh token was used twice.
+    /// Asserts that a page that needs a token works at every portal, and that no refresh token was used twice.
     pub async fn assert_works_everywhere(&self, browser: &Browser) {
         for replica in 0..self.replicas.len() {
             let page = browser.get(&self.url(replica, "/endpoints")).await;
@@ -184,8 +184,8 @@ impl Stage {
         assert_eq!(self.grants().most_uses(), 1);
     }
 
-    /// Asks every portal for a page that needs a token, so often at the same time. Gives the statuses by portal; where
-    /// nobody answered there is none.
+    /// Requests a page that needs a token from every portal, this many times at once. Returns the statuses by portal; none
+    /// where there was no answer.
     pub fn ask(&self, browser: &Arc<Browser>, times: usize) -> Vec<(usize, JoinHandle<Option<u16>>)> {
         let ask = |number: usize| {
             let (browser, url) = (browser.clone(), self.url(number, "/endpoints"));

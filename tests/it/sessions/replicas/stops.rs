@@ -10,10 +10,10 @@ use tokio::{net::TcpStream, task::JoinHandle};
 use super::stage::Stage;
 use crate::harness::{Answer, Browser, Provider, provider::Gate, until};
 
-/// How long a process takes to stop at most: requests under way have twenty seconds, and there is the rest.
+/// How long a process takes to stop at most: twenty seconds for running requests, and some more.
 const STOPS_WITHIN: Duration = Duration::from_secs(25);
 
-/// Asks the portal to stop, and waits until it takes nobody in any more.
+/// Asks the portal to stop, and waits until it accepts no more connections.
 async fn ask_to_stop(stage: &Stage) {
     let address = stage.replicas[0].base.trim_start_matches("http://").replace("localhost", "127.0.0.1");
     stage.replicas[0].process.signal("TERM");
@@ -24,7 +24,7 @@ async fn ask_to_stop(stage: &Stage) {
     }
 }
 
-/// Waits for the end of the process, and starts another in its place.
+/// Waits until the process has ended, and replaces it.
 async fn stopped_and_started_again(stage: &mut Stage, asked: Instant) {
     let process = &mut stage.replicas[0].process;
     assert_eq!(process.ended().await.code(), Some(0), "{}", process.printed());
@@ -72,7 +72,7 @@ async fn stop_in_the_middle(_: usize, store: &str) {
     stage.assert_works_everywhere(&newcomer).await;
 }
 
-/// The browsers of a login and of a renewal have left before the answers of Globus come, which has given tokens by then.
+/// The browsers of a login and of a renewal leave before Globus answers, which has already issued tokens.
 async fn stop_with_nobody_waiting(_: usize, store: &str) {
     let Middle { mut stage, browser, gate, renewing, coming_back, .. } =
         in_the_middle(store, Provider::hold_answers).await;
@@ -84,7 +84,7 @@ async fn stop_with_nobody_waiting(_: usize, store: &str) {
     ask_to_stop(&stage).await;
     gate.open();
     stopped_and_started_again(&mut stage, asked).await;
-    // What the renewal brought home is kept, and what the login brought home is revoked: nobody has it.
+    // The renewed token is kept, and the tokens of the login are revoked: no browser has its session.
     stage.assert_works_everywhere(&browser).await;
     assert_eq!(stage.grants().renewals(), 1);
     until("the tokens of nobody to be revoked", || {
@@ -95,8 +95,8 @@ async fn stop_with_nobody_waiting(_: usize, store: &str) {
     .await;
 }
 
-/// A request whose client has left outlasts the time for requests. What it begins at its end, here the end of a session whose
-/// cookie reached no browser, is finished too.
+/// A request whose client has left outlasts the time for requests. What it starts last, here ending a session whose cookie
+/// reached no browser, is finished too.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_slow_request_begins_at_its_end_is_finished_before_a_process_stops() {
     let mut stage = Stage::with(1, "sqlite:sessions.db", &[("GLOBUS_SDK_HTTP_TIMEOUT", "40")]).await;

@@ -1,4 +1,4 @@
-//! Stores that are there, and may only be read, are full, or hang.
+//! Stores that are reachable but read-only, full, or hanging.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use reqwest::Method;
 use super::{eventually, stage::Stage};
 use crate::harness::{Browser, StoreServer, steps::assert_calm};
 
-/// How long an answer takes at most, whatever the server of the store does.
+/// How long an answer takes at most, whatever the store's server does.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
-/// What is the matter with a store.
+/// The trouble of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     OnlyRead,
-    /// It takes nothing more; what makes room is allowed.
+    /// It accepts no new data; deletions are allowed.
     Full,
     Hangs,
 }
@@ -51,7 +51,7 @@ async fn is_ready(stage: &Stage, replica: usize) -> bool {
     Browser::new().get(&stage.url(replica, "/readyz")).await.status == 200
 }
 
-/// People do all there is to do while the store does not, and do it again when it does.
+/// People do everything while the store fails, and again when it works.
 async fn trouble(server: StoreServer, trouble: Trouble) {
     let stage = Stage::with(2, &server.url(), &[]).await;
     let (settled, expired, leaving) = (stage.log_in().await, stage.log_in().await, stage.log_in().await);
@@ -76,7 +76,7 @@ async fn trouble(server: StoreServer, trouble: Trouble) {
     let (front, endpoints) = (front.unwrap(), endpoints.unwrap());
     assert!(begun.elapsed() < ANSWERED_WITHIN, "{:?}", begun.elapsed());
     assert_calm("/", &front);
-    // What is only read is there, where it can be read.
+    // What only reads works, if the store can be read.
     assert_eq!(front.status, if trouble == Trouble::Hangs { 503 } else { 200 });
     for (path, answer) in [("/endpoints", &endpoints), ("/login", &login)] {
         assert_eq!(answer.status, 503, "{path}");
@@ -88,7 +88,7 @@ async fn trouble(server: StoreServer, trouble: Trouble) {
         assert_eq!(out.status, 503);
         assert_calm("/logout", &out);
     }
-    // Nothing was asked of Globus that could not have been kept.
+    // Globus got no request whose result could not have been stored.
     assert_eq!(stage.provider.token_calls().len(), asked_before);
 
     trouble.end(&server).await;
@@ -103,7 +103,7 @@ async fn trouble(server: StoreServer, trouble: Trouble) {
     }
     let out = leaving.submit(&logout, &[]).await;
     assert_eq!(out.status, 303, "{}", out.body);
-    // The same answer of Globus is good still. (A store that hung may have taken note of it later.)
+    // The same answer of Globus is still valid. (A store that hung may have recorded it later.)
     let login = newcomer.get(&callback).await;
     assert_eq!(login.status, 303, "{}", login.body);
     if trouble != Trouble::Hangs {

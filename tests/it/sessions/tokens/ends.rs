@@ -73,7 +73,7 @@ async fn a_session_ends_when_it_is_unused_and_each_use_puts_that_off() {
     stage.clock.advance(Duration::seconds(600));
     browser.set_cookie("localhost", "session", &cookie);
     assert_eq!(browser.get(&stage.portal.url("/")).await.status, 303);
-    // Ended, and not asleep: a clock that is put back does not wake it.
+    // It has ended: setting the clock back does not revive it.
     stage.clock.advance(Duration::seconds(-600));
     browser.set_cookie("localhost", "session", &cookie);
     assert_eq!(browser.get(&stage.portal.url("/")).await.status, 303);

@@ -41,7 +41,7 @@ fn invalid_grant(_: &Request) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response()
 }
 
-/// Row D7. In one thread: each of these requests is in line before the first one has its answer.
+/// Row D7. In one thread: each of these requests is queued before the first one has its answer.
 #[tokio::test]
 async fn those_who_wait_for_a_renewal_that_fails_do_not_all_try_it_again() {
     let stage = Stage::renewing().await;
@@ -64,7 +64,7 @@ async fn those_who_wait_for_a_renewal_that_fails_do_not_all_try_it_again() {
     assert!(matches!(failures[0], TokenUnavailable::Globus(_)), "{:?}", failures[0]);
     assert!(failures[1..].iter().all(|failure| matches!(failure, TokenUnavailable::JustFailed)), "{failures:?}");
     assert_eq!(stage.refreshes().len(), 1);
-    // Whoever comes afterwards tries it again.
+    // A later request tries again.
     stage.provider.on_token(|_| Json(renewed("second")).into_response());
     assert_eq!(stage.endpoints(&browser).await.status, 200);
     assert_eq!(stage.refreshes().len(), 2);
@@ -107,7 +107,7 @@ async fn a_refused_refresh_token_asks_for_a_login_and_keeps_the_rest_of_the_sess
     assert_eq!(browser.get(&stage.portal.url("/")).await.status, 200);
     let own = stage.portal.app.tokens.fresh(stage.key(&browser), "auth.globus.org").await.unwrap();
     assert_eq!(own.expose_secret(), "SENTINEL-auth-access-token");
-    // The login that follows mends it.
+    // The next login fixes it.
     let answer = stage.log_in_again(&browser, |response| response["other_tokens"] = json!([transfer("second")])).await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     assert_eq!(stage.endpoints(&browser).await.status, 200);
@@ -166,7 +166,7 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     let browser = stage.log_in_with_transfer().await;
     let gate = stage.provider.hold_tokens();
     stage.clock.advance(Duration::seconds(LIFE));
-    // The same vault with a client that waits less long, for an answer that never comes.
+    // The same vault with a client that has a shorter timeout, for an answer that never comes.
     let limits = Limits { timeout: Wait::from_millis(50), ..Limits::default() };
     let http = HttpClient::direct(limits).unwrap();
     let base = stage.provider.url.clone();

@@ -27,7 +27,7 @@ const NOW: i64 = 1_800_000_000;
 /// How long the tokens of these tests last.
 const LIFE: i64 = 3600;
 
-/// A portal whose clock stands still, and the provider it uses.
+/// A portal with a manual clock, and its provider.
 struct Stage {
     provider: Provider,
     portal: Portal,
@@ -84,7 +84,7 @@ impl Stage {
         browser.get(&self.portal.url("/endpoints")).await
     }
 
-    /// The `Authorization` headers of all calls that are neither of logins nor of revocations.
+    /// The `Authorization` headers of all calls other than those of logins and revocations.
     fn bearers(&self) -> Vec<String> {
         self.provider
             .other_calls()

@@ -110,7 +110,7 @@ async fn a_refresh_whose_id_token_is_about_somebody_else_is_refused_and_revoked(
         let page = stage.endpoints(&browser).await;
         assert_eq!((page.status.as_u16(), page.header("location")), (303, Some("/login?next=%2Fendpoints")), "{claim}");
         assert!(stage.bearers().is_empty(), "{claim}");
-        // Those of before as well: nobody has them any more.
+        // The earlier ones as well: no session has them any more.
         let all = ["first-access", "first-refresh", "foreign-access", "foreign-refresh"];
         assert_eq!(stage.revoked(), all, "{claim}");
         let front = browser.get(&stage.portal.url("/")).await;
@@ -181,7 +181,7 @@ async fn a_refresh_is_finished_and_kept_though_the_browser_has_left() {
     assert!(stage.bearers().iter().all(|bearer| bearer == "Bearer second-access"), "{:?}", stage.bearers());
 }
 
-/// A page that needs a token, and then fails: by an error of its own, or by a panic.
+/// A page that needs a token, and then fails with an error or a panic.
 fn failing_pages() -> Router<AppState> {
     async fn fails(user: LoggedIn) -> Result<StatusCode, AppError> {
         user.token(TRANSFER).await?;
