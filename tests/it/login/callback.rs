@@ -27,13 +27,13 @@ async fn start() -> (Provider, Portal) {
     (provider, portal)
 }
 
-/// Lets the provider answer a login that has begun as it should.
+/// Lets the provider answer a started login correctly.
 fn answer_well(portal: &Portal, provider: &Provider, authorize: &Url) {
     let response = let_in(portal, provider, authorize, "person-1");
     provider.on_token(move |_| Json(response.clone()).into_response());
 }
 
-/// Asserts that a callback was refused with a page, before any token request, and that nobody is logged in.
+/// Asserts that a callback was refused with a page, before any token request, and that no one is logged in.
 async fn assert_refused(portal: &Portal, provider: &Provider, browser: &Browser, answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{}: {}", answer.url, answer.body);
     assert_eq!(provider.token_calls().len(), 0, "{}", answer.url);

@@ -1,4 +1,4 @@
-//! Logins that go round in circles end with a page that says why, and nobody else ever meets it.
+//! Logins in a loop end with a page that explains why, and no one else ever sees it.
 
 use axum::{Json, response::IntoResponse as _};
 use globus_portal::clock::Clock;
@@ -10,18 +10,18 @@ use crate::harness::{
     steps::{assert_logged_in, let_in, log_in_at, sessions_in},
 };
 
-/// A browser at the door of portals that take turns, with a Globus that lets it in at once.
+/// A browser at portals that take turns, with a Globus that signs it in at once.
 struct Circle<'a> {
     provider: &'a Provider,
-    /// Who shows pages and begins logins.
+    /// The portal that shows pages and starts logins.
     begins: &'a Portal,
-    /// Who completes them.
+    /// The portal that completes them.
     ends: &'a Portal,
 }
 
 impl Circle<'_> {
-    /// Goes to a page and wherever that leads, for at most ten rounds, and does something to the browser after each. Gives
-    /// how many logins were completed, and the answer that led no further.
+    /// Opens a page and follows redirects, for at most ten rounds, and calls a function on the browser after each. Returns
+    /// how many logins were completed, and the answer that did not redirect.
     async fn go(&self, browser: &Browser, page: &str, after_each: impl Fn()) -> (usize, Answer) {
         for completed in 0..10 {
             let asked = browser.get(&self.begins.url(page)).await;
@@ -62,7 +62,7 @@ async fn portals_that_do_not_share_their_sessions_are_named_after_the_third_roun
     assert_eq!((completed, provider.token_calls().len()), (3, 3));
     assert_is_the_end(&end, "several servers that do not share their sessions");
 
-    // To try again starts the count anew, and once the cause is gone all is well.
+    // Trying again restarts the count, and once the cause is gone the login works.
     let (completed, end) = circle.go(&browser, "/profile", || {}).await;
     assert!((2..=3).contains(&completed), "{completed}");
     assert_is_the_end(&end, "several servers that do not share their sessions");
@@ -114,7 +114,7 @@ async fn a_browser_that_keeps_no_cookie_learns_so_at_once() {
     }
 }
 
-/// Nothing that people do comes near it: tabs, logins again, logouts, sessions that expire.
+/// Normal use stays far below the limit: tabs, repeated logins, logouts, expired sessions.
 #[tokio::test]
 async fn people_who_log_in_often_never_meet_the_end_of_a_loop() {
     let provider = Provider::start().await;
@@ -136,7 +136,7 @@ async fn people_who_log_in_often_never_meet_the_end_of_a_loop() {
         }
         assert_logged_in(&portal, &browser).await;
     }
-    // Who is signed in logs in again, as the same person or as another.
+    // A signed-in browser logs in again, as the same person or as another.
     for turn in 0..12 {
         log_in_at(&portal, &provider, &browser, &format!("person-{}", turn % 2)).await;
     }
@@ -153,7 +153,7 @@ async fn people_who_log_in_often_never_meet_the_end_of_a_loop() {
     assert_eq!(sessions_in(&portal).await, 1);
 }
 
-/// Who writes the count by hand gets a page, or nothing.
+/// A forged count leads to a page, or to nothing.
 #[tokio::test]
 async fn a_made_up_count_lets_nobody_do_anything() {
     let provider = Provider::start().await;
@@ -216,7 +216,7 @@ async fn the_log_names_the_likely_cause_of_a_loop_once() {
     assert!(lines[0].contains("\"WARN\"") && lines[0].contains("SameSite=Strict"), "{}", lines[0]);
 }
 
-/// A proxy that strips the root: nothing of ours is where it belongs, and health is fine.
+/// A proxy that strips the root: none of our URLs work, although the health checks do.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_strips_the_root_is_named_in_the_log() {
     let (folder, globus) = (TempDir::new().unwrap(), start_sandbox().await);

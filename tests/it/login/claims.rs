@@ -1,5 +1,5 @@
-//! What an id_token says of a person: strict where it decides whom to trust, lenient where it is for people to read; and
-//! what of it is kept.
+//! The claims about a person in an id_token: strict where they decide trust, lenient where they are for display; and which
+//! of them are kept.
 
 use axum::{Json, http::header, response::IntoResponse as _};
 use globus_portal::{
@@ -21,7 +21,7 @@ use crate::harness::{
     steps::key_of,
 };
 
-/// A login whose claims, and perhaps header, a test changes; gives the answer of the callback.
+/// A login whose claims, and perhaps header, a test changes; returns the answer of the callback.
 async fn log_in(portal: &Portal, provider: &Provider, browser: &Browser, change: impl FnOnce(&mut Value)) -> Answer {
     let authorize = portal.begin_login(browser, "").await;
     let nonce = parameter(&authorize, "nonce").unwrap();
@@ -37,7 +37,7 @@ async fn start() -> (Provider, Portal) {
     (provider, portal)
 }
 
-/// Values of any type but the one that a claim has.
+/// Values of every type other than the claim's.
 fn odd() -> [Value; 9] {
     [json!(null), json!(7), json!(1.5), json!(true), json!([]), json!({}), json!(["x"]), json!({"a": {}}), json!(-1)]
 }
@@ -93,7 +93,7 @@ async fn an_odd_linked_identity_is_left_out_and_an_odd_member_of_one_is_absent()
     assert!(profile.contains("one@example.org") && !profile.contains("nobody@example.org"), "{profile}");
 }
 
-/// A claim that is there twice, and is for people.
+/// A display claim that occurs twice.
 #[tokio::test]
 async fn a_display_claim_that_is_there_twice_keeps_nobody_out() {
     let (provider, portal) = start().await;
@@ -109,7 +109,7 @@ async fn a_display_claim_that_is_there_twice_keeps_nobody_out() {
     assert_eq!(answer.status, 303, "{}", answer.body);
 }
 
-/// What Globus's id_token holds of each linked identity.
+/// The entry of each linked identity in Globus's id_token.
 fn linked(number: usize) -> Value {
     json!({
         "sub": format!("{number:08x}-d274-11e5-bf75-1b6d0b1b0a5c"), "username": format!("researcher{number}@university.example"),
@@ -145,7 +145,7 @@ async fn a_person_with_two_thousand_linked_identities_gets_in_and_the_session_st
             assert!(shown.len() >= 200, "{count}: {}", shown.len());
             let more = format!("And {} more", count - shown.len());
             assert_eq!(profile.contains(&more), count > shown.len(), "{count}: {more}");
-            // Those that were used last.
+            // Those used most recently.
             assert!(shown.len() == count || (count - shown.len() + 1..count).all(|number| shown.contains(&number)));
         }
     }
@@ -170,7 +170,7 @@ async fn claims_as_long_as_they_may_be_leave_a_session_that_can_be_read() {
     }
 }
 
-/// What the log says is the error's text.
+/// The log has the error's text.
 async fn refusal(claim: &str, value: Option<Value>) -> String {
     let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
     let provider = Provider::start().await;
@@ -253,7 +253,7 @@ async fn a_refusal_names_the_member_of_the_header_or_says_what_cannot_be_read() 
 
 #[tokio::test]
 async fn a_refusal_that_the_clock_explains_says_how_far_it_is_off() {
-    // The app's clock, and what Globus's shows at the same time.
+    // The app's clock, and Globus's at the same time.
     let (here, globus) = (1_800_000_000_i64, "Fri, 15 Jan 2027 08:07:00 GMT"); // 7 minutes later
     for (claim, value) in [("iat", here + 420), ("nbf", here + 420), ("exp", here - 400)] {
         let provider = Provider::start().await;
@@ -317,7 +317,7 @@ async fn odd_members_of_other_documents_of_globus_auth_count_as_absent() {
         AuthClient::new(base, loopback_client(Limits::default()), AccessTokenAuthorizer::new(AccessToken::new("t")));
     answer(json!({"identity_providers": [{"id": "p", "name": 7, "domains": null}, null]}));
     assert_eq!(auth.get_identity_providers(&ProvidersQuery::Ids(&["p"])).await.unwrap().identity_providers.len(), 1);
-    // What a document is about is required.
+    // A document without an id is malformed.
     for odd in [json!(null), json!("true"), json!(1)] {
         answer(json!({"active": odd}));
         let said = app.oauth2_token_introspect("t", &[]).await.unwrap_err().to_string();
@@ -345,7 +345,7 @@ async fn the_subject_is_the_account_whatever_else_has_changed() {
     log_in(&portal, &provider, &other, as_person("person-2", "old@example.org")).await;
     let count = async |sub: &str| portal.app.records.of_person(sub).await.unwrap().len();
     assert_eq!((count("person-1").await, count("person-2").await, count("old@example.org").await), (2, 1, 0));
-    // Who has the address now sees and ends nothing of who had it before.
+    // The new owner of the address sees and ends no session of the previous one.
     let answer = other.submit(&portal.url("/sessions/end-others"), &[]).await;
     assert!(answer.status.as_u16() < 500, "{}", answer.body);
     assert_eq!(count("person-1").await, 2);

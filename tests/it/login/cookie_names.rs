@@ -9,7 +9,7 @@ use crate::harness::{
     steps::{assert_anonymous, assert_logged_in, let_in, log_in_at, raw, raw_header, sessions_in},
 };
 
-/// The cookies that a whole login sets, with their attributes.
+/// The cookies that a complete login sets, with their attributes.
 async fn cookies_of(builder: PortalBuilder, provider: &Provider) -> Vec<String> {
     let portal = builder.start().await;
     let browser = Browser::new();
@@ -106,7 +106,7 @@ async fn a_cookie_of_another_program_disturbs_no_login_and_is_not_taken_away() {
     log_in_at(&portal, &provider, &browser, "person-1").await;
     assert_logged_in(&portal, &browser).await;
 
-    // With a name of one's own, both go on side by side.
+    // With its own cookie name, both work side by side.
     let portal = Portal::with().provider(&provider).set("SESSION_COOKIE_NAME", "data-portal").start().await;
     let browser = Browser::new();
     browser.set_cookie("localhost", "session", OF_FLASK);
@@ -133,12 +133,12 @@ async fn a_login_and_a_logout_work_with_a_second_session_cookie_and_end_what_is_
     let values = [&own, &planted].map(|browser| portal.session_cookie(browser).unwrap());
     let both = format!("session={}; session={}", values[0], values[1]);
 
-    // No page for either of them.
+    // Neither of them gets the page.
     let page = with_cookies(&portal, "/profile", &both).await;
     assert!(page.starts_with("HTTP/1.1 400 ") && page.contains("href=\"/login\""), "{page}");
     assert!(!page.contains("person-1") && !page.contains("attacker"), "{page}");
 
-    // A login ends both, so that nobody else has the one that the browser had, and begins a third.
+    // A login ends both, so that no one else can use the browser's earlier one, and starts a third.
     let start = with_cookies(&portal, "/login", &both).await;
     assert!(start.starts_with("HTTP/1.1 303 "), "{start}");
     let login = raw_header(&start, "set-cookie").unwrap().split(';').next().unwrap().to_owned();
@@ -156,7 +156,7 @@ async fn a_login_and_a_logout_work_with_a_second_session_cookie_and_end_what_is_
     let fresh = back.lines().find_map(|line| line.split_once("session=")).unwrap().1[..22].to_owned();
     let alone = with_cookies(&portal, "/", &format!("session={fresh}")).await;
     assert!(alone.starts_with("HTTP/1.1 200 ") && alone.contains("person-1"), "{alone}");
-    // The browser still has the other one: said, and no loop.
+    // The browser still has the other one: the page says so, without a loop.
     let still = with_cookies(&portal, "/", &format!("session={}; session={fresh}", values[1])).await;
     assert!(still.starts_with("HTTP/1.1 400 ") && still.contains("another program on this host"), "{still}");
 
@@ -189,7 +189,7 @@ async fn any_number_of_session_cookies_is_an_error_page_and_nothing_worse() {
     assert!(matches!(answer.status.as_u16(), 200 | 303), "{}", answer.body);
 }
 
-/// A name of one's own wins, unless it is that of another cookie of the same portal.
+/// A configured name wins, unless another cookie of the same portal has it.
 #[test]
 fn the_names_of_the_other_cookies_are_refused_as_names_of_the_session_cookie() {
     let load = |settings: &[(&str, &str)]| {

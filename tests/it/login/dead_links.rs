@@ -1,5 +1,5 @@
-//! Answers of Globus that no login can go on with: bookmarks of the callback, links that another program opened first, a
-//! login that Globus refused. The page that was asked for is not lost, and no code is exchanged: rows B1, B2, B4 and B6.
+//! Answers of Globus that no login can continue with: bookmarks of the callback, links that another program opened first, a
+//! login that Globus refused. The requested page is not lost, and no code is exchanged: rows B1, B2, B4 and B6.
 
 use axum::{Json, response::IntoResponse as _};
 use globus_portal::{
@@ -16,7 +16,7 @@ use crate::harness::{
     steps::{assert_logged_in, let_in, log_in_at, sessions_in},
 };
 
-/// A portal with a clock of its own, and callbacks that are of no use to a browser, each with where it should lead.
+/// A portal with its own clock, and callbacks that a browser cannot use, each with the page it should lead to.
 struct Visit {
     provider: Provider,
     portal: Portal,
@@ -31,7 +31,7 @@ impl Visit {
         Self { provider, portal, browser: Browser::new() }
     }
 
-    /// Callbacks that this browser cannot use, by what is the matter with them, and the page each login wanted to lead to.
+    /// Callbacks that this browser cannot use, with the reason, and the page that each login should lead to.
     async fn dead(&self) -> Vec<(&'static str, String, Option<&'static str>)> {
         let begin = |next: &str| {
             let query: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();

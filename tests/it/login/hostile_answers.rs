@@ -1,5 +1,5 @@
 //! Row B11 at the socket: whatever the token endpoint or any other call of Globus sends, the page comes within the deadline,
-//! nobody is logged in, and memory stays flat.
+//! no one is logged in, and memory stays flat.
 
 use std::{fs, time::Duration};
 
@@ -21,9 +21,9 @@ use crate::harness::{
     until,
 };
 
-/// The time for one answer, in seconds, and so at most half as much more for the whole.
+/// The time limit for one answer, in seconds; the whole takes at most half as much more.
 const TIMEOUT: &str = "1";
-/// Long after that: the machine may be busy.
+/// Well after that: the machine may be busy.
 const IN_TIME: Duration = Duration::from_secs(30);
 
 fn endless(head: &str, more: impl Into<Vec<u8>>, pause: u64) -> Step {
@@ -32,7 +32,7 @@ fn endless(head: &str, more: impl Into<Vec<u8>>, pause: u64) -> Step {
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 
-/// What a token endpoint may do at its worst.
+/// The worst things a token endpoint can do.
 fn troubles() -> Vec<(&'static str, Step)> {
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     vec![
@@ -56,12 +56,12 @@ fn troubles() -> Vec<(&'static str, Step)> {
         ("a length that is not kept", endless(&format!("{OK}content-length: 18446744073709551615\r\n\r\n"), " ", 100)),
         ("two lengths", endless(&format!("{OK}content-length: 1\r\ncontent-length: 2\r\n\r\n{{}}"), "", 100)),
         ("no HTTP", endless("SENTINEL\r\n\r\n", "SENTINEL\r\n", 1)),
-        // A thousand times smaller than what it unpacks to; nothing here unpacks it.
+        // A thousand times smaller than its decompressed size; nothing here decompresses it.
         ("a gzip bomb", Step::answer(200, "\u{1f}\u{8b}\u{8}").with("content-encoding", "gzip")),
     ]
 }
 
-/// A provider whose documents are good and whose other answers are one trouble.
+/// A provider with valid documents, whose other answers are all the same trouble.
 async fn provider_with(trouble: Step) -> Provider {
     let provider = Provider::start().await;
     let (token, revoke) = (trouble.clone(), trouble.clone());
@@ -95,7 +95,7 @@ async fn whatever_the_token_endpoint_does_a_page_comes_in_time_and_nobody_is_log
     }
 }
 
-/// How much memory a process has taken, at the most, in kB.
+/// The peak memory of a process, in kB.
 fn most_memory(process: &Process) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -124,7 +124,7 @@ async fn answers_without_end_cost_a_bounded_amount_of_memory() {
     }
 }
 
-/// Every other call is bounded as the token endpoint is: documents, Transfer, Groups, userinfo.
+/// Every other call is limited like those of the token endpoint: documents, Transfer, Groups, userinfo.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_any_other_call_meets_it_ends_within_its_deadline() {
     let limits = Limits { max_retries: 0, ..Limits::default() }.with_timeout(Duration::from_secs(1));
@@ -165,7 +165,7 @@ async fn a_discovery_document_or_key_set_larger_than_any_is_refused() {
     assert!(said.contains("larger than 262144 bytes"), "{said}");
 }
 
-/// A service that is slow takes up so many connections and no more, and keeps no call of another service waiting.
+/// A slow service takes up a limited number of connections, and does not delay calls of other services.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_of_a_service_that_hangs_do_not_pile_up() {
     let globus = Provider::answering(|request| {
@@ -185,13 +185,13 @@ async fn calls_of_a_service_that_hangs_do_not_pile_up() {
     let groups = GroupsClient::new(globus.url.clone(), http.clone(), Authorizer::Null);
     groups.get_my_groups(&[]).await.unwrap();
     assert_eq!(globus.requests().len(), 257);
-    // Who finds no turn within the deadline hears so; nothing was sent.
+    // A call that gets no connection within the deadline fails with that error; nothing was sent.
     let short = TransferClient::new(globus.url.clone(), http.with_timeout(Duration::from_millis(50)), Authorizer::Null);
     let begun = Instant::now();
     let error = short.get_endpoint("e").await.unwrap_err();
     assert!(matches!(error, CallError::Busy) && begun.elapsed() < IN_TIME, "{error:?}");
     assert_eq!(globus.requests().len(), 257);
-    // A caller that leaves gives its turn to the next.
+    // A caller that leaves makes way for the next.
     for one in &waiting {
         one.abort();
     }

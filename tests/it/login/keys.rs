@@ -114,7 +114,7 @@ fn the_first_key_seals_and_every_key_opens() {
     assert!(!after.open(Purpose::Token, b"", &sealed).unwrap().is_stale());
     assert!(before.open(Purpose::Token, b"", &sealed).is_none());
     assert!(ring(&[OTHER]).open(Purpose::Token, b"", &sealed).is_none());
-    // The same key twice is no reason to seal anew for ever.
+    // The same key twice does not cause endless re-sealing.
     assert!(!ring(&[NEW, NEW]).open(Purpose::Token, b"", &sealed).unwrap().is_stale());
 }
 
@@ -138,7 +138,7 @@ fn derived_values_follow_from_key_label_and_parts_and_from_nothing_less() {
     assert_eq!(keys.derive(2, b"label", &[]), None);
 }
 
-/// A portal and what it needs to be there again after a restart: the provider, the file, the clock.
+/// A portal and what it needs for a restart: the provider, the file, the clock.
 struct House {
     provider: Provider,
     folder: tempfile::TempDir,
@@ -167,7 +167,7 @@ impl House {
             .clock(&self.clock)
             .set("SESSION_STORE", &format!("sqlite:{}", self.file().display()))
             .set("SECRET_KEY", key);
-        // A list of texts with spaces cannot be written into an environment variable, so it comes from a file.
+        // A list of strings with spaces cannot be an environment variable, so it comes from a file.
         let list = self.folder.path().join("fallbacks");
         std::fs::write(&list, fallbacks).unwrap();
         if fallbacks.is_empty() {
@@ -191,7 +191,7 @@ impl House {
         assert_eq!(answer.status, 303, "{}", answer.body);
     }
 
-    /// What is in the file under a session: record and tokens.
+    /// What the file holds for a session: record and tokens.
     async fn sealed(&self, key: SessionKey) -> Vec<(String, Vec<u8>)> {
         let store = SqliteStore::open(&self.file()).await.unwrap();
         let record = store.session(key).await.unwrap().unwrap().record;
@@ -204,7 +204,7 @@ fn key_of(portal: &Portal, browser: &Browser) -> SessionKey {
     session_key(Id::from_str(&portal.session_cookie(browser).unwrap()).unwrap())
 }
 
-/// The key ids of sealed values: those by one key are alike.
+/// The key ids of sealed values: equal for the same key.
 fn key_ids(sealed: &[(String, Vec<u8>)]) -> Vec<&[u8]> {
     let mut ids: Vec<&[u8]> = sealed.iter().map(|(_, bytes)| &bytes[1..5]).collect();
     ids.dedup();
@@ -330,7 +330,7 @@ async fn a_session_in_sqlite_survives_a_restart() {
     let second = house.portal(OLD, "").await;
     assert_eq!(browser.get(&second.url("/")).await.status, 200);
     assert_eq!(browser.get(&second.url("/endpoints")).await.status, 200);
-    // The age counts on over the restart.
+    // The age keeps counting across the restart.
     second.stop().await;
     house.clock.advance(Duration::hours(8));
     let third = house.portal(OLD, "").await;

@@ -33,7 +33,7 @@ async fn log_in_with_all_tokens(portal: &Portal, provider: &Provider, browser: &
     assert_eq!(browser.get(&portal.callback(&authorize, "a-code")).await.status, 303);
 }
 
-/// Token and hint of every revocation so far, in an order of their own.
+/// Token and hint of every revocation so far, sorted.
 fn revoked(provider: &Provider) -> Vec<(String, String)> {
     let pair = |name: &str| name.to_owned();
     let calls = provider.revoke_calls();
@@ -398,7 +398,7 @@ async fn a_logout_with_a_dead_store_says_so_and_keeps_the_cookie_for_the_next_tr
     assert_anonymous(&portal, &browser).await;
 }
 
-/// Who logs out is for the log alone.
+/// Only the log says who logged out.
 #[tokio::test]
 async fn a_store_that_does_not_say_who_logs_out_holds_up_no_logout() {
     let store = Arc::new(FailingStore::default());

@@ -1,4 +1,4 @@
-//! Pages offer what the session can do, by what Globus has granted.
+//! Pages offer what the session can do with the granted scopes.
 
 use axum::{Json, response::IntoResponse as _};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::harness::{Browser, MIRA, Portal, Provider, steps::let_in};
 
 const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 
-/// The front page of somebody who was granted these scopes of Transfer, none for no token at all.
+/// The front page of a person with these granted scopes of Transfer; `None` means no token at all.
 async fn front_page(portal: &Portal, provider: &Provider, scope: Option<&str>) -> String {
     let browser = Browser::new();
     let authorize = portal.begin_login(&browser, "").await;
@@ -48,7 +48,7 @@ async fn a_portal_that_asks_for_no_transfer_speaks_of_none() {
         assert_eq!(page.status, 200, "{}", page.body);
         assert!(!page.body.contains("/endpoints") && !page.body.contains("ransfer"), "{}", page.body);
     }
-    // By its address it says what is missing, and offers nothing that would not help.
+    // Opened directly, it says what is missing, and offers nothing that would not help.
     let page = browser.get(&portal.url("/endpoints")).await;
     assert_eq!(page.status, 403, "{}", page.body);
     assert!(page.body.contains("A permission is missing") && !page.body.contains("/login"), "{}", page.body);

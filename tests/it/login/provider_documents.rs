@@ -1,5 +1,5 @@
-//! The provider's documents: fetched once for all who wait, whoever leaves; refreshed before anybody has to wait; and asked
-//! for no more often than the interval, whatever happens.
+//! The provider's documents: fetched once for all callers, even if some leave; refreshed before a caller has to wait; and
+//! requested at most once per interval, whatever happens.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -23,7 +23,7 @@ use crate::harness::{
     until,
 };
 
-/// A provider, and what a client keeps of its documents, by a clock that stands still.
+/// A provider, and a client's cache of its documents, with a manual clock.
 struct Stage {
     provider: Provider,
     documents: Arc<Documents>,
@@ -50,12 +50,12 @@ impl Stage {
         self.provider.inner.keys_down.store(down, Ordering::SeqCst);
     }
 
-    /// How many keys there are, as far as is known.
+    /// How many keys are cached.
     async fn keys(&self) -> Result<usize, ProviderError> {
         self.documents.keys().await.map(|set| set.keys.len())
     }
 
-    /// Waits until so many keys are known.
+    /// Waits until this many keys are cached.
     async fn until_keys(&self, keys: usize) {
         let known = async {
             while self.keys().await.unwrap() != keys {
@@ -114,7 +114,7 @@ async fn the_pause_after_a_failure_counts_from_the_failure_and_says_what_failed(
     let stage = Stage::new().await;
     stage.down(true);
     let gate = stage.provider.hold_discovery();
-    // A try that takes longer than the interval, and whose caller leaves.
+    // A request that takes longer than the interval, and whose caller leaves.
     tokio::select! {
         _ = stage.keys() => unreachable!("the gate is closed"),
         () = gate.arrival() => {}
@@ -169,7 +169,7 @@ async fn an_old_document_is_replaced_before_it_is_used_and_stays_while_the_provi
         until("the one request", || (stage.calls().1 == before + interval).then_some(())).await;
         stage.clock.advance(MIN_INTERVAL);
     }
-    // It knows of the failure, so that nobody waits for an answer that may never come.
+    // It remembers the failure, so that no caller waits for an answer that may never come.
     let gate = stage.provider.hold_keys();
     assert_eq!(stage.keys().await.unwrap(), 2);
     gate.arrival().await;

@@ -29,7 +29,7 @@ impl Visit {
         Self { provider, portal, browser: Browser::new() }
     }
 
-    /// Finishes a login that has begun; gives the `Location` that it leads to.
+    /// Finishes a started login; returns the `Location` that it leads to.
     async fn finish(&self, authorize: &Url) -> String {
         let response = let_in(&self.portal, &self.provider, authorize, "person-1");
         self.provider.on_token(move |_| Json(response.clone()).into_response());
@@ -46,7 +46,7 @@ impl Visit {
     }
 }
 
-/// Everything that a careless check has ever let through, made of parts.
+/// Everything that a careless check might let through, combined from parts.
 fn hostile() -> Vec<String> {
     let slashes = [
         "//",
@@ -240,7 +240,7 @@ async fn a_query_that_cannot_be_read_does_not_fail_the_login() {
     }
 }
 
-/// Row G2: no host is on a list of allowed ones, so each name that comes near one is refused like any other.
+/// Row G2: there is no list of allowed hosts, so a name that resembles one is refused like any other.
 #[test]
 fn no_other_host_is_a_place_to_return_to_in_any_spelling() {
     let hosts = [

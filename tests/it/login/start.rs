@@ -1,4 +1,4 @@
-//! How a login begins: rows A1 to A8 of the security checklist.
+//! How a login starts: rows A1 to A8 of the security checklist.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -26,7 +26,7 @@ async fn a_thousand_logins_never_share_a_state_a_nonce_or_a_challenge() {
     let mut seen = HashSet::new();
     for turn in 0..1000 {
         if turn % 4 == 0 {
-            browser.forget_cookie("localhost", "login"); // As a browser that was never here.
+            browser.forget_cookie("localhost", "login"); // Like a new browser.
         }
         let url = portal.begin_login(&browser, "").await;
         for name in ["state", "nonce", "code_challenge"] {
@@ -159,7 +159,7 @@ async fn twenty_tabs_finish_their_logins_in_any_order() {
         let query: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         tabs.push((portal.begin_login(&browser, &format!("?next={query}")).await, next));
     }
-    // 7 and 20 have no common divisor, so this is every tab once, in an order of its own.
+    // 7 and 20 have no common divisor, so this visits every tab once, in a mixed order.
     for turn in 0..20 {
         let (authorize, next) = &tabs[(turn * 7 + 13) % 20];
         let back = portal.decide(&browser, authorize, MIRA, "allow").await;
@@ -264,7 +264,7 @@ async fn an_apps_web_view_and_an_offer_of_http_2_are_navigations_like_any_other(
     }
 }
 
-/// Row A7: whoever answers 401, the page offers a way to sign in.
+/// Row A7: whatever answers 401, the page offers a way to sign in.
 #[tokio::test]
 async fn every_page_that_says_401_offers_to_sign_in() {
     async fn plain() -> (axum::http::StatusCode, &'static str) {

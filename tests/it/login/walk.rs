@@ -1,4 +1,4 @@
-//! The walk of a visitor: log in, look around, log out, and be somebody else.
+//! The walk of a visitor: log in, look around, log out, and log in as another person.
 
 use crate::harness::{AMARA, Browser, JONAS, MIRA, Portal, QUIRK};
 

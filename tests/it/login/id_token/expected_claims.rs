@@ -94,7 +94,7 @@ async fn times_are_whole_seconds_in_range_and_anything_else_is_a_clean_refusal()
     stage.refuses_changes_of("exp", &[("missing", None), ("null", Some(Value::Null)), ("0", Some(json!(0)))]).await;
     stage.refuses_changes_of("iat", &[("missing", None), ("null", Some(Value::Null))]).await;
     stage.refuses_changes_of("nbf", &[("null", Some(Value::Null))]).await;
-    // Numbers that no value of serde_json holds, and a claim that is there twice.
+    // Numbers that serde_json cannot represent, and a claim that occurs twice.
     for (case, text) in [("1e400", "\"exp\":1e400"), ("0x10", "\"exp\":0x10"), ("NaN", "\"exp\":NaN")] {
         stage
             .refuses(&format!("exp {case}"), |nonce| {

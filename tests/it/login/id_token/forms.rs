@@ -1,4 +1,4 @@
-//! What is not a plain signed token of this provider at all.
+//! Tokens that are not plain signed tokens of this provider.
 
 use axum::{Json, response::IntoResponse as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

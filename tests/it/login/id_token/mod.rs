@@ -19,7 +19,7 @@ use crate::harness::{Answer, Browser, Portal, Provider, parameter, provider::id_
 const ACCESS_TOKEN: &str = "SENTINEL-auth-access-token";
 const NOW: i64 = 1_800_000_000;
 
-/// A portal whose clock stands still, and the provider it uses.
+/// A portal with a manual clock, and its provider.
 struct Stage {
     provider: Provider,
     portal: Portal,
@@ -51,7 +51,7 @@ impl Stage {
         self.provider.good_claims(nonce, self.clock.now().unix_timestamp())
     }
 
-    /// A login in a new browser, whose id_token `make` makes of the nonce.
+    /// A login in a new browser, whose id_token `make` creates from the nonce.
     async fn log_in(&self, make: impl FnOnce(&str) -> String) -> (Browser, Answer) {
         let browser = Browser::new();
         let authorize = self.portal.begin_login(&browser, "").await;
@@ -77,7 +77,7 @@ impl Stage {
         assert_eq!(front.status, 303, "{case}");
     }
 
-    /// That the login succeeds with the good claims, and fails with each change of one of them.
+    /// Asserts that the login succeeds with the valid claims, and fails with each change of one of them.
     async fn refuses_changes_of(&self, claim: &str, odd: &[(&str, Option<Value>)]) {
         self.accepts("unchanged", |nonce| id_token(&self.claims(nonce))).await;
         for (case, value) in odd {
@@ -93,7 +93,7 @@ impl Stage {
         }
     }
 
-    /// What the portal's verifier says of a token, without a login around it.
+    /// The result of the portal's verifier for a token, without a login.
     async fn verify(&self, token: &str, nonce: &str) -> Result<(), IdTokenError> {
         let access_token = AccessToken::new(ACCESS_TOKEN);
         let expected = Expected { nonce: Some(nonce), access_token: Some(&access_token), of_a_refresh: false };
@@ -101,7 +101,7 @@ impl Stage {
     }
 }
 
-/// The claims with one of them changed, or taken out.
+/// The claims with one of them changed or removed.
 fn changed(mut claims: Value, claim: &str, value: Option<Value>) -> Value {
     match value {
         Some(value) => claims[claim] = value,

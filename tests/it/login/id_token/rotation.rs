@@ -38,7 +38,7 @@ async fn the_first_login_after_a_rotation_works_however_recent_the_last_request_
     stage.refuses("the old key", |nonce| id_token(&stage.claims(nonce))).await;
     assert_eq!(stage.provider.key_calls(), 2, "once an interval");
 
-    // A second rotation within the interval is seen when it is over.
+    // A second rotation within the interval is noticed when the interval is over.
     *stage.provider.inner.key_set.lock().unwrap() = json!({"keys": [jwk(0, Some("2"))]});
     stage.refuses("too soon", |nonce| sign(0, &kid("2"), &stage.claims(nonce))).await;
     stage.clock.advance(MIN_INTERVAL);
@@ -64,7 +64,7 @@ async fn a_hundred_logins_at_once_after_a_rotation_share_the_one_request() {
     assert_eq!(stage.provider.key_calls(), 2);
 }
 
-/// Row C10: the log says that the keys could not be had, not that the signature is wrong.
+/// Row C10: the log says that the keys could not be fetched, not that the signature is wrong.
 #[tokio::test]
 async fn a_new_key_that_cannot_be_fetched_is_called_that() {
     let stage = Stage::new().await;
@@ -83,7 +83,7 @@ async fn a_new_key_that_cannot_be_fetched_is_called_that() {
     assert_eq!(stage.provider.key_calls(), 3);
 }
 
-/// Row C10: what comes of a request that began before the rotation is no reason to refuse the new key.
+/// Row C10: the result of a request from before the rotation is no reason to refuse the new key.
 #[tokio::test]
 async fn a_request_for_the_keys_that_began_before_the_rotation_does_not_hide_the_new_key() {
     let stage = Stage::new().await;
