@@ -1,5 +1,5 @@
-//! Whoever steals a store, or a copy of it, has no token, no cookie and no person's name: row D11 of the security
-//! checklist, for each store that outlives its portal.
+//! A stolen store, or a copy of it, contains no token, no cookie and no person's name: row D11 of the security checklist,
+//! for each persistent store.
 
 use std::{
     fs,
@@ -26,10 +26,10 @@ use crate::harness::{
     steps::key_of,
 };
 
-/// Every secret and every name has this in it.
+/// Every secret and every name contains this.
 const MARK: &str = "XYLOPHONE";
 const TRANSFER: &str = "transfer.api.globus.org";
-/// What a browser says of itself, and whence its requests come.
+/// Headers with the user agent of a browser and its address.
 const HEADERS: [(&str, &str); 3] = [
     ("user-agent", "Mozilla/5.0 (X11; CrOS x86_64) SamsungBrowser/99"),
     ("x-forwarded-for", "203.0.113.77"),
@@ -50,7 +50,7 @@ fn claims(base: &Value) -> Value {
     claims
 }
 
-/// A portal, and the Globus it talks to: each token it gives is another one, and expires within the hour.
+/// A portal and its Globus, which issues a different token each time; all expire within the hour.
 struct Walk {
     provider: Provider,
     portal: Portal,
@@ -72,7 +72,7 @@ impl Walk {
         Self { provider, portal, clock, issued: Arc::default(), secrets }
     }
 
-    /// Begins a login, and lets it in: gives the callback.
+    /// Starts a login that Globus accepts; returns the callback.
     async fn begin(&mut self, browser: &Browser) -> String {
         let authorize = self.portal.begin_login(browser, "").await;
         let nonce = parameter(&authorize, "nonce").unwrap();
@@ -99,7 +99,7 @@ impl Walk {
     }
 }
 
-/// A token response, with tokens that nobody had before.
+/// A token response with new tokens.
 fn tokens(call: &Request, id_token: &str, issued: &AtomicUsize) -> Value {
     let number = issued.fetch_add(1, Ordering::SeqCst);
     let token = |resource_server: &str| {
@@ -120,7 +120,7 @@ fn tokens(call: &Request, id_token: &str, issued: &AtomicUsize) -> Value {
     response
 }
 
-/// Everything that can happen to a session, and then a look at all that is stored.
+/// Everything that can happen to a session, and then a search of all that is stored.
 async fn a_dump_tells_nothing(place: Place) {
     let mut walk = Walk::at(&place).await;
     let refusing = Browser::new();
@@ -128,7 +128,7 @@ async fn a_dump_tells_nothing(place: Place) {
     assert_eq!(refusing.get(&callback).await.status, 403);
     let browser = walk.log_in().await;
     walk.clock.advance(Duration::hours(1));
-    // The portal knows it all, and has had a token renewed.
+    // The portal has all of it, and has renewed a token.
     for (path, says) in
         [("/endpoints", MARK), ("/profile", MARK), ("/sessions", "203.0.113.77"), ("/sessions", "Samsung")]
     {
@@ -136,13 +136,13 @@ async fn a_dump_tells_nothing(place: Place) {
         assert!(page.status == 200 && page.body.contains(says), "{path}: {}", page.body);
     }
     assert_eq!(walk.issued.load(Ordering::SeqCst), 2);
-    // Globus does not revoke, so the tokens stay on the list.
+    // Globus does not revoke, so the tokens stay queued.
     let gone = walk.log_in().await;
     let (key, gone_key) = (key_of(&walk.portal, &browser), key_of(&walk.portal, &gone));
     walk.provider.on_revoke(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let out = gone.send(Method::POST, &walk.portal.url("/logout"), &HEADERS, Some(&[])).await;
     assert_eq!(out.status, 303);
-    // One more token is just being renewed.
+    // Another token is being renewed.
     walk.clock.advance(Duration::hours(1));
     let gate = walk.provider.hold_tokens();
     let (browser, url) = (Arc::new(browser), walk.portal.url("/endpoints"));
@@ -159,19 +159,19 @@ async fn a_dump_tells_nothing(place: Place) {
     for (name, bytes) in &dumps {
         assert_free(name, bytes, &walk.secrets);
     }
-    // What is to be there is found: the session, the tokens to revoke, and whose they are.
+    // What must be there is found: the session, the tokens to revoke, and their owners.
     for wanted in [&key.0[..], &gone_key.0, TRANSFER.as_bytes()] {
         assert!(dumps.iter().any(|(_, bytes)| holds(bytes, wanted)), "too little was looked at");
     }
     gate.open();
     assert_eq!(renewing.await.unwrap(), 200);
 
-    // And a portal that did not seal would be found out.
+    // And a portal that did not seal would be caught.
     place.open().await.update_record(key, MARK.as_bytes()).await.unwrap();
     assert!(dump(&place).await.iter().any(|(_, bytes)| holds(bytes, MARK.as_bytes())));
 }
 
-/// All that is stored: files as they are, and what the server gives to whoever may ask it everything.
+/// All that is stored: the raw files, and everything that the server shows its administrator.
 async fn dump(place: &Place) -> Vec<(String, Vec<u8>)> {
     let mut dumps = Vec::new();
     match place {

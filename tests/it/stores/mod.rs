@@ -1,4 +1,4 @@
-//! The session stores: what each of them must do, and what a copy of one tells.
+//! The session stores: what each of them must do, and what a copy of one reveals.
 
 mod contract;
 mod dumps;

@@ -1,4 +1,4 @@
-//! PostgreSQL behind a pooler, at a socket, and with URLs that hide a password.
+//! PostgreSQL behind a pooler, on a Unix socket, and with a password in its URL.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,10 +39,10 @@ async fn hears(news: &mut UnboundedReceiver<News>, wanted: News) {
     timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("no {wanted:?}"));
 }
 
-/// What a pooler does with the options of a start, as PgBouncer is often set up.
+/// How a pooler treats startup options, in common configurations of PgBouncer.
 const DROPS_OPTIONS: &str = "ignore_startup_parameters = extra_float_digits,options";
 
-/// Every way that a portal's connections may be pooled, on a database of its own.
+/// Every way to pool a portal's connections, on its own database.
 async fn each_pooler(test: &str, try_it: impl AsyncFn(&str, &str)) {
     if skip_without_pgbouncer(test) {
         return;
@@ -73,7 +73,7 @@ async fn behind_a_pooler_of_any_mode_everything_works_and_ends_are_told() {
         for news in &mut news {
             hears(news, News::Connected).await;
         }
-        // Many at once, on few connections that nobody has to himself.
+        // Many at once, on few shared connections.
         let mut people = tokio::task::JoinSet::new();
         for number in 0..40_u8 {
             let (one, two) = (store.clone(), if number % 2 == 0 { other.clone() } else { unpooled.clone() });
@@ -90,7 +90,7 @@ async fn behind_a_pooler_of_any_mode_everything_works_and_ends_are_told() {
     .await;
 }
 
-/// A session from its begin to its end, on two stores in turn.
+/// A session from its start to its end, on two stores in turn.
 async fn lives(one: &dyn Store, two: &dyn Store, key: SessionKey) {
     assert!(one.create_session(key, &session(), &[token("a"), token("b"), token("c")]).await.unwrap());
     assert!(!two.create_session(key, &session(), &[]).await.unwrap());
@@ -104,7 +104,7 @@ async fn lives(one: &dyn Store, two: &dyn Store, key: SessionKey) {
     assert_eq!(one.spend_state(key.0, at(100), at(0)).await.unwrap(), Spent::First);
     assert_ne!(two.spend_state(key.0, at(100), at(0)).await.unwrap(), Spent::First);
     assert!(!one.sessions_of([7; 32], 100).await.unwrap().is_empty());
-    // Both end it at the same moment, and one has done it.
+    // Both end it at the same time, and one of them has ended it.
     let ended = tokio::join!(one.end_session(key, at(9), Some(at(100))), two.end_session(key, at(9), Some(at(100))));
     assert_eq!(u8::from(ended.0.unwrap()) + u8::from(ended.1.unwrap()), 1);
     assert!(one.ended_elsewhere(key, at(10)).await.unwrap());
@@ -126,7 +126,7 @@ async fn people_log_in_and_out_of_portals_behind_a_pooler() {
         let (here, there) = (start().await, start().await);
         let browser = Browser::new();
         log_in_at(&here, &provider, &browser, "person-1").await;
-        // Cookies know no ports, so the other portal has the same session.
+        // Browsers share cookies among ports, so the other portal has the same session.
         for _ in 0..3 {
             assert_logged_in(&here, &browser).await;
             assert_logged_in(&there, &browser).await;
@@ -135,7 +135,7 @@ async fn people_log_in_and_out_of_portals_behind_a_pooler() {
         let stale = browser.cookie("localhost", "session").unwrap();
         assert_eq!(browser.submit(&there.url("/logout"), &[]).await.status, 303);
         assert_anonymous(&there, &browser).await;
-        // At the other portal, which knows it, as soon as it has looked.
+        // At the other portal, which has it cached, as soon as it has looked it up.
         let begun = tokio::time::Instant::now();
         let cookie = format!("session={stale}");
         while browser.send(reqwest::Method::GET, &here.url("/"), &[("cookie", cookie.as_str())], None).await.status
@@ -190,7 +190,7 @@ async fn a_database_at_a_socket_is_reached_by_its_folder() {
     let url = server.socket_url("postgres");
     let store = PostgresStore::open(&url, 2).await.unwrap();
     store.probe().await.unwrap();
-    // A portal takes it as its setting.
+    // A portal accepts it as its setting.
     let provider = Provider::start().await;
     let portal = Portal::with().provider(&provider).set("SESSION_STORE", &url).start().await;
     let browser = Browser::new();
@@ -198,7 +198,7 @@ async fn a_database_at_a_socket_is_reached_by_its_folder() {
     assert_logged_in(&portal, &browser).await;
 }
 
-/// URLs whose password has characters that mean something else there, with the words that must not be shown.
+/// URLs whose password has reserved characters, with the texts that must not be shown.
 const HIDING: [&str; 7] = [
     "SCHEME://portal:SENTINEL/word@db.example/portal",
     "SCHEME://portal:12/SENTINEL@db.example/portal",
@@ -234,7 +234,7 @@ async fn no_part_of_a_password_that_is_not_encoded_is_shown_and_the_message_says
             assert!(!error.contains("SENTINEL") && error.contains("URL"), "{url}: {error}");
         }
     }
-    // A parameter that is not known may be a mistyped password.
+    // An unknown parameter may be a mistyped password.
     for parameter in ["pasword=SENTINEL", "SENTINEL=1"] {
         let url = format!("postgres://portal@localhost/portal?{parameter}");
         let error = PostgresStore::open(&url, 2).await.unwrap_err().to_string();

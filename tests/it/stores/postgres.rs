@@ -28,7 +28,7 @@ async fn a_server_that_hangs_is_an_error_within_seconds_and_serves_again_when_it
     let store = Arc::new(PostgresStore::open(&server.url("postgres"), 4).await.unwrap());
     assert!(store.create_session(KEY, &session(), &[]).await.unwrap());
     server.stand_still();
-    // More of them than there are connections: none keeps a place for good.
+    // More of them than there are connections: none keeps its connection for good.
     let begun = Instant::now();
     let asked = |store: Arc<PostgresStore>| async move { store.session(KEY).await.is_err() };
     let asked: Vec<_> = (0..8).map(|_| tokio::spawn(asked(store.clone()))).collect();
@@ -69,7 +69,7 @@ async fn works(store: &PostgresStore) -> Option<SessionRow> {
     }
 }
 
-/// A trim has to come to its turn: those who spend states share the lock of one row, and could keep it waiting for ever.
+/// A trim must get its turn: those who spend states share the lock of one row, and could keep it waiting forever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trim_that_waits_for_one_who_spends_a_state_lets_no_other_pass_it_by() {
     if skip_without_postgres("a_trim_that_waits_for_one_who_spends_a_state_lets_no_other_pass_it_by") {
@@ -79,7 +79,7 @@ async fn a_trim_that_waits_for_one_who_spends_a_state_lets_no_other_pass_it_by()
     let url = server.url("postgres");
     let bounds = Bounds { spent_states: 1, ..Bounds::default() };
     let store = Arc::new(PostgresStore::open(&url, 4).await.unwrap().with_bounds(bounds));
-    // A trim waits for 4 seconds at most, and a busy machine may let that pass before the look.
+    // A trim waits for 4 seconds at most, and on a busy machine they may pass before the check.
     for round in 1..=5 {
         if is_refused_beside_a_trim(&store, &url, round).await {
             return;
@@ -88,14 +88,14 @@ async fn a_trim_that_waits_for_one_who_spends_a_state_lets_no_other_pass_it_by()
     panic!("each time another one was let in while the trim waited");
 }
 
-/// Whether one who would spend a state is kept waiting by a trim that waits for another one.
+/// Whether a trim that waits for a lock blocks others that spend a state.
 async fn is_refused_beside_a_trim(store: &Arc<PostgresStore>, url: &str, round: u8) -> bool {
     let until =
         move |part: i64| OffsetDateTime::from_unix_timestamp(1_800_000_000 + 10 * i64::from(round) + part).unwrap();
     let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
     assert_eq!(store.spend_state([round; 32], until(1), now).await.unwrap(), Spent::First);
     let [mut spending, mut other, mut watching] = [connect(url).await, connect(url).await, connect(url).await];
-    // As one who spends a state, and takes long.
+    // Like a slow transaction that spends a state.
     spending.execute("BEGIN; SELECT until FROM globus_portal.state_floor FOR SHARE").await.unwrap();
     let trimming = store.clone();
     let trimming = tokio::spawn(async move { trimming.spend_state([100 + round; 32], until(2), now).await });

@@ -1,4 +1,4 @@
-//! What is particular to sessions in Redis: a server that hangs, restarts, is full, has a password, speaks TLS.
+//! Sessions in Redis: a server that hangs, restarts, is full, has a password, or uses TLS.
 
 use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
 
@@ -53,14 +53,14 @@ async fn refusal(url: &str) -> String {
     opened.unwrap_or_else(|_| panic!("no answer")).unwrap_err().to_string()
 }
 
-/// Asks the server itself, past the store.
+/// Queries the server directly, bypassing the store.
 async fn raw<T: FromRedisValue>(url: &str, words: &[&str]) -> T {
     let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
 }
 
-/// Waits until something works again, and tells how long that took.
+/// Waits until something works again; returns how long that took.
 async fn works<T>(mut ask: impl AsyncFnMut() -> Result<T, StoreError>) -> (T, Duration) {
     let begin = Instant::now();
     loop {
@@ -85,7 +85,7 @@ async fn a_server_that_hangs_is_an_error_in_good_time_and_works_again_when_it_go
     let store = Arc::new(open(&server.url(0)).await);
     store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
     server.stand_still();
-    // With the connection that is there; then with none; and many at once, who do not wait for each other.
+    // With an open connection; then without one; and many at once, which do not wait for each other.
     for round in 0..3 {
         let begin = Instant::now();
         let asking: Vec<_> = (0..=round * 20)
@@ -121,17 +121,17 @@ async fn a_server_that_is_started_again_works_again_with_its_data() {
     let mut server = RedisServer::start().await;
     let store = open(&server.url(3)).await;
     store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
-    // Everything that was answered a second ago is on the disk.
+    // Everything acknowledged a second ago is on disk.
     sleep(Duration::from_millis(1100)).await;
     server.stop();
     assert!(store.session(KEY).await.is_err());
     assert!(refusal(&server.url(3)).await.contains("cannot connect to Redis at 127.0.0.1"));
     server.restart().await;
-    // The first question after it has been away is answered already.
+    // The first query after an outage is answered.
     assert_eq!(store.session(KEY).await.unwrap(), Some(session()));
     assert_eq!(store.tokens(KEY).await.unwrap(), [token("api")]);
 
-    // And so is the first one after a restart that nobody has noticed.
+    // And so is the first one after an unnoticed restart.
     server.restart().await;
     sleep(Duration::from_millis(100)).await;
     assert!(store.end_session(KEY, at(1), None).await.unwrap());
@@ -161,12 +161,12 @@ async fn who_listens_is_told_when_the_server_is_silent_or_gone_and_when_it_is_ba
     works(async || other.create_session(KEY, &session(), &[]).await).await;
     assert!(other.end_session(KEY, at(1), None).await.unwrap());
     assert_eq!(next(&mut news).await, News::Ended(KEY));
-    // What did not end is not told, and words that nobody understands may mean anything.
+    // Sessions that did not end are not announced, and an unknown message may mean anything.
     assert!(!other.end_session(KEY, at(1), None).await.unwrap());
     let _: i64 = raw(&server.url(0), &["PUBLISH", "globus-portal:ended", "what?"]).await;
     assert_eq!(next(&mut news).await, News::Changed);
 
-    // Nobody listens any more when nobody wants to know.
+    // Without subscribers nothing listens any more.
     drop(news);
     let begin = Instant::now();
     loop {
@@ -199,12 +199,12 @@ async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
     assert!(store.add_revocation(KEY, &token("api"), at(0)).await.is_err());
     assert!(store.spend_state([1; 32], at(100), at(0)).await.is_err());
     assert!(store.take_lease([1; 32], [1; 16], time::Duration::hours(1)).await.is_err());
-    // Nothing was written by halves, and reading works.
+    // Nothing was written partially, and reading works.
     assert_eq!(store.session(KEY).await.unwrap(), Some(session()));
     assert_eq!(store.session(SessionKey([3; 32])).await.unwrap(), None);
     assert_eq!(store.tokens(KEY).await.unwrap(), [token("api")]);
 
-    // Logging out makes room: it works, with the tokens that go with it.
+    // Logging out frees memory: it works, and queues the tokens for revocation.
     assert!(store.end_session(ended, at(1), None).await.unwrap());
     assert_eq!(store.session(ended).await.unwrap(), None);
     let due = store.claim_revocations(Some(ended), at(1), 10).await.unwrap();
@@ -215,7 +215,7 @@ async fn a_full_server_refuses_to_write_and_lets_people_log_out() {
     let _: () = raw(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
     store.probe().await.unwrap();
     assert!(store.update_record(KEY, b"changed").await.unwrap());
-    // What was taken on the full server comes back at its time.
+    // What was claimed on the full server becomes due again at its time.
     assert_eq!(store.claim_revocations(None, at(61), 10).await.unwrap(), [due[1].clone()]);
 }
 
@@ -259,7 +259,7 @@ async fn a_url_that_is_wrong_is_an_error_that_does_not_quote_it() {
     }
 }
 
-/// A CA of our own, and a certificate of it for the server.
+/// A test CA, and the server's certificate from it.
 fn certificates(folder: &TempDir) -> [String; 3] {
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -303,7 +303,7 @@ async fn a_server_with_tls_is_trusted_by_the_ca_that_the_url_names() {
         }
         assert!(refusal(&format!("{base}?sslrootcert={key}")).await.contains("no certificate in it"));
     }
-    // Without TLS it does not understand a word.
+    // Without TLS it does not answer.
     refusal(&server.url(2)).await;
 }
 
@@ -342,7 +342,7 @@ async fn nothing_is_left_behind_when_everything_has_ended() {
         store.add_revocation(SessionKey([1; 32]), &token(&format!("api-{i}")), at(1)).await.unwrap();
     }
     store.sweep(at(5000)).await.unwrap();
-    // The count of revocations goes on.
+    // The counter of revocations continues.
     assert_eq!(raw::<Vec<String>>(&url, &["KEYS", "*"]).await, ["globus-portal:last-revocation"]);
 }
 
@@ -379,7 +379,7 @@ async fn what_cannot_be_read_is_an_error() {
     assert!(store.tokens(KEY).await.is_err());
     let _: i64 = raw(&url, &["DEL", &tokens]).await;
 
-    // A hash that somebody has taken away is a session that has ended; what was left of it goes when it is ended.
+    // A deleted hash is a session that has ended; ending it removes the rest.
     store.end_session(KEY, at(1), None).await.unwrap();
     store.create_session(KEY, &session(), &[token("api")]).await.unwrap();
     let _: i64 = raw(&url, &["DEL", &hash]).await;
@@ -411,7 +411,7 @@ async fn people_log_out_of_a_full_server_though_their_use_of_it_cannot_be_noted(
     assert_eq!(portal.session_cookie(&browser), None);
 }
 
-/// A server on which the user `portal` may do what these rules say.
+/// A server whose user `portal` has these ACL rules.
 async fn server_with_rules(rules: &str) -> (RedisServer, String) {
     let server = RedisServer::start().await;
     let words: Vec<_> =
@@ -421,7 +421,7 @@ async fn server_with_rules(rules: &str) -> (RedisServer, String) {
     (server, url)
 }
 
-/// What the README says that the user needs at least.
+/// The minimum ACL rules that the README names.
 fn rights_of_the_readme() -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let rules = readme.split("ACL SETUSER portal on >PASSWORD ").nth(1).unwrap();
@@ -486,7 +486,7 @@ async fn the_probe_of_a_server_that_follows_another_fails_until_it_is_the_first(
     let server = RedisServer::start().await;
     let store = open(&server.url(0)).await;
     let () = server.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
-    // Its name may lead to the new first one by now, so each question makes another connection.
+    // Its name may resolve to the new primary by now, so each query opens another connection.
     let mut connections = Vec::new();
     for _ in 0..3 {
         let error = store.probe().await.unwrap_err().to_string();
@@ -552,7 +552,7 @@ async fn the_rights_that_the_readme_names_are_enough() {
     assert_eq!(due.len(), 2);
     store.finish_revocation(due[0].id).await.unwrap();
     store.sweep(at(9999)).await.unwrap();
-    // A probe ends nothing, so what is told next is the end of the session.
+    // A probe ends nothing, so the next notification is the end of the session.
     store.probe().await.unwrap();
     assert_eq!(next(&mut news).await, News::Ended(KEY));
     store.create_session(KEY, &session(), &[]).await.unwrap();
@@ -584,7 +584,7 @@ async fn a_server_that_may_lose_sessions_is_worth_a_warning() {
     let () = server.ask(&["CONFIG", "SET", "save", "3600 1"]).await;
     let warnings = store.warnings().await;
     assert!(warnings.len() == 1 && warnings[0].contains("last snapshot"), "{warnings:?}");
-    // `check` prints them, and finds no fault with the store.
+    // `check` prints them, and reports no problem with the store.
     let (folder, globus) = (TempDir::new().unwrap(), start_sandbox().await);
     let (serve, _) = portal_at(folder.path(), &globus);
     let mut command = globus_portal(folder.path(), ["check"]);

@@ -1,4 +1,4 @@
-//! What is particular to sessions in an SQLite file: its modes, its folder, restarts, and a disk that is full.
+//! Sessions in an SQLite file: its permissions, its folder, restarts, and a full disk.
 
 use std::{
     fs::{self, File},
@@ -126,7 +126,7 @@ async fn a_database_in_a_folder_that_is_missing_or_takes_no_files_is_an_error_th
     fs::write(&file, "").unwrap();
     let error = refusal(&file.join("sessions.db")).await;
     assert!(error.contains(&format!("{} is not a folder", file.display())), "{error}");
-    // A folder where nobody can make files, root neither.
+    // A folder in which no one can create files, not even root.
     let error = refusal(Path::new("/proc/sessions.db")).await;
     assert!(error.contains("the folder /proc (") && error.contains("give it to the user"), "{error}");
 }
@@ -139,7 +139,7 @@ async fn a_file_that_cannot_be_written_or_is_no_database_is_an_error() {
     let mut connection = connect(&path).await;
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    // A write version that SQLite does not know makes a file read-only for everybody, root too (SQLite file format,
+    // An unknown write version makes a file read-only for everyone, root included (SQLite file format,
     // section 1.3.3).
     let mut bytes = fs::read(&path).unwrap();
     bytes[18] = 3;
@@ -170,11 +170,11 @@ async fn a_probe_fails_while_the_table_it_writes_is_gone_and_works_again_after()
     store.probe().await.unwrap();
 }
 
-/// A disk of its own, as large as a few logins.
+/// A separate disk with room for a few logins.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Nothing, with a word, where we may not mount one.
+    /// `None`, with a message, where mounting is not allowed.
     fn mount(test: &str) -> Option<Self> {
         let folder = TempDir::new().unwrap();
         let mut mount = Command::new("mount");

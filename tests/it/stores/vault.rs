@@ -1,4 +1,4 @@
-//! Sessions whose store and whose memory of them must say the same, whoever leaves when: rows E4 and E10 of the security
+//! The store and the cache of sessions agree, whichever client leaves at whatever moment: rows E4 and E10 of the security
 //! checklist.
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// What is known of sessions is used for minutes, so that nothing but news ends it.
+    /// Cached sessions stay for minutes, so that only a notification ends them.
     async fn new() -> Self {
         let provider = Provider::start().await;
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
@@ -125,7 +125,7 @@ async fn an_end_from_elsewhere_is_remembered_and_a_logout_is_not() {
     vault.forget_ended(other_key).await.unwrap();
     assert!(!vault.was_ended_elsewhere(other_key).await.unwrap());
 
-    // The note is kept for as long as the cookie could have been good.
+    // The note is kept for as long as the cookie could have been valid.
     let (_late, late_key) = scene.log_in().await;
     let ends = scene.portal.store.session(late_key).await.unwrap().unwrap().ends;
     for count in [1, 0] {
@@ -203,7 +203,7 @@ async fn a_portal_that_can_no_longer_hear_of_ends_asks_the_store_each_time() {
     let browser = Browser::new();
     log_in_at(&portal, &provider, &browser, "person-1").await;
     news.send(News::Connected).unwrap();
-    // Known from here on, though the store fails.
+    // Cached from here on, although the store fails.
     let known = async || browser.get(&portal.url("/")).await.status == 200;
     let until_known = async |wanted: bool| {
         let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -236,7 +236,7 @@ async fn however_many_ask_whether_a_portal_is_ready_and_leave_the_store_is_probe
                 tokio::spawn(async move { vault.probe().await })
             })
             .collect();
-        // Most leave before there is an answer.
+        // Most leave before the answer.
         for asked in asking.iter().skip(3) {
             asked.abort();
         }
@@ -245,7 +245,7 @@ async fn however_many_ask_whether_a_portal_is_ready_and_leave_the_store_is_probe
         }
         assert!(store.probes() <= 3 * (round + 1), "{} probes", store.probes());
     }
-    // An answer is about what is, and not about what was.
+    // An answer reports the current state, not an earlier one.
     for down in [true, false, true, false] {
         store.fail(down);
         assert_eq!(vault.probe().await.is_err(), down);

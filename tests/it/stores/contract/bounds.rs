@@ -19,7 +19,7 @@ contract! {
     notes_of_ends_from_elsewhere_are_bounded_and_the_oldest_go_first
 }
 
-/// Spends a state while it is good.
+/// Spends a state while it is valid.
 pub(crate) async fn spend(store: &dyn Store, state: [u8; 32], until: OffsetDateTime) -> Spent {
     store.spend_state(state, until, at(0)).await.unwrap()
 }
@@ -49,7 +49,7 @@ async fn a_spent_state_is_remembered_until_its_time_and_an_hour_longer(store: Ar
     assert_eq!(store.spend_state([1; 32], at(100), at(3700)).await.unwrap(), Spent::TooOld);
 }
 
-/// The name of a state, and until when it is good: of those that were begun later, for longer.
+/// The name and expiry of a state: states created later expire later.
 fn state(number: u32) -> ([u8; 32], OffsetDateTime) {
     let mut name = [0; 32];
     name[..4].copy_from_slice(&number.to_be_bytes());
@@ -73,7 +73,7 @@ async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice(pl
             first
         }
     };
-    // Several at the same time, with states of every age, each of which two try to spend.
+    // Several at the same time, with states of every age, each spent by two.
     let floods: Vec<_> = (0..8).map(|i| tokio::spawn(flood(i / 2 * 250, i / 2 * 250 + 500))).collect();
     let mut first = 0;
     for flood in floods {
@@ -88,14 +88,14 @@ async fn a_flood_of_spent_states_stays_bounded_and_none_of_them_is_good_twice(pl
         let spent = spend(&*stores[0], name, until).await;
         assert_ne!(spent, Spent::First, "{number} was good twice");
     }
-    // Those of a floor that was raised are too old whether they were spent or not; newer ones are good.
+    // States below the raised floor are too old whether they were spent or not; newer ones are valid.
     assert_eq!(spend(&*stores[1], [0xee; 32], at(1)).await, Spent::TooOld);
     assert_eq!(spend(&*stores[1], [0xee; 32], at(5000)).await, Spent::First);
-    // The floor is there for whoever opens the store next.
+    // The floor persists when the store is opened again.
     assert_eq!(spend(&*place.open().await, [0xef; 32], at(1)).await, Spent::TooOld);
 }
 
-/// Each is spent by many at the same time, while trims run beside: one wins at most, and no two.
+/// Each is spent by many at the same time, while trims run: at most one wins.
 async fn a_trim_lets_no_state_through_twice(place: &Place) {
     let bounds = Bounds { spent_states: 20, ..Bounds::default() };
     let stores = [place.open_with(bounds).await, place.open_with(bounds).await];
@@ -129,7 +129,7 @@ async fn the_end_from_elsewhere_is_noted_until_its_time(store: Arc<dyn Store>) {
     assert_eq!(claim_all(&*store, at(1)).await.len(), 3, "the tokens are revoked either way");
     assert!(!noted(1, 1).await, "an end by oneself is not noted");
     assert!(noted(2, 1).await);
-    // Only the first end counts, and where there is no session nothing is noted.
+    // Only the first end counts, and without a session there is no note.
     assert!(!store.end_session(key(1), at(2), Some(at(500))).await.unwrap());
     assert!(!store.end_session(key(9), at(2), Some(at(500))).await.unwrap());
     assert!(!noted(1, 2).await);

@@ -38,9 +38,9 @@ async fn a_lease_is_held_until_it_is_given_back_by_its_holder(store: Arc<dyn Sto
     let take = async |holder| store.take_lease([1; 32], holder, Duration::hours(1)).await.unwrap();
     assert_eq!(take(ANNA).await, Lease::Taken);
     assert_eq!(take(BERT).await, Lease::Held);
-    // She holds it, and is told so as anybody else.
+    // She holds it, and is refused like anyone else.
     assert_eq!(take(ANNA).await, Lease::Held);
-    // It is not his to give back.
+    // He cannot release it.
     store.release_lease([1; 32], BERT).await.unwrap();
     assert_eq!(take(BERT).await, Lease::Held);
     // Another name is another lease.
@@ -49,7 +49,7 @@ async fn a_lease_is_held_until_it_is_given_back_by_its_holder(store: Arc<dyn Sto
 
     store.release_lease([1; 32], ANNA).await.unwrap();
     assert_eq!(take(BERT).await, Lease::Taken);
-    // Twice given back is not somebody else's given back.
+    // A second release does not release another holder's lease.
     store.release_lease([1; 32], ANNA).await.unwrap();
     assert_eq!(take(ANNA).await, Lease::Held);
     store.release_lease([3; 32], ANNA).await.unwrap();
@@ -68,7 +68,7 @@ async fn a_lease_that_is_not_given_back_in_time_is_taken_over(store: Arc<dyn Sto
         sleep(std::time::Duration::from_millis(10)).await;
     };
     assert_eq!(lease, Lease::TakenOver);
-    // It is his now, and she is too late to give it back.
+    // It is his now; her release comes too late.
     store.release_lease([1; 32], ANNA).await.unwrap();
     assert_eq!(take(ANNA, Duration::hours(1)).await, Lease::Held);
     store.release_lease([1; 32], BERT).await.unwrap();

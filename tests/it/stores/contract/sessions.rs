@@ -37,7 +37,7 @@ async fn a_session_is_made_once_and_comes_back_as_it_was(store: Arc<dyn Store>) 
     let expected = SessionRow { last_seen: at(60), ..session("changed") };
     assert_eq!(store.session(key(1)).await.unwrap(), Some(expected));
 
-    // Bytes are bytes: empty ones and those that are no text too.
+    // Any bytes are allowed, also empty ones and invalid UTF-8.
     assert!(store.update_record(key(1), b"").await.unwrap());
     assert!(store.session(key(1)).await.unwrap().unwrap().record.is_empty());
     let all: Vec<u8> = (0..=255).collect();
@@ -67,7 +67,7 @@ async fn a_session_is_made_with_its_tokens_in_one_go(store: Arc<dyn Store>) {
     assert!(due.iter().any(|row| row.resource_server == "b" && row.sealed == b"renewed"));
     assert_eq!(due.len(), 2);
 
-    // Of those who make the same session at the same time one wins, with the tokens of the same one.
+    // Of several who create the same session at once one wins, and the tokens are the winner's.
     let copy = store.clone();
     let made = winners(64, move |i| {
         let (store, name) = (copy.clone(), format!("maker {i}"));
@@ -100,7 +100,7 @@ async fn nothing_revives_an_ended_session(store: Arc<dyn Store>) {
     let due = claim_all(&*store, at(100)).await;
     assert_eq!(about(&due), [entry(1, "api", "sealed")]);
 
-    // A new session under the same key has nothing of the old one.
+    // A new session under the same key keeps nothing of the old one.
     assert!(store.create_session(key(1), &session("new"), &[]).await.unwrap());
     assert_eq!(store.tokens(key(1)).await.unwrap(), []);
 }
@@ -141,7 +141,7 @@ async fn an_ended_session_stays_ended_against_writers_that_run_beside(store: Arc
         }
         assert_eq!(store.session(key).await.unwrap(), None);
         assert_eq!(store.tokens(key).await.unwrap(), []);
-        // Replaced in time or not: none is forgotten, none is there twice.
+        // Replaced in time or not: none is lost, none is there twice.
         let due = store.claim_revocations(Some(key), at(1), 100).await.unwrap();
         let mut names: Vec<_> = due.iter().map(|row| row.resource_server.as_str()).collect();
         names.sort_unstable();
@@ -192,12 +192,12 @@ async fn aged_sessions_are_those_that_are_idle_or_over(store: Arc<dyn Store>) {
     assert_eq!(aged(350, 99, 10).await, [key(3)]);
     assert_eq!(aged(350, 200, 10).await, [key(1), key(2), key(3)]);
     assert_eq!(aged(350, 200, 2).await.len(), 2);
-    // A session is found whatever its age, and a use makes it young again; its end stays.
+    // A session is found whatever its age. A use resets its idle time; its expiry stays.
     assert!(store.session(key(3)).await.unwrap().is_some());
     store.touch_session(key(1), at(340)).await.unwrap();
     store.touch_session(key(3), at(340)).await.unwrap();
     assert_eq!(aged(350, 200, 10).await, [key(2), key(3)]);
-    // The sweep of the store ends no session: that is for its caller, who has the tokens revoked.
+    // The sweep of the store ends no session: its caller does, and revokes the tokens.
     store.sweep(at(9999)).await.unwrap();
     assert!(store.session(key(1)).await.unwrap().is_some());
 }
@@ -217,13 +217,13 @@ async fn the_sessions_of_a_person_are_theirs_alone_and_the_last_used_one_is_firs
     store.end_session(key(2), at(1), None).await.unwrap();
     let expected = [(5, 999), (4, 200), (1, 100)].map(|(number, seen)| (key(number), of(7, seen)));
     assert_eq!(theirs(7).await, expected);
-    // A key that was one person's may be another's later.
+    // A key of one person may later belong to another.
     store.end_session(key(3), at(1), None).await.unwrap();
     store.create_session(key(3), &of(7, 1), &[]).await.unwrap();
     assert_eq!(theirs(8).await, []);
     assert_eq!(theirs(7).await.len(), 4);
 
-    // A list is as long as it may be, and of those last used at the same time the one that ends last is first.
+    // A list has the given length at most; of sessions last used at the same time the one that expires last is first.
     let later = SessionRow { ends: at(2000), ..of(7, 200) };
     store.create_session(key(6), &later, &[]).await.unwrap();
     let expected = [(key(5), of(7, 999)), (key(6), later), (key(4), of(7, 200))];
@@ -235,7 +235,7 @@ async fn all_sessions_are_paged_through_in_the_order_of_their_keys_without_gaps(
     assert_eq!(store.sessions_after(None, 10).await.unwrap(), []);
     let mut expected = Vec::new();
     for i in 0..23_u8 {
-        // In no order, from the first to the last of all keys.
+        // In any order, from the first to the last key.
         let key = SessionKey([[0, 255, i.wrapping_mul(97)][usize::from(i.min(2))]; 32]);
         let row = SessionRow { last_seen: at(i64::from(i)), ..session(&format!("record {i}")) };
         assert!(store.create_session(key, &row, &[]).await.unwrap());
@@ -256,14 +256,14 @@ async fn all_sessions_are_paged_through_in_the_order_of_their_keys_without_gaps(
     }
     assert_eq!(store.sessions_after(None, 0).await.unwrap(), []);
 
-    // One that has ended is left out, and is a place to go on from all the same.
+    // A session that has ended is left out, and still serves as a starting point.
     let (gone, _) = expected.remove(5);
     store.end_session(gone, at(1), None).await.unwrap();
     assert_eq!(store.sessions_after(None, 100).await.unwrap(), expected);
     assert_eq!(store.sessions_after(Some(gone), 100).await.unwrap(), expected[5..]);
 }
 
-/// The key is no other part's: the tests share a server, which tells all of them what ends.
+/// No other test uses the key: the tests share a server, which notifies all of them of ends.
 async fn what_others_end_is_told(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let Some(mut news) = store.news() else {
@@ -278,14 +278,14 @@ async fn what_others_end_is_told(place: &Place) {
     for number in [231, 232] {
         other.create_session(key(number), &session("record"), &[token("api", "sealed", 1)]).await.unwrap();
         other.end_session(key(number), at(1), None).await.unwrap();
-        // A file only tells that it has changed.
+        // A file only shows that it has changed.
         let any = matches!(place, Place::Sqlite(_));
         until(&|news| news == News::Ended(key(number)) || (any && news == News::Changed)).await;
     }
 }
 
-/// Whoever waits for a store may go away at any moment. What a server has been told by then it may do later, so a session
-/// whose begin was broken off may come to be; nobody knows its id.
+/// A caller of a store may be cancelled at any moment. The server may still run what it was sent, so a session whose
+/// creation was cancelled may come to exist; no one knows its id.
 async fn what_is_broken_off_is_done_wholly_or_not_at_all(store: Arc<dyn Store>) {
     let (row, tokens) = (session("record"), [token("a", "token a", 1), token("b", "token b", 1)]);
     for number in 0..40_u8 {

@@ -24,7 +24,7 @@ async fn ending_moves_the_tokens_to_the_revocations_in_one_go(store: Arc<dyn Sto
     }
     store.replace_token(key(1), &token("b", "b1 renewed", 1)).await.unwrap();
     assert_eq!(claim_all(&*store, at(100)).await, []);
-    // Of 64 who end it at once one does, and the tokens are moved once.
+    // Of 64 who end it at once one succeeds, and the tokens are moved once.
     let copy = store.clone();
     let ended = winners(64, move |_| {
         let store = copy.clone();
@@ -117,7 +117,7 @@ async fn revocations_come_back_until_they_are_finished(store: Arc<dyn Store>) {
     store.finish_revocation(again[0].id).await.unwrap();
     store.finish_revocation(again[0].id).await.unwrap();
     assert_eq!(claim_all(&*store, at(9999)).await, []);
-    // The number of a finished row is not given to another, which a late finish would then take off the list.
+    // The number of a finished row is not reused: a late finish would remove the new row.
     store.add_revocation(key(1), &token("new", "sealed", 1), at(0)).await.unwrap();
     assert!(claim_all(&*store, at(9999)).await[0].id > again[0].id);
 }
@@ -135,7 +135,7 @@ async fn revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_ar
     let rest = store.claim_revocations(None, at(20), 1).await.unwrap();
     assert_eq!(about(&rest), [entry(1, "a", "one")]);
 
-    // What there is no sense in revoking any longer is forgotten; what is claimed and not finished is not.
+    // Entries past their deadline are dropped; claimed and unfinished ones are kept until then.
     store.sweep(at(4999)).await.unwrap();
     assert_eq!(store.claim_revocations(None, at(4999), 10).await.unwrap().len(), 4);
     store.sweep(at(5000)).await.unwrap();
@@ -144,7 +144,7 @@ async fn revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_ar
 
 async fn the_pause_between_tries_to_revoke_grows_from_a_minute_to_an_hour(store: Arc<dyn Store>) {
     store.add_revocation(key(1), &token("failing", "sealed", 1), at(0)).await.unwrap();
-    // Each try, and the pause that follows.
+    // Each attempt, and the pause after it.
     let tries = [(0, 60), (60, 60), (120, 60), (181, 90), (1000, 500), (7199, 3599), (10_800, 3600), (99_999, 3600)];
     for (now, pause) in tries {
         assert_eq!(claim_all(&*store, at(now)).await.len(), 1, "at {now}");
@@ -152,7 +152,7 @@ async fn the_pause_between_tries_to_revoke_grows_from_a_minute_to_an_hour(store:
     }
     assert_eq!(store.claim_revocations(Some(key(1)), at(99_999 + 3599), 1).await.unwrap(), []);
     assert_eq!(store.claim_revocations(Some(key(1)), at(99_999 + 3600), 1).await.unwrap().len(), 1);
-    // What has been on the list for longer does not make what is new wait.
+    // Older entries do not delay new ones.
     store.add_revocation(key(1), &token("new", "sealed", 1), at(200_000)).await.unwrap();
     assert_eq!(claim_all(&*store, at(200_000)).await.len(), 2);
     assert_eq!(about(&claim_all(&*store, at(200_060)).await), [entry(1, "new", "sealed")]);
