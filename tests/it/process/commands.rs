@@ -18,10 +18,10 @@ use crate::harness::{
     Browser, MIRA, Process, decide, free_port, globus_portal, machine_allows, portal_at, start_sandbox,
 };
 
-/// Nobody, and the group of nobody, on every Linux.
+/// The user `nobody` and its group, on every Linux.
 const NOBODY: u32 = 65_534;
 
-/// What a command that ends by itself leaves behind.
+/// The result of a command that ends by itself.
 struct Ended {
     status: Option<i32>,
     stdout: String,
@@ -334,7 +334,7 @@ async fn check_finds_all_well_against_a_sandbox_that_runs() {
     }
 }
 
-/// A port that is free on both loopback addresses, and a listener on the IPv6 one; nothing where IPv6 is missing.
+/// A port that is free on both loopback addresses, and a listener on the IPv6 one; `None` without IPv6.
 fn with_a_neighbour() -> Option<(u16, TcpListener)> {
     TcpListener::bind("[::1]:0").ok()?;
     (0..100).find_map(|_| {
@@ -391,7 +391,7 @@ async fn the_start_and_check_warn_of_the_same_things() {
         assert_says(&checked.join("\n"), expected);
         assert_eq!(checked.len(), 2 + expected.len(), "{checked:?}");
     }
-    // Once the other program is gone, there is nothing to warn of.
+    // Once the other program is gone, there is nothing to warn about.
     drop(neighbour);
     let mut command = check_command(folder.path(), &globus);
     command.env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"));
@@ -417,7 +417,7 @@ async fn variables_of_services_are_named_for_those_who_debug() {
     }
 }
 
-/// The lines that say what is wrong.
+/// The lines that report problems.
 fn failures(command: &mut Command) -> Vec<String> {
     let Ended { status, stdout, stderr } = ended(command);
     assert_eq!(status, Some(1), "{stdout}{stderr}");

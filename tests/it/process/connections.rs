@@ -1,4 +1,4 @@
-//! Connections of every slow kind, and requests that are not HTTP as it should be: what they cost, and whom they hold up.
+//! Slow connections of every kind, and malformed HTTP: what they cost, and that they delay no one.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::harness::{
     until,
 };
 
-/// Longer than any limit of these tests, and much longer than what they wait for.
+/// Longer than any limit of these tests, and much longer than their waits.
 const LONG: Duration = Duration::from_secs(50);
 
 async fn connect(portal: &Portal) -> TcpStream {
     TcpStream::connect(portal.app.settings.listen).await.unwrap()
 }
 
-/// Connections that have sent so much and then fall silent.
+/// Connections that send this much and then nothing more.
 async fn silent(portal: &Portal, count: usize, sent: &[u8]) -> Vec<TcpStream> {
     let mut all = Vec::new();
     for _ in 0..count {
@@ -33,11 +33,11 @@ async fn silent(portal: &Portal, count: usize, sent: &[u8]) -> Vec<TcpStream> {
     all
 }
 
-/// Waits until the other side closes a connection; gives what it said.
+/// Waits until the other side closes a connection; returns what it sent.
 async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let closed = timeout(LONG, stream.read_to_end(&mut rest)).await;
-    // A reset is an end as well.
+    // A reset closes it as well.
     let _ = closed.unwrap_or_else(|_| panic!("the connection stays open"));
     rest
 }
@@ -119,7 +119,7 @@ async fn more_connections_than_there_may_be_close_those_that_wait_for_longest_an
     let browser = Browser::new();
     portal.log_in(&browser, MIRA).await;
     let mut streams = silent(&portal, 500, HALF_A_HEAD).await;
-    // A new connection finds room, whatever others hold.
+    // A new connection is accepted, whatever others hold.
     for _ in 0..20 {
         assert_logged_in(&portal, &browser.twin()).await;
     }
@@ -156,7 +156,7 @@ async fn a_body_of_many_small_pieces_costs_what_is_in_it() {
         stream.write_all(body.as_bytes()).await.unwrap();
         streams.push(stream);
     }
-    // All of it has been read when a later request is answered, more or less; the bound leaves room for the rest.
+    // Nearly all of it has been read once a later request is answered; the limit leaves room for the rest.
     assert_eq!(health(&base).await, 200);
     let after = memory_of(&process);
     assert!(after < before + 40_000, "{before} kB, then {after} kB");
@@ -214,7 +214,7 @@ fn memory_of(process: &Process) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// A portal as a process of its own, with few descriptors to begin with.
+/// A portal as a separate process, with few file descriptors.
 async fn process_with_few_descriptors(folder: &std::path::Path, soft: u32, hard: u32) -> (Process, String) {
     let globus = start_sandbox().await;
     let (portal, base) = portal_at(folder, &globus);
@@ -288,7 +288,7 @@ async fn a_stop_waits_for_no_connection_that_asks_for_nothing() {
     let asked = Instant::now();
     process.signal("TERM");
     assert!(process.ended().await.success());
-    // Not how fast, but that it does not sit out the time that requests under way have.
+    // Not how fast, but that it does not wait for the full grace period of running requests.
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
@@ -399,7 +399,7 @@ async fn a_client_that_leaves_before_its_body_is_whole_gets_its_line_and_begins_
     drop(stream);
     let line = process.says("\"path\":\"/logout\"").await;
     assert!(line.contains("\"method\":\"POST\""), "{line}");
-    // By a close its body broke off; by a reset it is gone altogether.
+    // A close truncates the body; a reset drops the request altogether.
     assert!(
         line.contains("the request body ended early") || line.contains("client left before its request was whole"),
         "{line}"

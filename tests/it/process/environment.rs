@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::harness::{Provider, Running, Step, free_port, globus_portal, portal_at, skip_without, start_sandbox};
 
-/// Variables by their names, without what they begin with.
+/// Variables by name, without the prefix.
 fn variables<'a>(given: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
     move |name| {
         let name = name.strip_prefix("GLOBUS_SDK_").unwrap();
@@ -112,13 +112,13 @@ fn client(verify_ssl: &str) -> Result<HttpClient, VariableError> {
 
 const OFF: [&str; 8] = ["n", "no", "f", "false", "off", "0", "FALSE", "Off"];
 
-/// Difference from the Python SDK, which takes these words and then trusts anyone to be Globus.
+/// Difference from the Python SDK, which accepts these values and then trusts any server.
 #[test]
 fn verification_of_certificates_cannot_be_switched_off_but_on_loopback() {
     for word in OFF {
         let error = client(word).unwrap_err();
         assert!(error.to_string().starts_with("GLOBUS_SDK_VERIFY_SSL: certificates are always verified"), "{error}");
-        // One service elsewhere is one too many.
+        // One service elsewhere is enough to refuse it.
         let services = [("VERIFY_SSL", word), ("SERVICE_URL_AUTH", "https://localhost:1")];
         HttpClient::from_variables(variables(&services)).unwrap_err();
         let here = "https://localhost:1";
@@ -144,7 +144,7 @@ fn authorities_come_from_a_file_that_has_some() {
     client(path).unwrap();
 }
 
-/// A certificate for `localhost` that stands for itself, and its key, as PEM.
+/// A self-signed certificate for `localhost`, and its key, as PEM.
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
@@ -167,7 +167,7 @@ async fn asked(base: &Url, http: HttpClient) -> CallError {
     AuthClient::new(base.clone(), http, Authorizer::Null).userinfo().await.unwrap_err()
 }
 
-/// Waits until the server is there.
+/// Waits until the server answers.
 async fn connected(port: u16) {
     let there = async {
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
@@ -190,7 +190,7 @@ async fn a_server_is_trusted_for_the_given_authority_alone() {
     assert!(matches!(asked(&base, stranger).await, CallError::Connection(_)));
     let own = Certificate::from_pem(&fs::read(folder.path().join("certificate.pem")).unwrap()).unwrap();
     let friend = HttpClient::trusting(limits, Trust::Only(vec![own]), Proxies::Ignored).unwrap();
-    // The page that it serves is no document of Globus: but it was read.
+    // The page that it serves is not a document of Globus, but it was read.
     assert!(matches!(asked(&base, friend).await, CallError::Malformed { .. }));
     // On loopback verification can be switched off.
     let trusting = HttpClient::trusting(limits, Trust::AnyoneOnLoopback, Proxies::FromEnvironment).unwrap();
@@ -283,7 +283,7 @@ fn the_timeout_of_the_portal_is_bounded_and_says_so() {
     }
 }
 
-/// When the sandbox would be asked, by a clock that is off by so many seconds.
+/// The result of `check` with a clock that is off by this many seconds.
 async fn checked_by_a_clock(ahead: i64) -> (Option<i32>, String) {
     let provider = Provider::start().await;
     provider

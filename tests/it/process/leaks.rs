@@ -1,5 +1,5 @@
-//! No token, code, secret or cookie is anywhere but where it belongs: not in the log at any level, not in the session
-//! store's files, not in what the browser is sent.
+//! No token, code, secret or cookie leaks: not into the log at any level, not into the session store's files, not into what
+//! the browser gets.
 
 use std::{
     fs,
@@ -31,19 +31,19 @@ use crate::harness::{
 
 const SECRET_KEY: &str = "SENTINEL secret key, long enough to be one";
 
-/// What the stand-in for Globus answers next, where it is not to behave.
+/// How the stand-in for Globus misbehaves at the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     None,
-    /// The code is refused, and named.
+    /// Refuses the code and repeats it.
     Grant,
-    /// The client is refused, and its secret named.
+    /// Refuses the client and repeats its secret.
     Client,
     /// An answer with tokens breaks off.
     BrokenOff,
-    /// An id_token that is somebody else's.
+    /// An id_token of another person.
     Nonce,
-    /// A failure that repeats what it was sent.
+    /// A failure that repeats the request.
     Echo,
 }
 
@@ -137,7 +137,7 @@ impl Shared {
     }
 }
 
-/// A portal as a process, a stand-in for Globus that shows its hand, and everything that was seen.
+/// A portal as a process, a stand-in for Globus that exposes its secrets, and everything that was captured.
 struct Walk {
     folder: TempDir,
     base: String,
@@ -145,7 +145,7 @@ struct Walk {
     provider: Provider,
     shared: Arc<Shared>,
     browser: Browser,
-    /// Answers of the portal, but for those that begin a login: there the state and a cookie are what is asked for.
+    /// Answers of the portal, except those that start a login: these must have the state and a cookie.
     answers: Vec<Answer>,
     secrets: Vec<Secret>,
     codes: usize,
@@ -219,7 +219,7 @@ impl Walk {
         callback
     }
 
-    /// What came out while they talked: what the stand-in for Globus was sent and what it gave.
+    /// Their secrets: what the stand-in for Globus got and what it issued.
     fn note_conversation(&mut self) {
         let calls = [self.provider.token_calls(), self.provider.revoke_calls()].concat();
         for call in &calls {
@@ -231,7 +231,7 @@ impl Walk {
             }
         }
         assert!(calls.iter().any(|call| call.field("code_verifier").is_some()));
-        // Every token and code begins so, and the client's secret, and the secret key.
+        // The prefix of every token and code, of the client secret, and of the secret key.
         self.secrets.push(Secret::new("something that begins with SENTINEL", b"SENTINEL"));
         self.secrets.push(Secret::new("an id_token", URL_SAFE_NO_PAD.encode(r#"{"alg":"#).as_bytes()));
         self.secrets.sort_by(|a, b| a.needle.cmp(&b.needle));
@@ -246,7 +246,7 @@ impl Walk {
     }
 }
 
-/// Goes everywhere, with everything that can go wrong, and looks for what got out.
+/// Visits everything, with everything that can go wrong, and searches for leaks.
 async fn nothing_gets_out(log_format: &str) {
     let mut walk = Walk::start(log_format).await;
     walk.visit("/", 303).await;
@@ -280,12 +280,12 @@ async fn nothing_gets_out(log_format: &str) {
     }
     walk.shared.set(Trouble::None);
 
-    // Somebody else in the same browser: the tokens of the one before are revoked.
+    // Another person in the same browser: the tokens of the previous one are revoked.
     walk.log_in(Trouble::None, 303).await;
     walk.visit("/endpoints", 200).await;
     let before = walk.stored();
 
-    // Globus does not revoke, so the tokens stay on the list.
+    // Globus does not revoke, so the tokens stay queued.
     walk.shared.set(Trouble::Echo);
     walk.visit("/logout", 303).await;
     walk.visit("/", 303).await;

@@ -1,5 +1,5 @@
-//! Clients that leave: whatever they had begun is finished or was never begun, and cookie, store, list, cache and provider
-//! agree afterwards. Each story is told with each store; LEAVING_TRIES says how often (25 by default, 1000 for a proof).
+//! Clients that leave: whatever they started is finished or was never started, and cookie, store, queue, cache and provider
+//! agree afterwards. Each story runs with each store; LEAVING_TRIES says how often (25 by default, 1000 for a proof).
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -37,7 +37,7 @@ const LONGEST: usize = 5_000;
 /// How many clients there are at a time.
 const AT_A_TIME: usize = 8;
 
-/// What the provider has given out and not taken back. A refresh token is good for one use.
+/// The tokens that the provider has issued and not revoked. A refresh token is valid for one use.
 #[derive(Default)]
 struct Bank {
     issued: AtomicUsize,
@@ -96,7 +96,7 @@ fn parts(token: &str) -> [&str; 4] {
     parts.try_into().unwrap()
 }
 
-/// A portal, and a provider that keeps books.
+/// A portal, and a provider that tracks its tokens.
 struct Stage {
     portal: Arc<Portal>,
     _provider: Provider,
@@ -134,7 +134,7 @@ impl Stage {
             Json(json!({"DATA_TYPE": "endpoint_list", "DATA": [], "has_next_page": false, "offset": 0, "limit": 25}))
                 .into_response()
         });
-        // A cache where a store is shared, so that it is one more that has to agree.
+        // With a cache where the store is shared, so that it must agree too.
         let builder = Portal::with().provider(&provider).clock(&clock).set("SESSION_CACHE_SECONDS", "30");
         let builder = builder.set("REFRESH_TOKENS", "true").set("SESSION_IDLE_SECONDS", "2592000");
         Self { portal: Arc::new(builder.start().await), _provider: provider, bank, clock }
@@ -155,7 +155,7 @@ impl Stage {
         self.portal.callback(&authorize, &format!("{person}~{nonce}"))
     }
 
-    /// Waits until nothing goes on any more.
+    /// Waits until all work is done.
     async fn settle(&self) {
         for _ in 0..3 {
             sleep(Duration::from_millis(50)).await;
@@ -171,7 +171,7 @@ impl Stage {
         let browser = Browser::new();
         browser.set_cookie("localhost", &self.portal.app.settings.session_cookie_name, &id.to_string());
         let status = browser.get(&self.portal.url("/")).await.status;
-        // Or a page that says that somebody else has ended it.
+        // Or a page that says that the session was ended elsewhere.
         assert!(matches!(status.as_u16(), 200 | 303 | 401), "{status}");
         status == 200
     }
@@ -181,7 +181,7 @@ impl Stage {
         rows.into_iter().map(|(key, _)| key).collect()
     }
 
-    /// Cookie, cache, store and list agree about these sessions. Gives how many are alive.
+    /// Asserts that cookie, cache, store and queue agree about these sessions. Returns how many are alive.
     async fn assert_agreement(&self, sessions: &[(String, Id)]) -> usize {
         let stored = self.stored().await;
         let mut alive = 0;
@@ -198,7 +198,7 @@ impl Stage {
         alive
     }
 
-    /// Every token that the provider has given out and not taken back is in a session, and every session has both.
+    /// Asserts that every token that the provider has issued and not revoked is in a session, and that every session has both.
     async fn assert_no_orphans(&self) {
         let mut held = BTreeSet::new();
         for key in self.stored().await {
@@ -212,7 +212,7 @@ impl Stage {
         assert_eq!(self.bank.used_twice.load(Ordering::SeqCst), 0, "a refresh token was used twice");
     }
 
-    /// Does something as often as there are tries, some at a time; gives what came of it.
+    /// Does something once for each try, some at a time; returns the results.
     async fn try_often<T: Send + 'static, W>(self: &Arc<Self>, attempt: impl Fn(Arc<Self>, usize) -> W) -> Vec<T>
     where
         W: Future<Output = T> + Send + 'static,
@@ -242,7 +242,7 @@ impl Stage {
             form.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        // Spread evenly, the shortest stays included.
+        // Evenly distributed, including the shortest.
         sleep(Duration::from_micros((n * 7919 % LONGEST) as u64)).await;
         if n.is_multiple_of(2) {
             stream.set_zero_linger().unwrap();
@@ -341,7 +341,7 @@ async fn a_login_that_is_left_leaves_no_session_half_made_and_no_token_without_o
         })
         .await;
     stage.settle().await;
-    // A later login works as ever, and what is there belongs together.
+    // A later login works as always, and all records are consistent.
     let id = stage.session("somebody").await;
     assert_eq!(stage.assert_agreement(&[("somebody".to_owned(), id)]).await, 1);
     stage.assert_no_orphans().await;
@@ -411,7 +411,7 @@ async fn logins_that_one_browser_finishes_at_the_same_moment_leave_one_session()
     stage.settle().await;
     assert_eq!(stage.stored().await.len(), 1);
     stage.assert_no_orphans().await;
-    // The one that is left is the browser's, unless the answers overtook each other on the way.
+    // The remaining session is the browser's, unless the answers arrived out of order.
     let id: Id = stage.portal.session_cookie(&browser).unwrap().parse().unwrap();
     stage.assert_agreement(&[("one_person".to_owned(), id)]).await;
 }
@@ -431,7 +431,7 @@ async fn clients_that_leave_cost_postgresql_no_connection() {
         let pids = server.sql(&database, sql);
         pids.split_whitespace().map(ToOwned::to_owned).collect::<BTreeSet<String>>()
     };
-    // As many at a time as there will be, so that the pool has what it needs.
+    // As many at a time as later, so that the pool has all its connections.
     let at_a_time = |count: usize, stay: Option<Duration>| {
         let portal = &portal;
         async move {

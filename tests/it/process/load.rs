@@ -1,4 +1,4 @@
-//! Visitors who never log in cost nothing that stays.
+//! Visitors who never log in leave nothing behind.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::harness::{Browser, MIRA, Process, decide, portal_at, start_sandbox};
 const VISITORS: usize = 8;
 const VISITS: usize = 250;
 
-/// How many rows there are in all tables but that of the migrations.
+/// The number of rows in all tables except that of the migrations.
 async fn rows(file: &Path) -> i64 {
     let mut database = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.unwrap();
     let mut rows = 0;
@@ -22,7 +22,7 @@ async fn rows(file: &Path) -> i64 {
     rows
 }
 
-/// Visits a page again and again, without ever sending a cookie that it was given.
+/// Visits a page again and again, without ever sending back a cookie.
 async fn visit(url: String, cookie: Option<&'static str>, status: u16) {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
     for _ in 0..VISITS {

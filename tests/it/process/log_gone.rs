@@ -1,4 +1,4 @@
-//! A log that cannot be written: the portal serves all the same, and says afterwards how much is missing.
+//! A log that cannot be written: the portal still serves, and reports afterwards how much is missing.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal, machine_allows, until};
 
-/// A portal on a sandbox of its own, and its address.
+/// A portal with its own sandbox, and its address.
 fn portal(folder: &Path) -> (Command, SocketAddr) {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut command = globus_portal(folder, ["--sandbox"]);
@@ -82,7 +82,7 @@ async fn with_a_full_disk_under_its_output_the_portal_serves() {
     stops(&mut process).await;
 }
 
-/// A pipe that is full, or about to be: a thread goes on filling it as long as there is room.
+/// A pipe that is full, or about to be: a thread keeps filling it.
 fn full_pipe() -> (PipeReader, std::io::PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
@@ -117,7 +117,7 @@ async fn once_somebody_reads_the_log_again_a_line_says_how_many_were_lost() {
     let fifo = folder.path().join("log");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let (mut command, address) = portal(folder.path());
-    // Open for both, a FIFO waits for nobody.
+    // Opened for reading and writing, a FIFO does not block.
     let both = || OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
     let reader = both();
     let writer = OpenOptions::new().write(true).open(&fifo).unwrap();
@@ -130,7 +130,7 @@ async fn once_somebody_reads_the_log_again_a_line_says_how_many_were_lost() {
     let mut missing = 0;
     for round in 0.. {
         assert!(round < 100, "no line says that lines were lost");
-        // Nobody reads these, unless the log is very slow; then there is another round.
+        // These are lost, unless the log is very slow; then there is another round.
         for _ in 0..20 {
             browser.get(&format!("{base}/unread")).await;
         }

@@ -1,5 +1,4 @@
-//! What the lines of the log hold: no more than one can read, nothing that steers a terminal, and probes only for those
-//! who debug.
+//! The lines of the log: of limited length, without terminal control sequences, and with probes only at debug level.
 
 use std::net::SocketAddr;
 
@@ -22,7 +21,7 @@ fn is_plain(line: &str) -> bool {
 /// Sends these bytes as they are, and waits for the answer.
 async fn send(address: SocketAddr, request: &[u8]) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // A server that refuses the head need not read all of it.
+    // A server that refuses the request head need not read all of it.
     let _ = stream.write_all(request).await;
     let _ = stream.read_to_end(&mut Vec::new()).await;
 }
@@ -78,7 +77,7 @@ async fn probes_are_logged_for_debugging_and_as_a_warning_when_they_fail() {
             let browser = Browser::new();
             assert_eq!(browser.get(&format!("{base}{root}/healthz")).await.status, 200);
             assert_eq!(browser.get(&format!("{base}/readyz")).await.status, ready);
-            // What merely looks like a probe is a request like any other.
+            // A request that only resembles a probe is logged like any other.
             assert_eq!(browser.get(&format!("{base}/elsewhere/healthz")).await.status, 404);
             browser.get(&format!("{base}/the-last-one")).await;
             process.says("/the-last-one").await;

@@ -1,4 +1,4 @@
-//! The program: commands, settings, environment, connections, log, and what a crowd does to it.
+//! The program: commands, settings, environment, connections, log, and load.
 
 mod commands;
 mod connections;

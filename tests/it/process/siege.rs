@@ -1,5 +1,5 @@
-//! A siege: connections of every slow kind, clients that leave, and a provider that takes long, all at the same time. People
-//! who are signed in must not notice, and nothing is wrong afterwards.
+//! A siege: slow connections of every kind, clients that leave, and a slow provider, all at the same time. People who are
+//! signed in must not notice, and everything is consistent afterwards.
 //!
 //! The small form runs with every `cargo test`. The proof has the figures of SIEGE_SECONDS=300 SIEGE_CONNECTIONS=2000 (of each
 //! kind) SIEGE_LEAVING=500 (a second) SIEGE_PROVIDER=8 (seconds), with SIEGE_PORTAL naming a release build of the portal; it
@@ -43,14 +43,14 @@ struct Siege {
     _folder: tempfile::TempDir,
     base: String,
     address: SocketAddr,
-    /// Whether the provider takes long from now on.
+    /// Whether the provider is slow from now on.
     slow: Arc<AtomicBool>,
-    /// Access tokens that were given out and not revoked, by their person.
+    /// Access tokens that were issued and not revoked, by person.
     tokens: Arc<Mutex<HashMap<String, usize>>>,
     over: Arc<AtomicBool>,
 }
 
-/// What one answer was, and how long it took.
+/// One answer, and how long it took.
 struct Fetched {
     status: u16,
     body: String,
@@ -123,7 +123,7 @@ impl Siege {
         Fetched { status, body, took: began.elapsed() }
     }
 
-    /// A login that has begun: where it comes back to, with the cookie; nothing where the portal has too much to do.
+    /// A started login: its callback, with the cookie; none if the portal is too busy.
     async fn callback(&self, person: &str) -> Option<(String, String)> {
         let browser = Browser::new();
         let answer = browser.get(&format!("{}/login", self.base)).await;
@@ -166,7 +166,7 @@ impl Siege {
         }
     }
 
-    /// Clients that leave, so many a second.
+    /// Clients that leave, this many a second.
     async fn keep_leaving(self: Arc<Self>, sessions: Arc<Vec<String>>) {
         let mut ticks = interval(Duration::from_micros(1_000_000 / number("SIEGE_LEAVING", 50).max(1) as u64));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -325,7 +325,7 @@ async fn besiege(store: &str, name: &str) {
     assert_all_is_well(&siege, &sessions, &ended).await;
 }
 
-/// Nobody was signed out, who had signed out stays out, and no token is left of strangers whose logins came to nothing.
+/// No one was signed out, those who signed out stay out, and no token is left of logins that were not completed.
 async fn assert_all_is_well(siege: &Siege, sessions: &[String], ended: &str) {
     for (n, cookie) in sessions.iter().enumerate() {
         let page = siege.fetch("/", cookie).await;

@@ -23,7 +23,7 @@ fn the_file_of_the_flask_tutorial_works_as_it_is() {
     assert_eq!(Given::file(&double_quotes).good().client_id, "a-client-id");
 }
 
-/// The settings of the example file: the key, its line, and whether it is in use.
+/// The settings of the example file: the key, its line, and whether it is active.
 fn example_settings() -> Vec<(String, String, bool)> {
     let lines = EXAMPLE.lines().filter_map(|line| {
         let (plain, used) = line.strip_prefix("# ").map_or((line, true), |plain| (plain, false));
@@ -61,7 +61,7 @@ fn the_example_file_names_every_key_and_its_commented_lines_are_the_defaults() {
         }
     }
     assert_eq!(Given::app("LOG_FORMAT = 'pretty'\n").good().log_format, LogFormat::Pretty);
-    // As it comes, it lacks the app and nothing else.
+    // As shipped, it lacks only the app.
     let problems = Given::file(EXAMPLE).bad();
     let keys: Vec<_> = problems.0.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["APP_CLIENT_ID", "APP_CLIENT_SECRET"]);

@@ -1,5 +1,4 @@
-//! What neighbours, env files and editors leave in the environment and in files: known for what it is, or refused with a
-//! hint.
+//! What other services, env files and editors leave in the environment and in files: recognized, or refused with a hint.
 
 use super::{Given, KEYS, SENTINEL, base_without, shown};
 
@@ -36,7 +35,7 @@ fn variables_of_services_beside_the_portal_are_no_settings() {
     assert_eq!(settings.ignored_variables.len(), OF_SERVICES.len(), "{:?}", settings.ignored_variables);
     assert!(settings.ignored_variables.iter().all(|name| name.starts_with("GLOBUS_PORTAL_")));
     assert_eq!(settings.listen.to_string(), "127.0.0.1:5000");
-    // A real setting among them is one, and a mistyped one is found.
+    // A real setting among them is used, and a mistyped one is reported.
     assert_eq!(beside().env("GLOBUS_PORTAL_APP_NAME", "Mine").good().app_name, "Mine");
     let text = beside().env("GLOBUS_PORTAL_SERVER_NAM", "localhost").one_problem("SERVER_NAM");
     assert!(text.contains("SERVER_NAME"), "{text}");
@@ -69,7 +68,7 @@ fn a_byte_order_mark_is_no_part_of_a_secret_or_of_a_setting() {
         }
         let given = Given::file(&base).env(&variable, &format!("\u{feff}{SENTINEL}"));
         assert_eq!(shown(&given.good(), key), direct, "{key}");
-        // Another encoding is refused by its name, and not read as something else.
+        // Another encoding is refused by name, and not misread.
         for (mark, wide) in [([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]), ([0xfe, 0xff], u16::to_be_bytes)] {
             let given = Given::file(&base);
             let bytes: Vec<u8> = mark.into_iter().chain(SENTINEL.encode_utf16().flat_map(wide)).collect();
@@ -85,7 +84,7 @@ fn a_byte_order_mark_is_no_part_of_a_secret_or_of_a_setting() {
     let app = "APP_CLIENT_ID = 'id'\nAPP_CLIENT_SECRET = 'secret'\n";
     let marked = Given::file(&format!("\u{feff}{app}"));
     assert_eq!(marked.good().client_id, "id");
-    // The first line of an env file with a mark.
+    // The first line of an env file with a byte order mark.
     let given = Given::file(app).env("\u{feff}GLOBUS_PORTAL_APP_NAME", "Marked");
     assert_eq!(given.good().app_name, "Marked");
     let utf_16: Vec<u8> = [0xff, 0xfe].into_iter().chain(app.encode_utf16().flat_map(u16::to_le_bytes)).collect();
@@ -130,7 +129,7 @@ fn quotes_and_variables_that_an_env_file_kept_are_refused_with_a_hint() {
     }
     let text = Given::app("").env("GLOBUS_PORTAL_SECRET_KEY_FILE", "\"/run/secrets/key\"");
     assert!(text.bad().0.iter().any(|problem| problem.key == "SECRET_KEY_FILE"));
-    // In a file of its own a secret is what it is.
+    // In its own file a secret is taken literally.
     for odd in [
         "\"quoted, and long enough to be a key\"",
         "${this is the key, and it is long enough}",

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
-/// Every key of the settings, each with a value that is not its default, as TOML and as a text in the environment.
+/// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
 const KEYS: [(&str, &str, &str); 34] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
@@ -90,7 +90,7 @@ impl Given {
         self
     }
 
-    /// Writes a file beside the settings, and gives its path.
+    /// Writes a file next to the settings; returns its path.
     fn beside(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -111,7 +111,7 @@ impl Given {
         problems
     }
 
-    /// That there is one problem, about this key.
+    /// Asserts that there is exactly one problem, about this key.
     fn one_problem(&self, key: &str) -> String {
         let Problems(problems) = self.bad();
         assert_eq!(problems.len(), 1, "{problems:?}");
@@ -120,7 +120,7 @@ impl Given {
     }
 }
 
-/// What a key's setting is, as text; secrets too.
+/// The value of a key, as text; secrets too.
 fn shown(settings: &Settings, key: &str) -> String {
     let secrets: Vec<_> = settings.secret_key_fallbacks.iter().map(|key| key.expose_secret()).collect();
     match key {
@@ -160,7 +160,7 @@ fn shown(settings: &Settings, key: &str) -> String {
     }
 }
 
-/// A file with everything that has to be there, but for one key and its other name.
+/// A file with all required keys except one and its other name.
 fn base_without(key: &str) -> String {
     let rest = [
         ("APP_CLIENT_ID", "PORTAL_CLIENT_ID", "id"),

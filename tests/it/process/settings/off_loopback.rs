@@ -28,7 +28,7 @@ fn a_short_or_published_key_is_refused_off_loopback_and_warned_of_on_it() {
         let settings = Given::file(&long(server)).good();
         assert!(!settings.warnings.iter().any(|warning| warning.contains("SECRET_KEY")), "{:?}", settings.warnings);
     }
-    // Off loopback there has to be one.
+    // Off loopback it is required.
     let text = Given::file(&format!("SERVER_NAME = 'portal.example.org'\n{}", base_without("SECRET_KEY")))
         .one_problem("SECRET_KEY");
     assert!(text.starts_with("missing"), "{text}");

@@ -63,7 +63,7 @@ fn a_missing_app_is_told_with_where_to_register_it_and_how_to_do_without() {
     {
         assert!(problems.0[0].text.contains(wanted), "{problems}");
     }
-    // Empty texts, as in the example file, are missing ones.
+    // Empty strings, as in the example file, count as missing.
     let empty = Given::file("APP_CLIENT_ID = ''\nAPP_CLIENT_SECRET = '  '\n").bad();
     assert_eq!(empty.0.len(), 2, "{empty}");
 }
@@ -141,7 +141,7 @@ fn a_file_that_cannot_be_parsed_is_told_by_the_place_and_not_by_the_line() {
     }
     let given = Given::file("APP_NAME = 'name'\nSECRET_KEY = SENTINEL\n");
     assert!(given.bad().0[0].text.starts_with("TOML parse error at line 2, column 14"), "{}", given.bad());
-    // A file that is no text.
+    // A file that is not text.
     let binary = Given::app("");
     std::fs::write(&binary.sources.file, [0xff, 0xfe, 0x00]).unwrap();
     binary.bad();

@@ -25,7 +25,7 @@ fn defaults_are_those_that_are_promised() {
     assert_eq!(settings.environment.groups.as_str(), "https://groups.api.globus.org/");
     assert!(settings.trusted_proxies.is_empty());
     assert_eq!(settings.sandbox, None);
-    // A key that is not set is a fresh one each time, and a warning.
+    // Without a configured key there is a new one each time, and a warning.
     let again = Given::file("APP_CLIENT_ID = 'id'\nAPP_CLIENT_SECRET = 'secret'").good();
     assert_ne!(settings.secret_key.expose_secret(), again.secret_key.expose_secret());
     assert!(
@@ -53,7 +53,7 @@ fn every_key_may_come_from_the_file_or_the_environment_and_the_environment_wins(
         // A wrong value in the file does not matter then.
         let both = Given::file(&format!("{base}{key} = {{ odd = 1 }}\n")).env(&variable, text);
         assert_eq!(shown(&both.good(), key), from_environment, "{key}");
-        // An empty one is none.
+        // An empty one counts as missing.
         let empty = Given::file(&format!("{base}{key} = {toml}\n")).env(&variable, "");
         assert_eq!(shown(&empty.good(), key), from_file, "{key}");
     }
@@ -75,12 +75,12 @@ fn the_names_of_the_sdk_are_read_from_the_environment_as_they_are() {
     // No other name is: the environment of a process is full of them.
     let settings = Given::app("").env("APP_NAME", "not this").env("SECRET_KEY", "nor this").good();
     assert_eq!(settings.app_name, "Globus Example App");
-    // The name of the file itself is no setting.
+    // The name of the file itself is not a setting.
     Given::app("").env("GLOBUS_PORTAL_CONFIG", "app.conf").good();
     let named = Given::app("").env("GLOBUS_SDK_ENVIRONMENT", "test").good();
     assert_eq!(named.environment.auth.as_str(), "https://auth.test.globuscs.info/");
     assert_eq!(named.environment.transfer.as_str(), "https://transfer.api.test.globuscs.info/");
-    // A URL of its own goes before the environment's.
+    // An explicit URL takes precedence over the environment's.
     let mixed = Given::app("")
         .env("GLOBUS_SDK_ENVIRONMENT", "test")
         .env("GLOBUS_SDK_SERVICE_URL_AUTH", "http://127.0.0.1:5001")
@@ -106,17 +106,17 @@ fn a_secret_may_come_from_a_file_of_its_own() {
         std::fs::write(&path, SENTINEL).unwrap();
         let named = Given::file(&format!("{base}{key}_FILE = '{}'\n", path.display()));
         assert_eq!(shown(&named.good(), key), direct, "{key}");
-        // The environment wins over the file, whichever way each of them says it.
+        // The environment takes precedence over the file, whichever form each uses.
         let variable = format!("GLOBUS_PORTAL_{key}");
         let named = named.env(&variable, "the-environments-own-which-is-long-enough");
         assert!(shown(&named.good(), key).contains("the-environments-own"), "{key}");
         let given = Given::file(&format!("{base}{key} = 'the-files-own-which-is-long-enough-here'\n"));
         let given = given.env(&format!("{variable}_FILE"), path.to_str().unwrap());
         assert_eq!(shown(&given.good(), key), direct, "{key}");
-        // Both at one place are a problem.
+        // Both forms in one place are a problem.
         let both = Given::file(&format!("{base}{key} = '{SENTINEL}'\n{key}_FILE = '{}'\n", path.display()));
         assert_eq!(both.one_problem(&format!("{key}_FILE")), format!("{key} is given too: keep one of the two"));
-        // So is a file that is not there, is no file, is no text or is too large.
+        // So is a file that is missing, not a file, not text, or too large.
         let given = Given::file(&base);
         let text = given.env(&format!("{variable}_FILE"), "/no such folder/secret").one_problem_of_file(key);
         assert!(text.contains("cannot read the file it names") && !text.contains("/no such folder/secret"), "{text}");
@@ -126,14 +126,13 @@ fn a_secret_may_come_from_a_file_of_its_own() {
         std::fs::write(&path, "SENTINEL ".repeat(10_000)).unwrap();
         Given::file(&base).env(&format!("{variable}_FILE"), path.to_str().unwrap()).one_problem_of_file(key);
     }
-    // What is no secret has no such form.
+    // Settings that are not secrets have no such form.
     let text = Given::app("APP_NAME_FILE = 'x'\n").one_problem("APP_NAME_FILE");
     assert_eq!(text, "there is no such setting: did you mean APP_NAME?");
 }
 
 impl Given {
-    /// That something is wrong with the file of a secret. Where the secret is one that has to be there, it is missing
-    /// too.
+    /// Asserts that there is a problem with the file of a secret. If the secret is required, it is reported as missing too.
     fn one_problem_of_file(&self, key: &str) -> String {
         let Problems(problems) = self.bad();
         let of_file: Vec<_> = problems.iter().filter(|problem| problem.key == format!("{key}_FILE")).collect();

@@ -1,4 +1,4 @@
-//! Settings that work and are not right.
+//! Settings that work but are questionable.
 
 use super::Given;
 
@@ -9,7 +9,7 @@ fn an_address_that_browsers_cannot_come_to_is_warned_of() {
         let all = Given::app(&lines).good().warnings;
         all.into_iter().filter(|warning| warning.contains("LISTEN")).collect::<Vec<_>>()
     };
-    // Open to other machines under a name that each machine takes for itself.
+    // Open to other machines under a name that each machine resolves to itself.
     for listen in ["0.0.0.0:5000", "[::]:5000", "192.0.2.7:5000", "[2001:db8::1]:5000", "[::ffff:192.0.2.7]:5000"] {
         for server in ["localhost:5000", "127.0.0.1:5000", "portal.localhost:5000"] {
             let told = warnings(server, listen, "");
@@ -34,7 +34,7 @@ fn an_address_that_browsers_cannot_come_to_is_warned_of() {
         let told = warnings(server, listen, "");
         assert_eq!(told.len(), 1, "{server} {listen}: {told:?}");
         assert!(told[0].contains(listen) && told[0].contains(server), "{told:?}");
-        // A proxy stands between.
+        // There is a proxy in between.
         assert_eq!(warnings(server, listen, "TRUSTED_PROXIES = ['127.0.0.1']"), [""; 0]);
         assert_eq!(warnings(server, listen, "PREFERRED_URL_SCHEME = 'https'"), [""; 0]);
     }
