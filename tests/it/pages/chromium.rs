@@ -1,4 +1,4 @@
-//! A person at a real browser: headless Chromium, driven through WebDriver.
+//! A person with a real browser: headless Chromium, driven through WebDriver.
 
 use std::{
     fs,
@@ -27,10 +27,10 @@ use crate::harness::{
 
 const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Chromium asks nobody but loopback for anything.
+/// Chromium connects to loopback only.
 const NO_NAMES: &str = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1";
 
-/// chromedriver, and with it every Chromium it has started.
+/// chromedriver, and every Chromium it has started.
 struct Driver {
     running: Running,
     port: u16,
@@ -48,7 +48,7 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Chromium outlives a driver that is killed, so the driver is asked to end.
+    /// Chromium outlives a killed driver, so the driver is asked to end.
     fn drop(&mut self) {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let request =
@@ -68,7 +68,7 @@ impl Drop for Driver {
 /// A window of Chromium, and a portal on its sandbox for it to visit.
 struct Window {
     client: Client,
-    /// The session's address at the driver.
+    /// The URL of the session at the driver.
     session: String,
     http: reqwest::Client,
     base: String,
@@ -102,7 +102,7 @@ impl Window {
         Self { client, session, http, base, _driver: driver, _portal: portal, _folder: folder }
     }
 
-    /// A command of chromedriver's own, beyond the standard.
+    /// A command specific to chromedriver.
     async fn command(&self, path: &str, body: &Value) -> Value {
         let answer = self.http.post(format!("{}/{path}", self.session)).json(body).send().await.unwrap();
         let mut document: Value = answer.json().await.unwrap();
@@ -135,7 +135,7 @@ impl Window {
         url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
     }
 
-    /// Waits until the page shows a text. While a page changes for another, looking may fail.
+    /// Waits until the page shows a text. During navigation, reading the page may fail.
     async fn sees(&self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -170,13 +170,13 @@ impl Window {
         self.client.execute(script, vec![]).await.unwrap()
     }
 
-    /// Logs in as somebody, from the page that asks who it is.
+    /// Logs in as a person, from the page "Who are you?".
     async fn choose(&self, person: &str) {
         self.click(person, "would like to:").await;
         self.click("Allow", "You are successfully logged in!").await;
     }
 
-    /// Keeps a picture of the page among the build's files.
+    /// Saves a screenshot of the page among the build's files.
     async fn picture(&self, name: &str) -> Vec<u8> {
         let picture = self.client.screenshot().await.unwrap();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
@@ -236,7 +236,7 @@ async fn a_person_logs_in_looks_around_logs_out_and_is_somebody_else() {
     window.click(AMARA, "would like to:").await;
     window.click("Deny", "You are not signed in").await;
     window.sees("If you ask for help, give this number").await;
-    // Chromium notes the status of an error page; there is nothing else to note.
+    // Chromium logs the status of an error page; there is nothing else to log.
     let console = window.console().await;
     assert!(console.len() == 1 && console[0].contains("status of 403"), "{console:#?}");
 
@@ -254,7 +254,7 @@ async fn a_person_logs_in_looks_around_logs_out_and_is_somebody_else() {
     assert_eq!(window.path().await, "/endpoints");
     window.assert_clean_console().await;
 
-    // The console does tell when a page breaks its own policy.
+    // The console does report when a page violates its own policy.
     window.execute("document.body.setAttribute('style', 'color: red')").await;
     let console = window.console().await;
     assert!(console.iter().any(|entry| entry.contains("Content Security Policy")), "{console:#?}");

@@ -5,7 +5,7 @@ use globus_portal::pages::*;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-/// What an unkind person might call a collection: markup, both quotes, and a mark that turns the direction of writing.
+/// A hostile collection name: markup, both kinds of quotes, and a mark that changes the direction of text.
 const HOSTILE: &str = "<script>alert(1)</script>\"' onload=x \u{202e}txt.exe";
 const ESCAPED: &str = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39; onload=x \u{202e}txt.exe";
 const NOON: OffsetDateTime = datetime!(2026-11-21 14:05:09 UTC);
@@ -114,7 +114,7 @@ fn html(page: impl Template) -> String {
     page.render().unwrap()
 }
 
-/// Every page of a portal mounted at `root`, each with everything it can show, all text from outside being `text`.
+/// Every page of a portal mounted at `root`, each with everything it can show; all external text is `text`.
 fn every_page(root: &str, text: &str) -> Vec<(&'static str, String)> {
     let site = &Site { sandbox: Some("http://127.0.0.1:5001/".into()), ..site(root) };
     let user = &user(text);
@@ -312,7 +312,7 @@ fn the_index_says_that_you_are_logged_in_and_as_whom() {
     }
 }
 
-/// Nothing promises what the session cannot do.
+/// No page promises what the session cannot do.
 #[test]
 fn without_a_token_for_transfer_no_page_leads_to_the_endpoints() {
     let site = &site("/portal");
@@ -534,7 +534,7 @@ fn text_stands_out_enough_from_its_ground_in_light_and_dark() {
     }
 }
 
-/// The relative luminance of the first color of a name, as WCAG 2.2 defines it.
+/// The relative luminance of the first color with a name, as WCAG 2.2 defines it.
 fn luminance(css: &str, name: &str) -> f64 {
     let hex = css.split(&format!("--{name}: #")).nth(1).unwrap();
     let channel = |at: usize| {

@@ -29,7 +29,7 @@ async fn visit(settings: &[(&str, &str)]) -> (Provider, Portal, Browser, Arc<Fai
     (provider, portal, browser, store)
 }
 
-/// Every kind of page there is: the good ones, and then those of each error.
+/// Every kind of page: the regular ones, and then those of each error.
 async fn every_page(
     provider: &Provider,
     portal: &Portal,

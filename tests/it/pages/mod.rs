@@ -1,4 +1,4 @@
-//! The pages: what they show, in a browser, behind nginx, and those of developers.
+//! The pages: their content, in a browser, behind nginx, and custom ones.
 
 mod chromium;
 mod content;

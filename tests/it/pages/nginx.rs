@@ -1,4 +1,4 @@
-//! Behind a real nginx over TLS, with the very file that `deploy/` gives to operators.
+//! Behind a real nginx over TLS, with the configuration file from `deploy/`.
 
 use std::{
     fs,
@@ -19,10 +19,10 @@ use crate::harness::{
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx.conf");
 const NGINX: &[(&str, &str)] = &[("nginx", "nginx-light (Debian)")];
-/// The visitor's own address, which is none of the proxy's.
+/// The visitor's own address, which differs from the proxy's.
 const VISITOR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-/// Which of the file's names is the portal's.
+/// The name in the file that is the portal's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Variant {
     OwnName,
@@ -103,8 +103,8 @@ impl Site {
     }
 }
 
-/// The file with names, ports and paths of the test: what an operator changes, and nothing else. Addresses of IPv6
-/// become another one of loopback, for machines without IPv6.
+/// The file with the test's names, ports and paths: what an operator changes, and nothing else. IPv6 addresses become
+/// another loopback address, for machines without IPv6.
 fn adapted(variant: Variant, folder: &Path, behind: &str, http: u16, https: u16) -> String {
     let name = if variant == Variant::Path { "www.example.org" } else { "portal.example.org" };
     let folder = folder.to_str().unwrap();
@@ -242,7 +242,7 @@ async fn the_visitor_is_named_by_a_trusted_proxy_and_by_nobody_else() {
     trusting.browser().get_with(&trusting.url("/forged"), &forged).await;
     assert_eq!(trusting.peer_of("/plain").await, "127.0.0.2");
     assert_eq!(trusting.peer_of("/forged").await, "127.0.0.2");
-    // Past nginx, from an address that is no proxy's.
+    // Bypassing nginx, from an address that is not a proxy's.
     trusting.browser().get_with(&format!("{}/past", trusting.behind), &forged).await;
     assert_eq!(trusting.peer_of("/past").await, "127.0.0.2");
 

@@ -1,4 +1,4 @@
-//! The page of one's own that the README shows: compiled, served, and shown as it stands.
+//! The custom page of the README: compiled, served, and displayed unchanged.
 
 use axum::{
     Json, Router,
