@@ -15,7 +15,7 @@ use reqwest::{
 use tower_sessions::cookie::Cookie;
 use url::Url;
 
-/// What a browser sends when its person follows a link or types an address.
+/// What a browser sends when a person follows a link or types an address.
 const NAVIGATION: [(&str, &str); 4] = [
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("sec-fetch-mode", "navigate"),
@@ -69,7 +69,7 @@ pub fn parameter(url: &Url, name: &str) -> Option<String> {
 
 impl Browser {
     pub fn new() -> Self {
-        // No certificates of authorities: it visits loopback only, and reading them takes longer than a visit.
+        // No CA certificates: it visits loopback only, and reading them takes longer than a visit.
         Self::on(Client::builder().tls_certs_only([]))
     }
 
@@ -84,7 +84,7 @@ impl Browser {
         Self { client, cookies: Mutex::default() }
     }
 
-    /// Another one with the same cookies, and connections of its own.
+    /// Another one with the same cookies, and its own connections.
     pub fn twin(&self) -> Self {
         Self { cookies: Mutex::new(self.jar().clone()), ..Self::new() }
     }
@@ -171,17 +171,17 @@ impl Browser {
         Ok(Answer { url, status, headers, body: response.text().await? })
     }
 
-    /// The same as [`Browser::get`] where it may be that nobody answers.
+    /// The same as [`Browser::get`], if there may be no answer.
     pub async fn try_get(&self, url: &str) -> Result<Answer, reqwest::Error> {
         self.try_send(Method::GET, url, &NAVIGATION, None).await
     }
 
-    /// A person's own move to an address.
+    /// A navigation of the person to an address.
     pub async fn get(&self, url: &str) -> Answer {
         self.send(Method::GET, url, &NAVIGATION, None).await
     }
 
-    /// The same with other or more headers.
+    /// The same with changed or additional headers.
     pub async fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Answer {
         let kept = NAVIGATION.iter().filter(|(name, _)| !headers.iter().any(|(other, _)| other == name));
         let all: Vec<_> = kept.chain(headers).copied().collect();
@@ -195,7 +195,7 @@ impl Browser {
         self.send(Method::POST, url, &headers, Some(form)).await
     }
 
-    /// Goes to an address and on through redirects, to the first answer that is none.
+    /// Opens an address and follows redirects, to the first answer that is not one.
     pub async fn follow(&self, url: &str) -> Answer {
         let mut answer = self.get(url).await;
         for _ in 0..10 {

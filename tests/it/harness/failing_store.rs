@@ -1,4 +1,4 @@
-//! A store that can be made to fail, and to work again.
+//! A store that can be made to fail and to work again.
 
 use std::sync::{
     Mutex,
@@ -17,14 +17,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub struct FailingStore {
     inner: MemoryStore,
     down: AtomicBool,
-    /// Whether questions about a session are left without an answer.
+    /// Whether lookups of a session never return.
     hung: AtomicBool,
     probes: AtomicUsize,
-    /// Whether it takes new sessions.
+    /// Whether it accepts new sessions.
     takes_no_more: AtomicBool,
     /// Sessions that it cannot end.
     unending: Mutex<Vec<SessionKey>>,
-    /// What is told of what others do; without any, nobody else can do anything.
+    /// Notifications of changes by others; without any, the store has no other users.
     news: Mutex<Option<UnboundedReceiver<News>>>,
 }
 
@@ -33,12 +33,12 @@ impl FailingStore {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    /// From now on no question about a session is answered; sessions can still be ended.
+    /// From now on lookups of a session never return; sessions can still be ended.
     pub fn hang_lookups(&self) {
         self.hung.store(true, Ordering::SeqCst);
     }
 
-    /// From now on it takes no new sessions, as a full one does.
+    /// From now on it accepts no new sessions, like a full store.
     pub fn take_no_more(&self) {
         self.takes_no_more.store(true, Ordering::SeqCst);
     }
@@ -53,7 +53,7 @@ impl FailingStore {
         self.probes.load(Ordering::SeqCst)
     }
 
-    /// The next who listens hears what is sent here.
+    /// The next listener gets what is sent here.
     pub fn will_tell(&self) -> UnboundedSender<News> {
         let (sender, receiver) = unbounded_channel();
         *self.news.lock().unwrap() = Some(receiver);

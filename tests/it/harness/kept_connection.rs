@@ -1,4 +1,4 @@
-//! A connection that is kept for the next request, as proxies keep them.
+//! A persistent connection, like those of proxies.
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -13,7 +13,7 @@ pub struct KeptConnection {
     stream: BufReader<TcpStream>,
 }
 
-/// The answer that came over it.
+/// An answer on it.
 #[derive(Debug)]
 pub struct KeptAnswer {
     pub status: u16,
@@ -34,7 +34,7 @@ impl KeptConnection {
         Self { host: url.authority().to_owned(), stream: BufReader::new(stream) }
     }
 
-    /// Asks for a page, and reads the answer whole.
+    /// Requests a page, and reads the whole answer.
     pub async fn get(&mut self, path: &str, cookie: &str) -> KeptAnswer {
         self.try_get(path, cookie).await.unwrap_or_else(|| panic!("{path}: it ended without an answer"))
     }
@@ -59,7 +59,7 @@ impl KeptConnection {
         Some(answer)
     }
 
-    /// Whether the other side ends it, with nothing more to say.
+    /// Whether the other side closes it without sending more.
     pub async fn has_ended(&mut self) -> bool {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).await.is_ok() && rest.is_empty()

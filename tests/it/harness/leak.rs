@@ -1,8 +1,8 @@
-//! Looking for what must not be there.
+//! Searching for secrets that must not appear.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// Something that must not be found.
+/// A secret that must not be found.
 #[derive(Debug)]
 pub struct Secret {
     pub what: String,
@@ -29,7 +29,7 @@ impl Secret {
         Self { what: what.into(), needle: characters(bytes) }
     }
 
-    /// A value that is base64: itself and what it stands for, in either order of bytes.
+    /// A base64 value: itself and the bytes it encodes, in either byte order.
     pub fn encoded(what: &str, value: &str) -> Vec<Self> {
         let raw = URL_SAFE_NO_PAD.decode(value).unwrap();
         let reversed: Vec<u8> = raw.iter().rev().copied().collect();

@@ -1,4 +1,4 @@
-//! What the tests share: a portal that runs, a browser that visits it, and a provider that misbehaves on demand.
+//! What the tests share: a running portal, a browser that visits it, and a provider that misbehaves on demand.
 
 mod browser;
 mod failing_store;

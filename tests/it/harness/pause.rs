@@ -1,4 +1,4 @@
-//! Pauses between tries that take no time, and clients for servers on loopback.
+//! Pauses between retries that take no time, and clients for servers on loopback.
 
 use std::{sync::Mutex, time::Duration};
 

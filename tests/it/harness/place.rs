@@ -1,4 +1,4 @@
-//! Places where sessions can be kept: each store there is, for one test alone.
+//! Places where sessions can be kept: every store, for one test only.
 
 use std::{
     future::Ready,
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::{fresh_postgres, fresh_redis, skip_without_postgres, skip_without_redis};
 
-/// Where a store is, and so where another one can be opened.
+/// The location of a store, at which another instance can be opened.
 #[derive(Debug)]
 pub enum Place {
     Memory(OnceLock<Arc<MemoryStore>>),
@@ -26,7 +26,7 @@ impl Place {
         self.open_with(Bounds::default()).await
     }
 
-    /// Opens the store with other bounds. A store in memory gets those that it is opened with first.
+    /// Opens the store with other limits. A store in memory keeps the limits of its first opening.
     pub async fn open_with(&self, bounds: Bounds) -> Arc<dyn Store> {
         match self {
             Self::Memory(store) => store.get_or_init(|| Arc::new(MemoryStore::default().with_bounds(bounds))).clone(),
@@ -36,7 +36,7 @@ impl Place {
         }
     }
 
-    /// How many spent states the store remembers; of one in memory only the store itself knows.
+    /// How many spent states the store keeps; not known for a store in memory.
     pub async fn spent_states(&self) -> i64 {
         const COUNT: &str = "SELECT count(*) FROM spent_states";
         match self {
@@ -73,7 +73,7 @@ pub async fn at(place: Place, test: impl Future<Output = ()>) {
     PLACE.scope(Arc::new(place), test).await;
 }
 
-/// Where portals of this test keep their sessions, if it has been said.
+/// Where portals of this test keep their sessions, if set.
 pub fn current() -> Option<Arc<Place>> {
     PLACE.try_get().ok()
 }

@@ -1,4 +1,4 @@
-//! A portal that runs in this process, on ports of its own.
+//! A portal that runs in this process, on its own ports.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -26,17 +26,17 @@ use super::{
 #[derive(Debug)]
 pub struct Portal {
     pub app: AppState,
-    /// Where it keeps sessions: past its cache, which the portal itself never passes by.
+    /// Its session store, without the cache that the portal itself always uses.
     pub store: Arc<dyn Store>,
-    /// `http://localhost:PORT`, with no slash at its end.
+    /// `http://localhost:PORT`, without a trailing slash.
     pub base: String,
-    /// Where Globus is for it: the sandbox, or a provider of the test's own. No slash at its end.
+    /// The base URL of its Globus: the sandbox, or the test provider. Without a trailing slash.
     pub globus: String,
     tasks: Vec<JoinHandle<()>>,
     stop: Option<oneshot::Sender<()>>,
 }
 
-/// A portal to be: settings by their keys.
+/// The settings of a new portal, by key.
 #[derive(Default)]
 pub struct PortalBuilder {
     settings: BTreeMap<String, String>,
@@ -63,7 +63,7 @@ impl PortalBuilder {
         self
     }
 
-    /// Uses a provider of the test's own instead of the sandbox.
+    /// Uses the test provider instead of the sandbox.
     pub fn provider(mut self, provider: &Provider) -> Self {
         self.settings.insert("GLOBUS_PORTAL_APP_CLIENT_ID".to_owned(), CLIENT_ID.to_owned());
         self.settings.entry("GLOBUS_PORTAL_APP_CLIENT_SECRET".to_owned()).or_insert_with(|| CLIENT_SECRET.to_owned());
@@ -71,13 +71,13 @@ impl PortalBuilder {
         self
     }
 
-    /// Uses whatever is, or is not, at an address.
+    /// Uses an address as Globus, whether or not there is a server.
     pub fn globus_at(mut self, base: &str) -> Self {
         self.globus = Some(base.to_owned());
         self
     }
 
-    /// Adds pages of the test's own.
+    /// Adds the test's own pages.
     pub fn pages(mut self, more: Router<AppState>) -> Self {
         self.more = more;
         self
@@ -136,7 +136,7 @@ impl PortalBuilder {
     }
 }
 
-/// Chooses a person of the sandbox and decides; gives the URL that the browser is sent back to.
+/// Chooses a person of the sandbox and decides; returns the URL that the browser is sent back to.
 pub async fn decide(globus: &str, browser: &Browser, authorize: &Url, person: &str, decision: &str) -> Url {
     let page = browser.get(authorize.as_str()).await;
     if page.status == 302 {
@@ -163,7 +163,7 @@ impl Drop for Portal {
 }
 
 impl Portal {
-    /// A portal on a sandbox of its own, sessions in memory.
+    /// A portal with its own sandbox and sessions in memory.
     pub async fn start() -> Self {
         Self::with().start().await
     }
@@ -177,7 +177,7 @@ impl Portal {
         format!("{}{path}", self.base)
     }
 
-    /// Stops it as SIGTERM does, and waits until it has.
+    /// Stops it as SIGTERM does, and waits until it has stopped.
     pub async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(server) = self.tasks.pop() {
@@ -185,7 +185,7 @@ impl Portal {
         }
     }
 
-    /// Goes to `/login?…` and gives the authorize URL that the browser is sent to.
+    /// Goes to `/login?…`; returns the authorize URL that the browser is sent to.
     pub async fn begin_login(&self, browser: &Browser, query: &str) -> Url {
         let answer = browser.get(&self.url(&format!("/login{query}"))).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
@@ -197,14 +197,14 @@ impl Portal {
         decide(&self.globus, browser, authorize, person, decision).await
     }
 
-    /// A whole login as a person of the sandbox; gives the page the browser ends on.
+    /// A complete login as a person of the sandbox; returns the page that the browser ends on.
     pub async fn log_in(&self, browser: &Browser, person: &str) -> Answer {
         let authorize = self.begin_login(browser, "").await;
         let back = self.decide(browser, &authorize, person, "allow").await;
         browser.follow(back.as_str()).await
     }
 
-    /// The callback that a provider of the test's own would send the browser to, for a login that has begun.
+    /// The callback to which the test provider would send the browser, for a started login.
     pub fn callback(&self, authorize: &Url, code: &str) -> String {
         let state = parameter(authorize, "state").unwrap();
         self.url(&format!("/login?code={code}&state={state}"))

@@ -1,4 +1,4 @@
-//! The real binary, as a process of its own.
+//! The real binary, as a separate process.
 
 use std::{
     ffi::OsStr,
@@ -23,7 +23,7 @@ pub fn globus_portal<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterato
     command
 }
 
-/// The same for a portal that serves: on a port of its own, with the sandbox's app, and Globus wherever a test says.
+/// The same for a portal that serves: on its own port, with the sandbox's app, and Globus wherever a test says.
 pub fn portal_at(folder: &Path, globus: &str) -> (Command, String) {
     let port = free_port();
     let mut command = globus_portal(folder, ["serve"]);
@@ -40,7 +40,7 @@ pub fn portal_at(folder: &Path, globus: &str) -> (Command, String) {
     (command, format!("http://localhost:{port}"))
 }
 
-/// A sandbox in this process, until the test's runtime ends. Gives its address, with no slash at its end.
+/// A sandbox in this process, until the test's runtime ends. Returns its address, without a trailing slash.
 pub async fn start_sandbox() -> String {
     let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
     let base = sandbox.base_url();
@@ -48,7 +48,7 @@ pub async fn start_sandbox() -> String {
     base
 }
 
-/// A process that serves. Everything it prints goes into one file.
+/// A process that serves. All its output goes into one file.
 #[derive(Debug)]
 pub struct Process {
     running: Running,
@@ -71,14 +71,14 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Starts it; what it prints goes to a file of this name in its folder.
+    /// Starts it; its output goes to a file with this name in its folder.
     pub fn start(command: &mut Command, printed: &Path) -> Self {
         let file = File::create(printed).unwrap();
         command.stdout(file.try_clone().unwrap()).stderr(file);
         Self { running: Running::start(command), printed: printed.to_owned() }
     }
 
-    /// Starts it with outputs that tell the test nothing.
+    /// Starts it without capturing its output.
     pub fn start_unheard(command: &mut Command, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Self {
         command.stdout(stdout).stderr(stderr);
         Self { running: Running::start(command), printed: PathBuf::from("/dev/null") }
@@ -93,12 +93,12 @@ impl Process {
         fs::read_to_string(&self.printed).unwrap()
     }
 
-    /// Waits until it has printed a line with this text, and gives the line.
+    /// Waits until it has printed a line with this text; returns the line.
     pub async fn says(&mut self, text: &str) -> String {
         let printed = self.printed.clone();
         let child = &mut self.running.0;
         until(text, || {
-            // In this order: what it printed last must not be missed.
+            // In this order, so that its last output is not missed.
             let ended = child.try_wait().unwrap();
             let all = fs::read_to_string(&printed).unwrap();
             let line = all.lines().find(|line| line.contains(text)).map(ToOwned::to_owned);
@@ -113,7 +113,7 @@ impl Process {
         assert!(send(name, self.id()));
     }
 
-    /// Stops it where it is.
+    /// Pauses it.
     pub fn stand_still(&self) {
         stand_still(self.id());
     }

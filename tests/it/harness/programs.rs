@@ -1,4 +1,4 @@
-//! Other programs that tests need, and the folder of fixture responses: found, or skipped with a word.
+//! Other programs that tests need, and the folder of fixture responses: found, or skipped with a message.
 
 use std::{
     net::TcpListener,
@@ -11,7 +11,7 @@ fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-/// Where a program is; Debian keeps servers in folders that the path of most users lacks.
+/// The path of a program; Debian has servers in folders that are not on most users' path.
 pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")];
@@ -40,7 +40,7 @@ pub fn needs(test: &str, there: bool, what: &str) -> bool {
     there
 }
 
-/// Whether a machine lets a test do something that no package gives, such as mounting a disk. Says so where it does not.
+/// Whether the machine allows something that no package provides, such as mounting a disk. Prints a message if not.
 pub fn machine_allows(test: &str, allowed: bool, what: &str) -> bool {
     if !allowed {
         announce(&format!("skipped: {test}: {what}"));
@@ -48,15 +48,15 @@ pub fn machine_allows(test: &str, allowed: bool, what: &str) -> bool {
     allowed
 }
 
-/// Says it past the test runner, which keeps the output of tests that pass to itself.
+/// Prints past the test runner, which hides the output of tests that pass.
 fn announce(text: &str) {
     use std::io::Write as _;
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "{text}");
 }
 
-/// A fixture document, from the folder that `GLOBUS_FIXTURES` names (default `../shared/globus-fixtures`); nothing,
-/// with a word, where the folder is absent.
+/// A fixture document, from the folder that `GLOBUS_FIXTURES` names (default `../shared/globus-fixtures`); `None`,
+/// with a message, if the folder is missing.
 pub fn fixture(test: &str, name: &str) -> Option<String> {
     let folder = std::env::var_os("GLOBUS_FIXTURES")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/globus-fixtures"), PathBuf::from);
@@ -65,13 +65,13 @@ pub fn fixture(test: &str, name: &str) -> Option<String> {
         .then(|| std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
-/// A port of loopback that nobody listens on, and that is not given out a second time here. It is below those that the
-/// system hands out by itself: one of those could be the near end of somebody's connection by the time it is wanted.
+/// A loopback port without a listener, which is not returned a second time. It is below the system's ephemeral ports: one
+/// of those could be the local end of another connection by the time it is used.
 pub fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const HOW_MANY: u32 = 12_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Test processes that run at the same time begin at different places.
+    // Concurrent test processes start at different ports.
     let begin = std::process::id().wrapping_mul(131);
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);

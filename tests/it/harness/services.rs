@@ -1,4 +1,4 @@
-//! Private servers for the stores that need one. Each is on a port and in a folder of its own, and ends with its test;
+//! Private servers for the stores that need one. Each has its own port and folder, and ends with its test;
 //! the shared ones end with the test process, however that ends.
 
 use std::{
@@ -22,9 +22,9 @@ use super::{
 /// How many databases a Redis server has, and so how many tests may share it.
 const DATABASES: u32 = 4096;
 
-/// Starts a server, tells its id, and ends it as soon as nothing holds the other end of the pipe any more: statics are
-/// not dropped, and a test process may be killed. A signal to the whole group ends the wait, and so the server. The
-/// folder of a shared server goes with it, for the same reason.
+/// Starts a server, prints its process id, and ends it as soon as the other end of the pipe is closed: statics are not
+/// dropped, and a test process may be killed. A signal to the whole group ends the wait, and so the server. For the same
+/// reason it deletes the folder of a shared server.
 const WATCH: &str = r#"
 trap : INT TERM HUP
 end=$1 folder=$2
@@ -54,7 +54,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// Starts a server by way of a shell; that signal ends it. What it prints goes to a file in its folder.
+    /// Starts a server through a shell; that signal ends it. Its output goes to a file in its folder.
     fn start(shell: &mut Command, signal: &str, ends: Ends, server: &[String], log: &Path) -> Self {
         let file = File::create(log).unwrap();
         let to_remove = log.parent().filter(|_| matches!(ends, Ends::WithAllTests)).unwrap_or(Path::new(""));
@@ -72,11 +72,11 @@ impl Watched {
         self.shell.wait().unwrap();
     }
 
-    /// Waits until it has written this to its log.
+    /// Waits until its log contains this text.
     async fn says(&mut self, text: &str, log: &Path) {
         let shell = &mut self.shell;
         until(text, || {
-            // In this order: what it wrote last must not be missed.
+            // In this order, so that its last output is not missed.
             let ended = !is_running(self.id) || shell.try_wait().unwrap().is_some();
             let written = fs::read_to_string(log).unwrap_or_default();
             let said = written.contains(text);
@@ -113,7 +113,7 @@ pub fn skip_without_redis(test: &str) -> bool {
     !needs(test, redis_program().is_some(), "redis-server is not here; install redis-server (Debian)")
 }
 
-/// A database of the shared Redis server for one test alone.
+/// A database of the shared Redis server, for one test only.
 pub async fn fresh_redis() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let database = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -126,7 +126,7 @@ impl RedisServer {
         Self::start_in(TempDir::new().unwrap(), &[]).await
     }
 
-    /// Starts one in a folder where its certificates are, say, with arguments of its own.
+    /// Starts one in a folder, which may hold its certificates, with its own arguments.
     pub async fn start_in(folder: TempDir, arguments: &[String]) -> Self {
         Self::start_until(Ends::WithItsTest, folder, arguments).await
     }
@@ -151,24 +151,24 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Asks the server itself, past every store.
+    /// Queries the server directly, bypassing every store.
     pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let client = redis::Client::open(self.url(0)).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
     }
 
-    /// Stops it where it is.
+    /// Pauses it.
     pub fn stand_still(&self) {
         stand_still(self.running.as_ref().unwrap().id);
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn go_on(&self) {
         send("CONT", self.running.as_ref().unwrap().id);
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills it, and waits until it has ended.
     pub fn stop(&mut self) {
         self.running = None;
     }
@@ -204,7 +204,7 @@ impl RedisServer {
     }
 }
 
-/// A PgBouncer before a PostgreSQL server.
+/// A PgBouncer in front of a PostgreSQL server.
 #[derive(Debug)]
 pub struct Pooler {
     port: u16,
@@ -220,10 +220,10 @@ pub fn skip_without_pgbouncer(test: &str) -> bool {
 }
 
 impl Pooler {
-    /// Starts one in a mode, `session` or `transaction`, with more settings of its own.
+    /// Starts one in a mode, `session` or `transaction`, with additional settings.
     pub async fn start(server: &PostgresServer, mode: &str, more: &str) -> Self {
         let (folder, port) = (TempDir::new().unwrap(), free_port());
-        // In session mode each connection of a portal keeps one.
+        // In session mode each connection of a portal holds a server connection.
         let size = if mode == "session" { 80 } else { 8 };
         let config = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
@@ -251,7 +251,7 @@ impl Pooler {
     }
 }
 
-/// A PostgreSQL server with everybody trusted.
+/// A PostgreSQL server that trusts all users.
 #[derive(Debug)]
 pub struct PostgresServer {
     port: u16,
@@ -261,7 +261,7 @@ pub struct PostgresServer {
     folder: TempDir,
 }
 
-/// Debian keeps the programs of a version of PostgreSQL in a folder of its own; what is on the path only leads there.
+/// Debian has a separate folder with the programs of each PostgreSQL version; those on the path are only wrappers.
 fn postgres_program(name: &str) -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<_> = versions.map(|version| version.path().join("bin").join(name)).collect();
@@ -276,7 +276,7 @@ pub fn skip_without_postgres(test: &str) -> bool {
     !needs(test, there, "initdb, postgres and psql are not here; install postgresql (Debian)")
 }
 
-/// A database of the shared PostgreSQL server for one test alone.
+/// A database of the shared PostgreSQL server, for one test only.
 pub async fn fresh_postgres() -> String {
     let server = PostgresServer::shared().await;
     server.url(&server.create_database())
@@ -287,7 +287,7 @@ fn number_from(command: &mut Command) -> Option<u32> {
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-/// Whom the server runs as: it refuses to be root.
+/// The user that the server runs as: it refuses to run as root.
 fn postgres_user() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| number_from(Command::new("id").args(arguments));
     if id(&["-u"]) != Some(0) {
@@ -311,7 +311,7 @@ impl PostgresServer {
         Self::start_until(Ends::WithItsTest, false).await
     }
 
-    /// Starts one that writes to the disk what it says it has written.
+    /// Starts one with `fsync` on.
     pub async fn start_durable() -> Self {
         Self::start_until(Ends::WithItsTest, true).await
     }
@@ -337,12 +337,12 @@ impl PostgresServer {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The same database by way of the socket of the server.
+    /// The same database through the server's Unix socket.
     pub fn socket_url(&self, database: &str) -> String {
         format!("postgres:///{database}?host={}&port={}&user=postgres", self.folder.path().display(), self.port)
     }
 
-    /// Makes an empty database, and gives its name.
+    /// Creates an empty database; returns its name.
     pub fn create_database(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("fresh_{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -350,7 +350,7 @@ impl PostgresServer {
         name
     }
 
-    /// Runs SQL in a database, and gives the bare values of what comes of it.
+    /// Runs SQL in a database; returns the bare values of the result.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut command = Command::new(postgres_program("psql").unwrap());
         // Nothing from this process's environment, such as another server.
@@ -360,7 +360,7 @@ impl PostgresServer {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// A dump of a database, as `pg_dump` makes it; nothing where there is none.
+    /// A dump of a database by `pg_dump`; `None` where that is missing.
     pub fn dump(&self, database: &str) -> Option<Vec<u8>> {
         let mut command = Command::new(postgres_program("pg_dump")?);
         command.env_clear().arg(self.url(database)).current_dir("/").stdin(Stdio::null());
@@ -369,20 +369,20 @@ impl PostgresServer {
         Some(output.stdout)
     }
 
-    /// Stops all its processes where they are, of which each serves somebody.
+    /// Pauses all its processes; each serves one connection.
     pub fn stand_still(&self) {
         let id = self.running.as_ref().unwrap().id;
-        // The first one first: it makes no more of them then.
+        // The parent first, so that it starts no more of them.
         stand_still(id);
         family(id).into_iter().skip(1).for_each(stand_still);
     }
 
-    /// Lets them go on.
+    /// Resumes them.
     pub fn go_on(&self) {
         family(self.running.as_ref().unwrap().id).into_iter().for_each(|process| _ = send("CONT", process));
     }
 
-    /// Ends it as a crash would, and waits until it is gone.
+    /// Ends it like a crash, and waits until it has ended.
     pub fn stop(&mut self) {
         if let Some(watched) = &self.running {
             family(watched.id).into_iter().skip(1).for_each(|child| _ = send("CONT", child));
@@ -390,7 +390,7 @@ impl PostgresServer {
         self.running = None;
     }
 
-    /// Ends it in good order, without waiting for those it serves.
+    /// Shuts it down cleanly, without waiting for its clients.
     pub async fn stop_fast(&mut self) {
         let id = self.running.as_ref().unwrap().id;
         send("INT", id);

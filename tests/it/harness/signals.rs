@@ -1,10 +1,10 @@
-//! Signals to processes, and what the system tells of them.
+//! Signals to processes, and their state.
 
 use std::{fs, process::Command, thread, time::Duration};
 
 use super::wait::PATIENCE;
 
-/// The state and the parent of a process, as the system tells them.
+/// The state and the parent of a process.
 fn state_and_parent(id: u32) -> Option<(char, u32)> {
     state_of(&format!("/proc/{id}/stat"))
 }
@@ -27,14 +27,14 @@ pub fn family(id: u32) -> Vec<u32> {
     [id].into_iter().chain(children).collect()
 }
 
-/// Sends a signal by its name. Whether there was a process to send it to.
+/// Sends a signal by its name. Returns whether there was a process to send it to.
 pub fn send(signal: &str, id: u32) -> bool {
-    // The shell has `kill` built in, so no package is needed for it.
+    // `kill` is a shell builtin, so it needs no package.
     Command::new("sh").args(["-c", &format!("kill -{signal} {id} 2>/dev/null")]).status().unwrap().success()
 }
 
-/// Stops a process where it is, and waits until it stands: on a busy machine some of its threads run for a while after
-/// the signal.
+/// Pauses a process, and waits until it is stopped: on a busy machine some of its threads run for a while after the
+/// signal.
 pub fn stand_still(id: u32) {
     send("STOP", id);
     let looks = PATIENCE.as_millis();

@@ -25,7 +25,7 @@ use super::{
     wait::PATIENCE,
 };
 
-/// Lets the provider answer a login that has begun with a good id_token for `person`; gives the token response.
+/// Lets the provider answer a started login with a valid id_token for `person`; returns the token response.
 pub fn let_in(portal: &Portal, provider: &Provider, authorize: &Url, person: &str) -> serde_json::Value {
     let nonce = parameter(authorize, "nonce").unwrap();
     let mut claims = provider.good_claims(&nonce, portal.app.clock.now().unix_timestamp());
@@ -34,7 +34,7 @@ pub fn let_in(portal: &Portal, provider: &Provider, authorize: &Url, person: &st
     token_response(&id_token(&claims))
 }
 
-/// A whole login of `person` at a provider of the test's own; gives the answer of the callback.
+/// A complete login of `person` at the test provider; returns the answer of the callback.
 pub async fn log_in_at(portal: &Portal, provider: &Provider, browser: &Browser, person: &str) -> Answer {
     let authorize = portal.begin_login(browser, "").await;
     let response = let_in(portal, provider, &authorize, person);
@@ -55,7 +55,7 @@ pub fn key_of(portal: &Portal, browser: &Browser) -> SessionKey {
     session_key(portal.session_cookie(browser).unwrap().parse::<Id>().unwrap())
 }
 
-/// Whether Globus still accepts a token: Globus Auth reports on its own, and Transfer's are tried out.
+/// Whether Globus still accepts a token: Globus Auth introspects its own, and Transfer's are tried.
 pub async fn is_active(portal: &Portal, token: &AccessToken) -> bool {
     let base = portal.app.settings.environment.transfer.clone();
     let authorizer = AccessTokenAuthorizer::new(token.clone());
@@ -65,7 +65,7 @@ pub async fn is_active(portal: &Portal, token: &AccessToken) -> bool {
         || transfer.endpoint_search(&search).await.is_ok()
 }
 
-/// Waits until Globus no longer accepts a token: revocation may go on after the answer.
+/// Waits until Globus no longer accepts a token: revocation may continue after the answer.
 pub async fn until_revoked(portal: &Portal, token: &AccessToken) {
     let revoked = async {
         while is_active(portal, token).await {
@@ -82,22 +82,22 @@ pub async fn assert_logged_in(portal: &Portal, browser: &Browser) {
     assert!(page.body.contains("You are successfully logged in!"), "{}", page.body);
 }
 
-/// Asserts that nobody is logged in, by the front page.
+/// Asserts that no one is logged in, by the front page.
 pub async fn assert_anonymous(portal: &Portal, browser: &Browser) {
     let page = browser.get(&portal.url("/")).await;
     assert_eq!(page.status, 303, "{}", page.body);
     assert_eq!(page.location().path(), format!("{}/login", portal.app.settings.root));
 }
 
-/// Asserts that a browser's session was ended elsewhere, and that its person is told.
+/// Asserts that a browser's session was ended elsewhere, and that the page says so.
 pub async fn assert_ended_elsewhere(portal: &Portal, browser: &Browser) {
     let page = browser.get(&portal.url("/")).await;
     assert_eq!((page.status.as_u16(), page.header("location")), (401, None), "{}", page.body);
     assert!(page.body.contains("Your session was ended"), "{}", page.body);
 }
 
-/// Asserts that an answer is what was asked for, or a page that asks for a little patience: no cookie is touched, and
-/// nobody is sent to log in.
+/// Asserts that an answer is the requested page, or one that asks for a little patience: it changes no cookie, and does
+/// not redirect to the login.
 pub fn assert_calm(path: &str, answer: &Answer) {
     assert!(
         matches!(answer.status.as_u16(), 200 | 503),
@@ -114,7 +114,7 @@ pub fn assert_calm(path: &str, answer: &Answer) {
     }
 }
 
-/// Sends these bytes and gives all that comes back; the request must ask for `Connection: close`.
+/// Sends these bytes and returns the whole answer; the request must ask for `Connection: close`.
 pub async fn raw(portal: &Portal, request: &str) -> String {
     let mut stream = TcpStream::connect(portal.app.settings.listen).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

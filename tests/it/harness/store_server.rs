@@ -2,7 +2,7 @@
 
 use super::{PostgresServer, RedisServer};
 
-/// The server of a store. What it says it has written is there after [`StoreServer::stop`].
+/// The server of a store. Acknowledged writes survive [`StoreServer::stop`].
 #[derive(Debug)]
 pub enum StoreServer {
     Postgres(PostgresServer),
@@ -18,7 +18,7 @@ impl StoreServer {
         Self::Redis(RedisServer::start().await)
     }
 
-    /// What a portal is told to find it.
+    /// Its URL, for a portal's settings.
     pub fn url(&self) -> String {
         match self {
             Self::Postgres(server) => server.url("postgres"),
@@ -26,7 +26,7 @@ impl StoreServer {
         }
     }
 
-    /// Stops it, and waits until it is gone.
+    /// Stops it, and waits until it has ended.
     pub async fn stop(&mut self) {
         match self {
             Self::Postgres(server) => server.stop_fast().await,
@@ -34,7 +34,7 @@ impl StoreServer {
         }
     }
 
-    /// Stops all its processes where they are.
+    /// Pauses all its processes.
     pub fn stand_still(&self) {
         match self {
             Self::Postgres(server) => server.stand_still(),
@@ -42,7 +42,7 @@ impl StoreServer {
         }
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn go_on(&self) {
         match self {
             Self::Postgres(server) => server.go_on(),

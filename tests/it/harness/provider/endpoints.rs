@@ -1,4 +1,4 @@
-//! What the provider knows and has seen, and how it answers by path.
+//! The state of the provider, the requests it got, and how it answers by path.
 
 use std::{
     collections::VecDeque,
@@ -51,7 +51,7 @@ pub struct Inner {
     pub discovery_down: AtomicBool,
     /// Calls of the discovery document wait here before they are answered.
     pub discovery_gate: MaybeGate,
-    /// The `Date` of answers with the discovery document; the real one where there is none.
+    /// The `Date` of answers with the discovery document; the real time by default.
     pub date: Mutex<Option<String>>,
     /// The key set.
     pub key_set: Mutex<Value>,
@@ -59,9 +59,9 @@ pub struct Inner {
     pub keys_down: AtomicBool,
     /// Calls of the key set wait here before they are answered.
     pub key_gate: MaybeGate,
-    /// Called whenever the key set is asked for, before it is answered.
+    /// Called on each request for the key set, before the answer.
     pub on_keys: Mutex<Option<Hook>>,
-    /// Calls of the token endpoint wait here before an answer is made.
+    /// Calls of the token endpoint wait here before their answer is created.
     pub token_gate: MaybeGate,
     /// While the flag is set, calls of the token endpoint take this long.
     pub token_delay: Mutex<Option<(Arc<AtomicBool>, Duration)>>,
@@ -94,12 +94,12 @@ impl Inner {
         }
     }
 
-    /// The calls so far that are like this.
+    /// The calls so far that match.
     pub fn calls(&self, like: impl Fn(&Request) -> bool) -> Vec<Request> {
         self.requests.lock().unwrap().iter().filter(|request| like(request)).cloned().collect()
     }
 
-    /// How often the key set was asked for.
+    /// How often the key set was requested.
     pub fn key_calls(&self) -> usize {
         self.calls(|request| request.is(&Method::GET, KEY_SET)).len()
     }
@@ -162,7 +162,7 @@ fn refusal(status: StatusCode) -> Step {
     status.into_response().into()
 }
 
-/// Makes an answer; the next call may be answered meanwhile.
+/// Creates an answer; other calls may be answered meanwhile.
 fn made(answer: &Mutex<Answer>, request: &Request) -> Step {
     let answer = answer.lock().unwrap().clone();
     answer(request)

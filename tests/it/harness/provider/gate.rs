@@ -1,4 +1,4 @@
-//! Holds calls back until the test lets them go on.
+//! Holds calls back until the test lets them continue.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ pub struct Gate {
     waiting: AtomicUsize,
 }
 
-/// A call that waits at a gate, until it goes on or its caller has gone.
+/// A call that waits at a gate, until it continues or its caller leaves.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -33,12 +33,12 @@ impl Gate {
         self.arrived.acquire().await.unwrap().forget();
     }
 
-    /// Lets this and every later call go on.
+    /// Lets this and every later call continue.
     pub fn open(&self) {
         self.open.close();
     }
 
-    /// How many calls wait: those whose callers have gone do not.
+    /// How many calls wait, without those whose callers have left.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }

@@ -1,5 +1,5 @@
 //! A stand-in for Globus under the test's control. It records requests as they came over the wire, and answers whatever
-//! the test wants: good documents and signed id_tokens, a script, or bytes that are not HTTP at all.
+//! the test wants: valid documents and signed id_tokens, a script, or bytes that are not HTTP at all.
 
 mod endpoints;
 mod gate;
@@ -29,11 +29,11 @@ pub use self::{
 pub const CLIENT_ID: &str = "11111111-2222-4333-8444-555555555555";
 pub const CLIENT_SECRET: &str = "SENTINEL-client-secret";
 
-/// A provider that listens. When it is dropped, its connections are cut.
+/// A listening provider. Dropping it cuts its connections.
 pub struct Provider {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub base: String,
-    /// The same with a slash at its end, as clients take it.
+    /// The same with a trailing slash, as clients expect it.
     pub url: Url,
     pub inner: Arc<Inner>,
     server: JoinHandle<()>,
@@ -46,7 +46,7 @@ impl Drop for Provider {
 }
 
 impl Provider {
-    /// A provider that behaves, except for the token endpoint: the test sets its answer.
+    /// A provider that works, except for the token endpoint: the test sets its answer.
     pub async fn start() -> Self {
         Self::serve(None).await
     }
@@ -105,12 +105,12 @@ impl Provider {
         gate
     }
 
-    /// Lets later calls of the token endpoint pass a gate at which others go on waiting.
+    /// Lets later calls of the token endpoint pass a gate at which others keep waiting.
     pub fn let_others_pass(&self) {
         *self.inner.token_gate.lock().unwrap() = None;
     }
 
-    /// Holds back answers of the token endpoint that are already made: what they say has happened.
+    /// Holds back answers of the token endpoint that are already created: the tokens in them are issued.
     pub fn hold_answers(&self) -> Arc<Gate> {
         let gate = Gate::closed();
         *self.inner.answer_gate.lock().unwrap() = Some(gate.clone());

@@ -10,7 +10,7 @@ pub struct Request {
     pub uri: Uri,
     pub headers: HeaderMap,
     pub body: String,
-    /// The fields of the body, where it is a form.
+    /// The fields of the body, if it is a form.
     pub form: Vec<(String, String)>,
 }
 

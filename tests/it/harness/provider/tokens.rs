@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// Two signing keys, made once for all tests.
 static KEYS: LazyLock<[KeyPair; 2]> = LazyLock::new(|| [(); 2].map(|()| KeyPair::generate(KeySize::Rsa2048).unwrap()));
 
-/// A good token response: Globus Auth's own token on top, and the id_token.
+/// A valid token response: Globus Auth's own token at the top, and the id_token.
 pub fn token_response(id_token: &str) -> Value {
     json!({
         "access_token": "SENTINEL-auth-access-token", "scope": "openid", "expires_in": 172_800, "token_type": "Bearer",
@@ -58,7 +58,7 @@ pub fn sign_with(method: &'static RsaSignatureEncoding, key: usize, header: &Val
     sign_text(method, key, header, &claims.to_string())
 }
 
-/// Signs a header and a text that takes the place of the claims.
+/// Signs a header and a text instead of claims.
 pub fn sign_text(method: &'static RsaSignatureEncoding, key: usize, header: &Value, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
     let mut signature = vec![0; KEYS[key].public_modulus_len()];
@@ -66,7 +66,7 @@ pub fn sign_text(method: &'static RsaSignatureEncoding, key: usize, header: &Val
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// An id_token as Globus makes it.
+/// An id_token like those of Globus.
 pub fn id_token(claims: &Value) -> String {
     sign(0, &json!({"typ": "JWT", "alg": "RS512", "kid": "0"}), claims)
 }

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{request::Request, step::Step};
 
-/// Serves connections until it is dropped, and they with it.
+/// Serves connections until it is dropped, which closes them.
 pub async fn serve<Answering>(listener: TcpListener, answer: impl Fn(Request) -> Answering + Clone + Send + 'static)
 where
     Answering: Future<Output = Step> + Send + 'static,
@@ -47,7 +47,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// The next request; none when the other side closes first.
+    /// The next request; `None` if the other side closes first.
     async fn request(&mut self) -> Option<Request> {
         let head = loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
