@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::{Router, middleware};
 
 use crate::answer::{hosts, services};
-use crate::control::endpoints::on_the_way;
+use crate::control::endpoints::record_and_apply_faults;
 use crate::memory::app::AppState;
 use crate::{auth, control, gcs, groups, transfer, web};
 
@@ -21,8 +21,8 @@ pub(crate) fn router(app: AppState) -> Router {
         .merge(control::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(services::in_their_words))
-        .layer(middleware::from_fn_with_state(app.clone(), on_the_way))
+        .layer(middleware::from_fn(services::with_service_errors))
+        .layer(middleware::from_fn_with_state(app.clone(), record_and_apply_faults))
         .layer(middleware::from_fn(hosts::cors))
         .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
         .with_state(app)

@@ -102,7 +102,7 @@ fn unknown_service(status: StatusCode, code: &str, detail: &str) -> Value {
 }
 
 /// Gives errors without a document the form of the service.
-pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
+pub(crate) async fn with_service_errors(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let service = match Service::of(&path) {
         Service::Page if wants_json(request.headers()) => Some(Service::Page),

@@ -44,7 +44,7 @@ pub(crate) async fn add(State(app): State<AppState>, body: Result<Json<Value>, J
 }
 
 /// `DELETE /sandbox/clients/{id}`
-pub(crate) async fn take_out(State(app): State<AppState>, Path(id): Path<String>) -> Response {
+pub(crate) async fn remove(State(app): State<AppState>, Path(id): Path<String>) -> Response {
     if app.remove(&id) {
         return StatusCode::NO_CONTENT.into_response();
     }

@@ -65,9 +65,9 @@ pub(crate) async fn finish_tasks(State(app): State<AppState>) -> Response {
 }
 
 /// Records every request and applies faults to it.
-pub(crate) async fn on_the_way(State(app): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn record_and_apply_faults(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    if is_ours(&path) {
+    if is_own_route(&path) {
         return next.run(request).await;
     }
     note(&app, &request);
@@ -88,7 +88,7 @@ pub(crate) async fn on_the_way(State(app): State<AppState>, request: Request, ne
 }
 
 /// Whether a path is one of the sandbox's own pages and controls, which Globus does not have.
-fn is_ours(path: &str) -> bool {
+fn is_own_route(path: &str) -> bool {
     path == "/" || path.starts_with("/static/") || path.starts_with("/sandbox/")
 }
 

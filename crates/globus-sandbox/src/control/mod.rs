@@ -16,5 +16,5 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/sandbox/seen", get(endpoints::seen).delete(endpoints::clear_seen))
         .route("/sandbox/tasks/finish", post(endpoints::finish_tasks))
         .route("/sandbox/clients", get(clients::list).post(clients::add))
-        .route("/sandbox/clients/{id}", delete(clients::take_out))
+        .route("/sandbox/clients/{id}", delete(clients::remove))
 }

@@ -80,26 +80,26 @@ impl App {
     /// Files and tasks, brought up to date. Do not lock the store while holding this: the order of the locks is store,
     /// transfer, faults, seen, bookmarks, sharing, groups, clients.
     pub(crate) fn transfer(&self) -> MutexGuard<'_, TransferState> {
-        let mut state = self.transfer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.transfer);
         state.advance(&self.catalogue, now_millis());
         state
     }
 
     pub(crate) fn bookmarks(&self) -> MutexGuard<'_, Bookmarks> {
-        self.bookmarks.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.bookmarks)
     }
 
     pub(crate) fn sharing(&self) -> MutexGuard<'_, Sharing> {
-        self.sharing.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.sharing)
     }
 
     pub(crate) fn groups(&self) -> MutexGuard<'_, GroupBook> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.groups)
     }
 
     /// The apps: the last lock in the order.
     pub(crate) fn clients(&self) -> MutexGuard<'_, Clients> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.clients)
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<Client> {
@@ -107,15 +107,15 @@ impl App {
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.faults)
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.seen)
     }
 
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.store)
     }
 
     /// Finds a scope among the well-known ones and those of collections and apps.
@@ -155,4 +155,9 @@ impl App {
         let local = named.is_some_and(|host| self.local_url.strip_prefix("http://") == Some(host));
         if local { &self.local_url } else { &self.base_url }
     }
+}
+
+/// Locks a mutex, even after a panic of another thread that held it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

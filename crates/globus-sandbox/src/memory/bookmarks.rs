@@ -40,12 +40,12 @@ impl Bookmark {
 impl Bookmarks {
     /// The bookmarks of a person.
     pub(crate) fn of<'a>(&'a mut self, catalogue: &Catalogue, person: &Person) -> &'a mut Vec<Bookmark> {
-        self.0.entry(person.primary.id.clone()).or_insert_with(|| first_ones(catalogue, person))
+        self.0.entry(person.primary.id.clone()).or_insert_with(|| initial(catalogue, person))
     }
 }
 
 /// Each person starts with a bookmark for each of their first three collections.
-fn first_ones(catalogue: &Catalogue, person: &Person) -> Vec<Bookmark> {
+fn initial(catalogue: &Catalogue, person: &Person) -> Vec<Bookmark> {
     let collections = catalogue.owned_by(person).filter(|collection| collection.kind != Kind::Endpoint);
     let bookmark = |(collection, path): (&crate::world::collections::Collection, &str)| Bookmark {
         id: random::uuid_of(&format!("bookmark of {}", collection.id)),

@@ -52,7 +52,7 @@ struct Event {
 }
 
 /// Code and description of a refusal, as in events.
-fn told(refusal: Refusal) -> (&'static str, &'static str) {
+fn code_and_description(refusal: Refusal) -> (&'static str, &'static str) {
     match refusal {
         Refusal::NotFound => ("FILE_NOT_FOUND", "file not found"),
         Refusal::Denied => ("PERMISSION_DENIED", "permission denied"),
@@ -120,7 +120,7 @@ impl Task {
             Some(Trouble::EndpointDenied) => Err(("PERMISSION_DENIED", "permission denied")),
             Some(Trouble::Domain) => Err(("LOGIN_DENIED", "login denied")),
             Some(Trouble::Unreachable) => Err(("CONNECT_FAILED", "connect failed")),
-            _ => self.move_files(disks, catalogue, now / 1000).map_err(told),
+            _ => self.move_files(disks, catalogue, now / 1000).map_err(code_and_description),
         };
         let fatal = outcome.err();
         match fatal {
@@ -142,7 +142,7 @@ impl Task {
                 for item in items {
                     let what = match disks.of(source).read(&path(source, &item.from)?, item.recursive) {
                         Err(why @ (Refusal::NotFound | Refusal::Denied)) if self.skip_source_errors => {
-                            self.log.skip(item, told(why).0, now);
+                            self.log.skip(item, code_and_description(why).0, now);
                             continue;
                         }
                         read => read?,

@@ -221,7 +221,7 @@ impl Caller {
             )),
             Trouble::Unreachable if !late => Some(bad_gateway(
                 wish.external_error("ConnectFailed"),
-                told(collection, "connect", "Could not connect to server", "Connection timed out"),
+                endpoint_message(collection, "connect", "Could not connect to server", "Connection timed out"),
             )),
             Trouble::Domain if !late && !self.has_wanted_domain() => Some(login_failed(collection, wish)),
             Trouble::EndpointDenied if !late => Some(endpoint_denied(collection, "/")),
@@ -284,21 +284,22 @@ fn login_failed(collection: &Collection, wish: Wish) -> Problem {
          \"permission_denied\", \"detail\": {{\"DATA_TYPE\": \"not_from_allowed_domain#1.0.0\", \"allowed_domains\": \
          [\"{WANTED_DOMAIN}\"]}}, \"has_next_page\": false, \"http_response_code\": 403}}\\r\\n530 End.\\r\\n\n"
     );
-    bad_gateway(wish.external_error("LoginFailed"), told(collection, "login", "Login Failed", &details)).with(
-        "authorization_parameters",
-        json!({
-            "session_message": "Session reauthentication required (Globus Transfer)",
-            "session_required_identities": [],
-            "session_required_mfa": false,
-            "session_required_single_domain": [WANTED_DOMAIN],
-        }),
-    )
+    bad_gateway(wish.external_error("LoginFailed"), endpoint_message(collection, "login", "Login Failed", &details))
+        .with(
+            "authorization_parameters",
+            json!({
+                "session_message": "Session reauthentication required (Globus Transfer)",
+                "session_required_identities": [],
+                "session_required_mfa": false,
+                "session_required_single_domain": [WANTED_DOMAIN],
+            }),
+        )
 }
 
 /// The endpoint itself denies a path.
 pub(crate) fn endpoint_denied(collection: &Collection, path: &str) -> Problem {
     let details = format!("500 Command failed : Path not allowed.\\r\\n\nPath: {path}");
-    let message = told(collection, "list", "Fatal FTP Response", &details);
+    let message = endpoint_message(collection, "list", "Fatal FTP Response", &details);
     Problem::new(
         StatusCode::FORBIDDEN,
         "EndpointPermissionDenied",
@@ -313,17 +314,17 @@ pub(crate) fn path_not_found(collection: &Collection, path: &str) -> Problem {
          550-GridFTP-Reason: System error in stat\\r\\n550-GridFTP-Error-String: No such file or directory\\r\\n\
          550 End.\\r\\n\n"
     );
-    let message = told(collection, "list", "No such file or directory", &details);
+    let message = endpoint_message(collection, "list", "No such file or directory", &details);
     Problem::new(StatusCode::NOT_FOUND, "NotFound", message.replacen("Command Failed", "Path not found", 1))
 }
 
 /// A failure at the endpoint; `kind` is the end of its code.
 pub(crate) fn failed(collection: &Collection, wish: Wish, kind: &str, reason: &str) -> Problem {
-    bad_gateway(wish.external_error(kind), told(collection, "command", reason, reason))
+    bad_gateway(wish.external_error(kind), endpoint_message(collection, "command", reason, reason))
 }
 
 /// The message in which Transfer reports an endpoint's error.
-fn told(collection: &Collection, step: &str, message: &str, details: &str) -> String {
+fn endpoint_message(collection: &Collection, step: &str, message: &str, details: &str) -> String {
     format!(
         "Command Failed, Error ({step})\nEndpoint: {} ({})\nServer: 198.51.100.7:443\nMessage: {message}\n---\n\
          Details: {details}",
