@@ -8,6 +8,7 @@ mod error_details;
 mod globus_fixtures;
 mod groups;
 mod id_tokens;
+mod lists;
 mod my_endpoints;
 mod native_app;
 mod raw_calls;

@@ -64,7 +64,7 @@ pub use self::{
     filter::Filter,
     operations::LsQuery,
     paginated::{MAX_RESULTS, Paginated},
-    paginator::{Page, Paginator},
+    paginator::{ItemStream, Page, Paginator},
     submit::{DeleteData, FilterMethod, FilterRule, SyncLevel, TransferData, TransferItem},
     tasks::{EventQuery, TaskQuery},
 };

@@ -1,7 +1,13 @@
 //! Lists that come page by page.
 
-use std::{collections::VecDeque, fmt};
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
+use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -21,9 +27,9 @@ pub trait Page: DeserializeOwned {
     fn goes_on_at(&self, offset: u32) -> bool;
 }
 
-/// A list, asked for page by page (the Python SDK's `Paginator`): [`next`](Self::next) gives one item after the other,
-/// [`next_page`](Self::next_page) whole pages. Nothing is asked before it is needed; after an error the same page can
-/// be asked for again.
+/// A list, fetched page by page (the Python SDK's `Paginator`): [`next`](Self::next) gives one item after the other,
+/// [`next_page`](Self::next_page) whole pages, [`into_stream`](Self::into_stream) a stream of items. A page is fetched
+/// when it is needed; after an error, `next` and `next_page` fetch the same page again.
 #[derive(Clone)]
 pub struct Paginator<P: Page> {
     service: ServiceClient,
@@ -110,6 +116,36 @@ impl<P: Page> Paginator<P> {
         Ok(items)
     }
 
+    /// The items that are left, as a stream. It ends after the first error.
+    ///
+    /// ```
+    /// use futures_util::TryStreamExt as _; // or StreamExt, or those of tokio-stream
+    /// # use globus_sandbox::{self as sandbox, Sandbox};
+    /// # use globus_sdk::{Globus, auth::RenewingAuthorizer, environment::Environment, http::HttpClient, scopes};
+    /// # use globus_sdk::{clock::Clock, secret::ClientSecret, transfer::EndpointSearch};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+    /// # let environment = Environment::at(&sandbox.base_url().parse()?);
+    /// # tokio::spawn(sandbox.serve(std::future::pending()));
+    /// # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+    /// # let app = globus.confidential_app(sandbox::CLIENT_ID, &ClientSecret::new(sandbox::CLIENT_SECRET));
+    /// # let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, Clock::system());
+    /// # let transfer = globus.transfer(authorizer);
+    /// # let search = EndpointSearch { filter_fulltext: Some("trouble"), ..EndpointSearch::default() };
+    /// let mut endpoints = transfer.paginated().endpoint_search(&search).into_stream();
+    /// while let Some(endpoint) = endpoints.try_next().await? {
+    ///     assert!(!endpoint.id.is_empty());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn into_stream(self) -> ItemStream<P> {
+        ItemStream { paginator: Some(self), next: None }
+    }
+
     fn asked(&self, limit: u32) -> Parameters {
         let mut parameters = self.parameters.clone();
         parameters.set("limit", limit.to_string());
@@ -119,5 +155,52 @@ impl<P: Page> Paginator<P> {
             parameters.set("offset", self.offset.to_string());
         }
         parameters
+    }
+}
+
+/// A paginator on its way to its next item, and that item.
+type Next<P> = Pin<Box<dyn Future<Output = (Paginator<P>, Result<Option<<P as Page>::Item>, CallError>)> + Send>>;
+
+/// The items of a [`Paginator`] as a [`Stream`], made by [`Paginator::into_stream`]. It ends after the first error.
+pub struct ItemStream<P: Page> {
+    /// Gone while a page is being fetched, and at the end.
+    paginator: Option<Paginator<P>>,
+    next: Option<Next<P>>,
+}
+
+/// Nothing in it is pinned in place: the fetch has its own box.
+impl<P: Page> Unpin for ItemStream<P> {}
+
+impl<P: Page> fmt::Debug for ItemStream<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ItemStream").field("paginator", &self.paginator).finish_non_exhaustive()
+    }
+}
+
+impl<P> Stream for ItemStream<P>
+where
+    P: Page + Send + 'static,
+    P::Item: Send,
+{
+    type Item = Result<P::Item, CallError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if let Some(item) = this.paginator.as_mut().and_then(|paginator| paginator.held.pop_front()) {
+            return Poll::Ready(Some(Ok(item)));
+        }
+        if let Some(mut paginator) = this.paginator.take() {
+            this.next = Some(Box::pin(async move {
+                let item = paginator.next().await;
+                (paginator, item)
+            }));
+        }
+        let Some(next) = &mut this.next else { return Poll::Ready(None) };
+        let (paginator, item) = ready!(next.as_mut().poll(context));
+        this.next = None;
+        if let Ok(Some(_)) = &item {
+            this.paginator = Some(paginator);
+        }
+        Poll::Ready(item.transpose())
     }
 }
