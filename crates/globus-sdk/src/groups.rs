@@ -172,7 +172,7 @@ impl GroupsClient {
     async fn ask(&self, path: &str, name: &str, list: &[&str]) -> Result<Answer, CallError> {
         let mut parameters = Parameters::default();
         parameters.set_some(name, (!list.is_empty()).then(|| list.join(",")));
-        self.service.fetch(path, &parameters).await
+        self.service.fetch_list(path, &parameters).await
     }
 }
 

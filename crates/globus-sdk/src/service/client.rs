@@ -105,6 +105,12 @@ impl ServiceClient {
         self.send(Method::GET, url, &Body::None, false).await
     }
 
+    /// [`fetch`](Self::fetch) of an answer that lists things, which may be larger than others.
+    pub(crate) async fn fetch_list(&self, path: &str, query: &Parameters) -> Result<Answer, CallError> {
+        let service = Self { http: self.http.clone().for_lists(), ..self.clone() };
+        service.fetch(path, query).await
+    }
+
     /// `GET` of a whole URL, which a service has named itself.
     pub(crate) async fn get_url(&self, url: Url) -> Result<Answer, CallError> {
         self.send(Method::GET, url, &Body::None, false).await

@@ -116,6 +116,13 @@ impl HttpClient {
         self
     }
 
+    /// The same client, with the same connections, for answers that list things.
+    #[must_use]
+    pub(crate) fn for_lists(self) -> Self {
+        let bytes = self.limits.listing;
+        self.with_body_limit(bytes)
+    }
+
     /// The same client with pauses of another kind.
     #[must_use]
     pub fn with_pause(mut self, pause: Arc<dyn Pause>) -> Self {

@@ -19,10 +19,13 @@ pub struct Limits {
     pub max_sleep: Duration,
     /// The answer's body, in bytes.
     pub body: usize,
+    /// The body of an answer that lists things, in bytes: entries of a folder, endpoints, tasks, events, bookmarks, groups.
+    pub listing: usize,
 }
 
 impl Default for Limits {
-    /// As the Python SDK: 60 seconds a try, 5 more tries, pauses of 10 seconds at most; and 2 minutes for the whole.
+    /// As the Python SDK: 60 seconds a try, 5 more tries, pauses of 10 seconds at most; and 2 minutes for the whole. Answers
+    /// of 4 MiB, lists of 64 MiB: a folder of 100,000 entries, the most that Transfer lists at a time, has about 30.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(60),
@@ -30,15 +33,18 @@ impl Default for Limits {
             max_retries: 5,
             max_sleep: Duration::from_secs(10),
             body: 4 << 20,
+            listing: 64 << 20,
         }
     }
 }
 
 impl Limits {
-    /// For a server that answers a person meanwhile: 10 seconds a try, one more try, 15 seconds for the whole.
+    /// For a server that answers a person meanwhile: 10 seconds a try, one more try, 15 seconds for the whole. Lists are no
+    /// larger than other answers: many people may ask for one at the same time.
     #[must_use]
     pub fn for_web_pages() -> Self {
-        Self { max_retries: 1, ..Self::default() }.with_timeout(Duration::from_secs(10))
+        let limits = Self::default();
+        Self { max_retries: 1, listing: limits.body, ..limits }.with_timeout(Duration::from_secs(10))
     }
 
     /// The same with so much time for one try, and half as much more for the whole.

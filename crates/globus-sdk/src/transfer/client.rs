@@ -28,6 +28,10 @@ impl TransferClient {
     pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
         self.service.fetch(path, query).await?.document()
     }
+
+    pub(super) async fn ask_list<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
+        self.service.fetch_list(path, query).await?.document()
+    }
 }
 
 /// A document without an id is malformed.

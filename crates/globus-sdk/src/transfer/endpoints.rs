@@ -58,7 +58,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`].
     pub async fn endpoint_search(&self, search: &EndpointSearch<'_>) -> Result<EndpointPage, CallError> {
-        self.ask("v0.10/endpoint_search", &search.parameters()).await
+        self.ask_list("v0.10/endpoint_search", &search.parameters()).await
     }
 
     /// One endpoint or collection by its id (Transfer API, "Get endpoint by id").
@@ -77,6 +77,6 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`].
     pub async fn bookmark_list(&self) -> Result<BookmarkList, CallError> {
-        self.ask("v0.10/bookmark_list", &Parameters::default()).await
+        self.ask_list("v0.10/bookmark_list", &Parameters::default()).await
     }
 }

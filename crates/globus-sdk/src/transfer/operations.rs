@@ -84,7 +84,7 @@ impl TransferClient {
     /// [`CallError`]; status 404 when there is no such folder, 403 when the person may not see it, 502 when the
     /// endpoint does not answer.
     pub async fn operation_ls(&self, endpoint_id: &str, query: &LsQuery<'_>) -> Result<FileList, CallError> {
-        self.ask(&path(endpoint_id, "ls")?, &query.parameters()).await
+        self.ask_list(&path(endpoint_id, "ls")?, &query.parameters()).await
     }
 
     /// Looks at one file or folder (Transfer API, "Get File or Directory Status"). `local_user` is the local account to

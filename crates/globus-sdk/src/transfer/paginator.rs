@@ -96,7 +96,7 @@ impl<P: Page> Paginator<P> {
             return Ok(None);
         }
         let limit = self.page_size.min(self.end - self.offset);
-        let mut page: P = self.service.fetch(&self.path, &self.asked(limit)).await?.document()?;
+        let mut page: P = self.service.fetch_list(&self.path, &self.asked(limit)).await?.document()?;
         let count = u32::try_from(page.items().len()).unwrap_or(u32::MAX);
         self.offset = self.offset.saturating_add(count);
         // A page with nothing on it that promises another one would be asked for again and again.

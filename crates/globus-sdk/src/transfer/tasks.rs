@@ -77,7 +77,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`].
     pub async fn task_list(&self, query: &TaskQuery<'_>) -> Result<TaskPage, CallError> {
-        self.ask("v0.10/task_list", &query.parameters()).await
+        self.ask_list("v0.10/task_list", &query.parameters()).await
     }
 
     /// One task by its id (Transfer API, "Get task by id").
@@ -95,7 +95,7 @@ impl TransferClient {
     /// # Errors
     /// [`CallError`]; status 404 when there is no such task.
     pub async fn task_event_list(&self, task_id: &str, query: &EventQuery<'_>) -> Result<TaskEventPage, CallError> {
-        self.ask(&path(task_id, "/event_list")?, &query.parameters()).await
+        self.ask_list(&path(task_id, "/event_list")?, &query.parameters()).await
     }
 
     /// Asks Globus to stop a task (Transfer API, "Cancel task"). A task that has ended is a success with another `code`.
