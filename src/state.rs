@@ -157,9 +157,8 @@ impl AppState {
         };
         let provider = Arc::new(Provider::new(&auth, clock.clone()));
         let id_tokens = Arc::new(IdTokenVerifier::new(provider.clone(), settings.client_id.clone()));
-        let login_flow = auth
-            .oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?
-            .with_refresh_tokens(settings.refresh_tokens);
+        let login_flow = auth.oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?;
+        let login_flow = if settings.refresh_tokens { login_flow.with_refresh_tokens() } else { login_flow };
         let vault = Vault::new(
             store,
             KeyRing::new(&settings.secret_key, &settings.secret_key_fallbacks),

@@ -28,8 +28,7 @@ pub(super) fn environment(reader: &mut Reader) -> Environment {
 }
 
 pub(super) fn trust(reader: &mut Reader, environment: &Environment) -> Trust {
-    let on_loopback = environment.is_on_loopback();
-    let trust = reader.parsed("GLOBUS_SDK_VERIFY_SSL", |text| Trust::parse(text, on_loopback));
+    let trust = reader.parsed("GLOBUS_SDK_VERIFY_SSL", |text| Trust::parse(text, environment));
     if matches!(trust, Some(Trust::AnyoneOnLoopback)) {
         let text = "GLOBUS_SDK_VERIFY_SSL is off: certificates of services on loopback are not verified";
         reader.warnings.push(text.to_owned());

@@ -20,7 +20,7 @@ fn error(body: &Value) -> ApiError {
 }
 
 fn gare(body: &Value) -> Option<Value> {
-    to_gare(&error(body)).map(|gare| gare.to_dict(false))
+    to_gare(&error(body)).map(|gare| gare.to_dict())
 }
 
 /// Writes JSON as Python does, so that lengths are those of the SDK.
@@ -88,10 +88,10 @@ fn the_sdks_answers_are_read_as_the_sdk_reads_them() {
         let parameters = info.authorization_parameters().is_some();
         assert_eq!(json!(parameters), case["authorization_parameters_present"], "{name}");
 
-        let gare = to_gare(&error).map(|gare| gare.to_dict(false));
+        let gare = to_gare(&error).map(|gare| gare.to_dict());
         assert_eq!(json!(gare), case["gare"], "{name}");
-        let gares: Vec<Value> = to_gares([&error]).iter().map(|gare| gare.to_dict(false)).collect();
-        // A difference from the SDK, which crashes here.
+        let gares: Vec<Value> = to_gares([&error]).iter().map(|gare| gare.to_dict()).collect();
+        // A difference from the SDK, which crashes.
         let crash = case["gares"] == "SDK raises AttributeError";
         assert_eq!(json!(gares), if crash { json!([]) } else { case["gares"].clone() }, "{name}");
         assert_eq!(crash, name == "json_list");
@@ -367,8 +367,8 @@ fn other_members_of_a_gare_are_kept() {
     let found = to_gare(&document).unwrap();
     assert_eq!(json!(found.extra), json!({"request_id": "r", "more": [1]}));
     assert_eq!(json!(found.authorization_parameters.extra), json!({"zzz": {"a": null}}));
-    assert_eq!(found.to_dict(false), json!({"code": "X", "authorization_parameters": {"prompt": "none"}}));
-    assert_eq!(to_gare(&found.to_dict(true)), Some(found));
+    assert_eq!(found.to_dict(), json!({"code": "X", "authorization_parameters": {"prompt": "none"}}));
+    assert_eq!(to_gare(&found.to_dict_with_extra()), Some(found));
 
     // Differences from the SDK. It leaves scopes of this form among the other members, where a login does not find them.
     let scopes = json!({"authorization_parameters": {"required_scopes": ["a"], "session_required_policies": "p"}});
@@ -379,7 +379,7 @@ fn other_members_of_a_gare_are_kept() {
         "authorization_parameters": {"session_required_mfa": "true"},
     });
     let found = to_gare(&broken).unwrap();
-    assert_eq!(found.to_dict(true)["authorization_parameters"], json!({"required_scopes": ["a"]}));
+    assert_eq!(found.to_dict_with_extra()["authorization_parameters"], json!({"required_scopes": ["a"]}));
 }
 
 #[test]
@@ -507,7 +507,7 @@ fn use_all(content_type: &str, body: &[u8]) -> bool {
         let _ = (subdocument.code(), subdocument.message());
     }
     for gare in to_gares([&error]) {
-        assert_eq!(to_gare(&gare.to_dict(false)).unwrap().to_dict(false), gare.to_dict(false));
+        assert_eq!(to_gare(&gare.to_dict()).unwrap().to_dict(), gare.to_dict());
         let _ = gare.login_parameters(&[]).map(|login| login.authorize.query_pairs().len());
     }
     is_gare(&error)

@@ -76,9 +76,10 @@ fn confidential_url(case: &Value) -> String {
     let client = confidential(case["client_id"].as_str().unwrap());
     let redirect_uri = start["redirect_uri"].as_str().unwrap();
     let flow = AuthorizationCodeFlowManager::new(&client, redirect_uri, texts(&start["requested_scopes"])).unwrap();
-    let flow = flow
-        .with_state(start["state"].as_str().unwrap_or("_default"))
-        .with_refresh_tokens(start["refresh_tokens"].as_bool().unwrap_or_default());
+    let mut flow = flow.with_state(start["state"].as_str().unwrap_or("_default"));
+    if start["refresh_tokens"] == true {
+        flow = flow.with_refresh_tokens();
+    }
     flow.get_authorize_url(&parameters(case)).into()
 }
 
@@ -89,8 +90,10 @@ fn native_url(case: &Value) -> String {
     let mut flow = flow
         .with_verifier(CodeVerifier::new(start["verifier"].as_str().unwrap()))
         .unwrap()
-        .with_state(start["state"].as_str().unwrap_or("_default"))
-        .with_refresh_tokens(start["refresh_tokens"].as_bool().unwrap_or_default());
+        .with_state(start["state"].as_str().unwrap_or("_default"));
+    if start["refresh_tokens"] == true {
+        flow = flow.with_refresh_tokens();
+    }
     if let Some(redirect_uri) = start["redirect_uri"].as_str() {
         flow = flow.with_redirect_uri(redirect_uri);
     }
@@ -149,7 +152,7 @@ fn a_nonce_and_pkce_of_a_confidential_app_come_after_the_usual_parameters() {
 fn a_portal_asks_for_each_login_as_its_flow_does() {
     let flow =
         AuthorizationCodeFlowManager::new(&confidential("c"), "http://h/login?a=b", ["openid", "a[b c]"]).unwrap();
-    for flow in [flow.clone(), flow.with_refresh_tokens(true)] {
+    for flow in [flow.clone(), flow.with_refresh_tokens()] {
         let verifier = CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
         let url = Url::parse(&AuthorizeUrls::like(&flow).url("S&=", "N +", &verifier)).unwrap();
         let flow = flow.with_state("S&=").with_nonce("N +").with_verifier(verifier).unwrap();

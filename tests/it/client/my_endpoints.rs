@@ -63,7 +63,7 @@ async fn the_example_gets_access_tokens_by_a_refresh_token() {
     let portal = Portal::start().await;
     let redirect_uri = portal.app.settings.public_url("/login");
     let flow = AuthorizationCodeFlowManager::new(&portal.app.auth, redirect_uri, [TRANSFER]).unwrap();
-    let flow = flow.with_refresh_tokens(true);
+    let flow = flow.with_refresh_tokens();
     let authorize = flow.get_authorize_url(&AuthorizeParameters::default());
     let back = portal.decide(&Browser::new(), &authorize, JONAS, "allow").await;
     let code = crate::harness::parameter(&back, "code").unwrap();

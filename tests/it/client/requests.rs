@@ -8,7 +8,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::{AuthClient, ConfidentialAppAuthClient, IdentitiesQuery, NativeAppAuthClient, ProvidersQuery},
+        auth::{
+            AuthClient, ConfidentialAppAuthClient, DependentTokenOptions, IdentitiesQuery, NativeAppAuthClient,
+            ProvidersQuery,
+        },
         flow::{AuthorizationCodeFlowManager, FlowManager as _, NativeAppFlowManager},
         groups::GroupsClient,
         transfer::{
@@ -95,8 +98,11 @@ async fn app_call(server: &Provider, case: &str) {
     match case {
         "refresh_confidential" => drop(app.oauth2_refresh_token(&RefreshToken::new("RT")).await),
         "client_credentials" => drop(app.oauth2_client_credentials_tokens(SCOPES).await),
-        "dependent" => drop(app.oauth2_get_dependent_tokens(&token, false, None).await),
-        "dependent_offline_scoped" => drop(app.oauth2_get_dependent_tokens(&token, true, Some(SCOPES)).await),
+        "dependent" => drop(app.oauth2_get_dependent_tokens(&token, &DependentTokenOptions::new()).await),
+        "dependent_offline_scoped" => {
+            let options = DependentTokenOptions::new().with_refresh_tokens().with_scopes(SCOPES);
+            drop(app.oauth2_get_dependent_tokens(&token, &options).await);
+        }
         "revoke_confidential" => drop(app.oauth2_revoke_token("TOK", None).await),
         "introspect" => drop(app.oauth2_token_introspect("TOK", &[]).await),
         "introspect_include" => drop(app.oauth2_token_introspect("TOK", &["identity_set", "session_info"]).await),

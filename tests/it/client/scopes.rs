@@ -81,7 +81,7 @@ fn a_value_is_always_what_its_text_says() {
     let built = scope("a[b]").with_dependencies([scope("*b[c]"), scope("d")]).unwrap().optional();
     assert_eq!(built.to_string(), "*a[b[c] d]");
     assert_eq!(built, scope("*a[b[c] d]"));
-    assert_eq!(built.with_optional(false), scope("a[b[c] d]"));
+    assert_eq!(built.required(), scope("a[b[c] d]"));
     assert_eq!(scope("a").with_dependency(scope("b[a]")), Err(ScopeParseError::Cycle("a".into())));
     assert_eq!(scope("a").with_dependency(scope("a")), Err(ScopeParseError::Cycle("a".into())));
 

@@ -6,7 +6,7 @@ use axum::{Json, response::IntoResponse as _};
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::{ConfidentialAppAuthClient, TokenError},
+        auth::{ConfidentialAppAuthClient, DependentTokenOptions, TokenError},
         error::CallError,
         http::Limits,
         tokens::{DependentTokenResponse, Token, TokenResponse},
@@ -42,7 +42,7 @@ async fn received_dependent(document: &Value) -> Result<DependentTokenResponse, 
     let provider = Provider::start().await;
     let document = document.clone();
     provider.on_token(move |_| Json(document.clone()).into_response());
-    client(&provider).oauth2_get_dependent_tokens(&AccessToken::new("theirs"), false, None).await
+    client(&provider).oauth2_get_dependent_tokens(&AccessToken::new("theirs"), &DependentTokenOptions::new()).await
 }
 
 /// A token in the form of the vectors, but for `token_type`.

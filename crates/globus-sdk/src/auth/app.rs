@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{
-    documents::{Identities, IdentitiesQuery, Introspection},
+    documents::{DependentTokenOptions, Identities, IdentitiesQuery, Introspection},
     person::get_identities,
     tokens::{DependentTokenResponse, TokenError, TokenResponse},
 };
@@ -84,21 +84,20 @@ impl ConfidentialAppAuthClient {
         self.oauth2_token(&[("grant_type", "client_credentials"), ("scope", scopes)]).await
     }
 
-    /// Trades a token that somebody sent to this app, as a service, for tokens of the services it depends on (Globus Auth
-    /// developer guide, "dependent token grant"). `refresh_tokens` asks for offline access; `scope` narrows the request.
+    /// Exchanges a token that a caller sent to this app, which is a service, for tokens of the services that it depends on
+    /// (Globus Auth developer guide, "dependent token grant").
     ///
     /// # Errors
     /// [`TokenError`]; its [`ApiError`](crate::error::ApiError) carries the scopes to ask for when the person has not consented to them.
     pub async fn oauth2_get_dependent_tokens(
         &self,
         token: &AccessToken,
-        refresh_tokens: bool,
-        scope: Option<&str>,
+        options: &DependentTokenOptions,
     ) -> Result<DependentTokenResponse, TokenError> {
         let mut form =
             vec![("grant_type", "urn:globus:auth:grant_type:dependent_token"), ("token", token.expose_secret())];
-        form.extend(refresh_tokens.then_some(("access_type", "offline")));
-        form.extend(scope.map(|scope| ("scope", scope)));
+        form.extend(options.refresh_tokens.then_some(("access_type", "offline")));
+        form.extend(options.scope.as_deref().map(|scope| ("scope", scope)));
         let answer = self.service.post_form("v2/oauth2/token", &self.form(&form), false).await?;
         Ok(DependentTokenResponse::read(&answer, self.clock.now())?)
     }

@@ -10,6 +10,43 @@ use serde_json::Value;
 
 use crate::document::{lenient, readable_items};
 
+/// What a dependent token grant asks for beyond the usual (Globus Auth developer guide, "dependent token grant").
+///
+/// ```
+/// # use globus_sdk::auth::{ConfidentialAppAuthClient, DependentTokenOptions, TokenError};
+/// # async fn example(app: ConfidentialAppAuthClient, token: globus_sdk::secret::AccessToken) -> Result<(), TokenError> {
+/// let tokens = app.oauth2_get_dependent_tokens(&token, &DependentTokenOptions::new().with_refresh_tokens()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DependentTokenOptions {
+    pub(super) refresh_tokens: bool,
+    pub(super) scope: Option<String>,
+}
+
+impl DependentTokenOptions {
+    /// Access tokens for all services that the app depends on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for refresh tokens as well (`access_type=offline`).
+    #[must_use]
+    pub fn with_refresh_tokens(mut self) -> Self {
+        self.refresh_tokens = true;
+        self
+    }
+
+    /// Asks for these scopes alone, separated by spaces.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: impl Into<String>) -> Self {
+        self.scope = Some(scopes.into());
+        self
+    }
+}
+
 /// Which identities to get.
 #[derive(Clone, Copy, Debug)]
 pub enum IdentitiesQuery<'a> {

@@ -40,8 +40,8 @@ pub mod tokens;
 pub use self::{
     app::{AppAuthClient, Confidential, ConfidentialAppAuthClient, Native, NativeAppAuthClient, TokenTypeHint},
     documents::{
-        Consent, Consents, Identities, IdentitiesQuery, Identity, IdentityProvider, IdentityProviders, Introspection,
-        ProvidersQuery,
+        Consent, Consents, DependentTokenOptions, Identities, IdentitiesQuery, Identity, IdentityProvider,
+        IdentityProviders, Introspection, ProvidersQuery,
     },
     person::AuthClient,
     renewing::{EXPIRES_ADJUST, LoginClient, OnRefresh, RenewingAuthorizer},

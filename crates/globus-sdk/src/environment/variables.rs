@@ -1,12 +1,12 @@
 //! Environment variables of the Python SDK, read into an environment, into limits and into an HTTP client.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use url::Url;
 
 use super::names::{Environment, UnknownEnvironment};
 use crate::service::{
-    http::{HttpClient, Limits, Proxies},
+    http::{Certificate, HttpClient, Limits, Proxies},
     trust::Trust,
     url::service_url,
 };
@@ -114,6 +114,34 @@ fn seconds(text: &str) -> Option<Duration> {
     }
 }
 
+impl Trust {
+    /// What `GLOBUS_SDK_VERIFY_SSL` says: `true`, the path of a PEM file with CA certificates, or `false`.
+    ///
+    /// The Python SDK switches verification off for `false`. Here that works only where all services of the environment are on loopback:
+    /// anywhere else, whoever is on the way could take every token and every secret.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &str, environment: &Environment) -> Result<Self, String> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" | "t" | "true" | "on" | "1" => Ok(Self::System),
+            "n" | "no" | "f" | "false" | "off" | "0" if environment.is_on_loopback() => Ok(Self::AnyoneOnLoopback),
+            "n" | "no" | "f" | "false" | "off" | "0" => Err(
+                "certificates are always verified, except on loopback; to trust your own CA, set this to the path of a PEM file with its certificate"
+                    .to_owned(),
+            ),
+            _ => certificates(Path::new(text.trim())).map(Self::Only),
+        }
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let expected = || format!("expected true, or the path of a PEM file with certificates, not {:?}", path.display());
+    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", expected()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| expected())?;
+    if certificates.is_empty() { Err(expected()) } else { Ok(certificates) }
+}
+
 impl HttpClient {
     /// What the variables of this process say.
     ///
@@ -128,9 +156,9 @@ impl HttpClient {
     /// # Errors
     /// [`VariableError`].
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
-        let all_on_loopback = Environment::from_variables(&lookup)?.is_on_loopback();
+        let environment = Environment::from_variables(&lookup)?;
         let trust = match set(&lookup, VERIFY_SSL) {
-            Some(text) => Trust::parse(&text, all_on_loopback).map_err(|problem| refused(VERIFY_SSL, problem))?,
+            Some(text) => Trust::parse(&text, &environment).map_err(|problem| refused(VERIFY_SSL, problem))?,
             None => Trust::System,
         };
         Ok(Self::trusting(Limits::from_variables(&lookup)?, trust, Proxies::FromEnvironment)?)

@@ -49,13 +49,22 @@ pub struct GlobusAuthorizationParameters {
 }
 
 impl Gare {
-    /// The document in the form of today; with the other members too if `include_extra` says so, but never in the
-    /// place of a member that the form knows.
+    /// The document in its current form, without the members in `extra`.
     #[must_use]
-    pub fn to_dict(&self, include_extra: bool) -> Value {
-        let mut document = if include_extra { self.extra.clone() } else { Map::new() };
+    pub fn to_dict(&self) -> Value {
+        self.known_over(Map::new(), self.authorization_parameters.to_dict())
+    }
+
+    /// The document in its current form with the members in `extra`, which never replace those that the form defines (the
+    /// SDK's `to_dict(include_extra=True)`).
+    #[must_use]
+    pub fn to_dict_with_extra(&self) -> Value {
+        self.known_over(self.extra.clone(), self.authorization_parameters.to_dict_with_extra())
+    }
+
+    fn known_over(&self, mut document: Map<String, Value>, authorization_parameters: Value) -> Value {
         document.insert("code".into(), self.code.clone().into());
-        document.insert("authorization_parameters".into(), self.authorization_parameters.to_dict(include_extra));
+        document.insert(PARAMETERS.into(), authorization_parameters);
         Value::Object(document)
     }
 
@@ -86,9 +95,19 @@ impl Gare {
 }
 
 impl GlobusAuthorizationParameters {
-    /// The object, without members that are not given; with the other members too if `include_extra` says so.
+    /// The object, without members that are not given and without those in `extra`.
     #[must_use]
-    pub fn to_dict(&self, include_extra: bool) -> Value {
+    pub fn to_dict(&self) -> Value {
+        self.known_over(Map::new())
+    }
+
+    /// The object with the members in `extra`, which never replace known ones.
+    #[must_use]
+    pub fn to_dict_with_extra(&self) -> Value {
+        self.known_over(self.extra.clone())
+    }
+
+    fn known_over(&self, mut document: Map<String, Value>) -> Value {
         let known: [(&str, Option<Value>); 7] = [
             ("session_message", self.session_message.clone().map(Value::from)),
             ("session_required_identities", self.session_required_identities.clone().map(Value::from)),
@@ -98,7 +117,6 @@ impl GlobusAuthorizationParameters {
             ("required_scopes", self.required_scopes.clone().map(Value::from)),
             ("prompt", self.prompt.clone().map(Value::from)),
         ];
-        let mut document = if include_extra { self.extra.clone() } else { Map::new() };
         document.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         Value::Object(document)
     }

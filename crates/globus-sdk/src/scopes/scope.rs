@@ -71,13 +71,13 @@ impl Scope {
     /// The same scope, marked as optional.
     #[must_use]
     pub fn optional(self) -> Self {
-        self.with_optional(true)
+        Self { optional: true, ..self }
     }
 
-    /// The same scope, marked as optional or not.
+    /// The same scope, not marked as optional.
     #[must_use]
-    pub fn with_optional(self, optional: bool) -> Self {
-        Self { optional, ..self }
+    pub fn required(self) -> Self {
+        Self { optional: false, ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use url::Url;
 
 use super::{
-    manager::{FlowManager, access_type, scope_parameter},
+    manager::{AccessType, FlowManager, scope_parameter},
     parameters::AuthorizeParameters,
     pkce::{check_verifier, code_challenge},
 };
@@ -27,7 +27,7 @@ pub struct AuthorizationCodeFlowManager {
     redirect_uri: String,
     scope: String,
     state: String,
-    refresh_tokens: bool,
+    access_type: AccessType,
     nonce: Option<String>,
     verifier: Option<CodeVerifier>,
 }
@@ -49,7 +49,7 @@ impl AuthorizationCodeFlowManager {
             redirect_uri: redirect_uri.into(),
             scope: scope_parameter(requested_scopes)?,
             state: random_text::<32>(),
-            refresh_tokens: false,
+            access_type: AccessType::Online,
             nonce: None,
             verifier: None,
         })
@@ -70,8 +70,8 @@ impl AuthorizationCodeFlowManager {
 
     /// Asks for refresh tokens as well (`access_type=offline`).
     #[must_use]
-    pub fn with_refresh_tokens(mut self, refresh_tokens: bool) -> Self {
-        self.refresh_tokens = refresh_tokens;
+    pub fn with_refresh_tokens(mut self) -> Self {
+        self.access_type = AccessType::Offline;
         self
     }
 
@@ -101,7 +101,7 @@ impl FlowManager for AuthorizationCodeFlowManager {
         parameters.set("scope", &self.scope);
         parameters.set("state", &self.state);
         parameters.set("response_type", "code");
-        parameters.set("access_type", access_type(self.refresh_tokens));
+        parameters.set("access_type", self.access_type.as_str());
         parameters.set_some("nonce", self.nonce.as_deref());
         if let Some(verifier) = &self.verifier {
             parameters.set("code_challenge", code_challenge(verifier));
@@ -141,7 +141,7 @@ impl AuthorizeUrls {
         before.set("scope", &flow.scope);
         let mut after = Parameters::default();
         after.set("response_type", "code");
-        after.set("access_type", access_type(flow.refresh_tokens));
+        after.set("access_type", flow.access_type.as_str());
         after.set("code_challenge_method", "S256");
         let endpoint = &flow.authorize_endpoint;
         Self {

@@ -35,6 +35,18 @@ pub(super) fn scope_parameter(scopes: impl IntoIterator<Item = impl Display>) ->
     Ok(scope)
 }
 
-pub(super) fn access_type(refresh_tokens: bool) -> &'static str {
-    if refresh_tokens { "offline" } else { "online" }
+/// Whether refresh tokens are requested too.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AccessType {
+    Online,
+    Offline,
+}
+
+impl AccessType {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use url::Url;
 
 use super::{
-    manager::{FlowManager, access_type, scope_parameter},
+    manager::{AccessType, FlowManager, scope_parameter},
     parameters::AuthorizeParameters,
     pkce::{check_verifier, code_challenge, random_verifier},
 };
@@ -27,7 +27,7 @@ pub struct NativeAppFlowManager {
     redirect_uri: String,
     scope: String,
     state: String,
-    refresh_tokens: bool,
+    access_type: AccessType,
     verifier: CodeVerifier,
     prefill_named_grant: Option<String>,
     nonce: Option<String>,
@@ -48,7 +48,7 @@ impl NativeAppFlowManager {
             auth_client: auth_client.clone(),
             scope: scope_parameter(requested_scopes)?,
             state: random_text::<32>(),
-            refresh_tokens: false,
+            access_type: AccessType::Online,
             verifier: random_verifier(),
             prefill_named_grant: None,
             nonce: None,
@@ -87,8 +87,8 @@ impl NativeAppFlowManager {
 
     /// Asks for refresh tokens as well (`access_type=offline`).
     #[must_use]
-    pub fn with_refresh_tokens(mut self, refresh_tokens: bool) -> Self {
-        self.refresh_tokens = refresh_tokens;
+    pub fn with_refresh_tokens(mut self) -> Self {
+        self.access_type = AccessType::Offline;
         self
     }
 
@@ -117,7 +117,7 @@ impl FlowManager for NativeAppFlowManager {
         parameters.set("response_type", "code");
         parameters.set("code_challenge", code_challenge(&self.verifier));
         parameters.set("code_challenge_method", "S256");
-        parameters.set("access_type", access_type(self.refresh_tokens));
+        parameters.set("access_type", self.access_type.as_str());
         parameters.set_some("prefill_named_grant", self.prefill_named_grant.as_deref());
         parameters.set_some("nonce", self.nonce.as_deref());
         more.add_to(&mut parameters);
