@@ -1,12 +1,27 @@
 //! Scopes: what the SDK accepts and refuses, the normal form, and limits.
 
-use globus_portal::globus::scopes::{
-    self, GcsCollectionScopes, GcsEndpointScopes, MAX_DEPTH, MAX_SCOPES, Scope, ScopeParseError, SpecificFlowScopes,
-    merge, parse, serialize,
+use globus_portal::{
+    clock::Clock,
+    globus::{
+        Globus,
+        auth::{DependentTokenOptions, RenewingAuthorizer},
+        environment::Environment,
+        flow::{AuthorizeParameters, FlowManager as _},
+        gare::to_gare,
+        scopes::{
+            self, GcsCollectionScopes, GcsEndpointScopes, MAX_DEPTH, MAX_SCOPES, Scope, ScopeParseError, Scopes,
+            SpecificFlowScopes, merge, parse, serialize,
+        },
+    },
+    secret::{AccessToken, ClientSecret},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
+use url::Url;
 
-use crate::harness::fixture;
+use crate::{
+    client::clients::http,
+    harness::{Provider, fixture, parameter},
+};
 
 /// A generator of arbitrary numbers that yields the same ones every time.
 pub struct Dice(pub u64);
@@ -232,4 +247,73 @@ fn well_known_scopes_are_names() {
     }
     assert!(scopes::compute::ALL.contains(scopes::compute::CLIENT_ID));
     assert!(scopes::timers::TIMER.contains(scopes::timers::RESOURCE_SERVER));
+}
+
+/// What each function that takes scopes makes of them.
+async fn made_of<S: Into<Scopes> + Clone>(server: &Provider, scopes: S) -> Vec<String> {
+    let globus = Globus::new(Environment::at(&server.url), http());
+    let (app, native) = (globus.confidential_app("c", &ClientSecret::new("s")), globus.native_app("c").unwrap());
+    let scope = |url: Url| parameter(&url, "scope").unwrap();
+    let usual = AuthorizeParameters::default();
+    let mut made = vec![
+        scope(app.oauth2_start_flow("http://localhost/", scopes.clone()).unwrap().get_authorize_url(&usual)),
+        scope(native.oauth2_start_flow(scopes.clone()).unwrap().get_authorize_url(&usual)),
+        serialize(scopes.clone()).unwrap(),
+        serialize(parse(scopes.clone()).unwrap()).unwrap(),
+        serialize(merge(scopes.clone(), "").unwrap()).unwrap(),
+        serialize(merge("", scopes.clone()).unwrap()).unwrap(),
+    ];
+    let needed = Scope::new("needed").unwrap().with_dependencies(scopes.clone()).unwrap();
+    made.push(needed.to_string().trim_start_matches("needed[").trim_end_matches(']').to_owned());
+    let gare = to_gare(&json!({"code": "X", "authorization_parameters": {}})).unwrap();
+    made.push(serialize(gare.login_parameters(scopes.clone()).unwrap().scopes).unwrap());
+
+    let tokens = app.oauth2_client_credentials_tokens(scopes.clone()).await.unwrap();
+    assert_eq!(tokens.by_scopes(scopes.clone()).unwrap().resource_server, "r");
+    let options = DependentTokenOptions::new().with_scopes(scopes.clone());
+    drop(app.oauth2_get_dependent_tokens(&AccessToken::new("theirs"), &options).await);
+    let renewing = RenewingAuthorizer::client_credentials(app, scopes, None, Clock::system());
+    drop(globus.auth(renewing).userinfo().await);
+    let fields = server.take().into_iter().filter_map(|request| request.field("scope").map(str::to_owned));
+    made.extend(fields);
+    made
+}
+
+#[tokio::test]
+async fn scopes_in_any_form_give_the_same_request() {
+    let document = json!({
+        "access_token": "t", "scope": "openid profile", "token_type": "Bearer", "resource_server": "r", "expires_in": 9,
+        "other_tokens": [], "sub": "p"
+    });
+    let server = Provider::with(document.to_string()).await;
+    let text = "openid profile".to_owned();
+    let texts = vec!["openid".to_owned(), "profile".to_owned()];
+    let scopes = parse(&text).unwrap();
+    let expected = vec![text.clone(); 11];
+    assert_eq!(made_of(&server, "openid profile").await, expected);
+    assert_eq!(made_of(&server, &text).await, expected);
+    assert_eq!(made_of(&server, text.clone()).await, expected);
+    assert_eq!(made_of(&server, ["openid", "profile"]).await, expected);
+    assert_eq!(made_of(&server, &["openid", "profile"]).await, expected);
+    assert_eq!(made_of(&server, &texts[..]).await, expected);
+    assert_eq!(made_of(&server, &texts).await, expected);
+    assert_eq!(made_of(&server, texts.clone()).await, expected);
+    assert_eq!(made_of(&server, [&scopes[0], &scopes[1]]).await, expected);
+    assert_eq!(made_of(&server, &scopes).await, expected);
+    assert_eq!(made_of(&server, scopes.clone()).await, expected);
+    assert_eq!(made_of(&server, scopes.iter().collect::<Scopes>()).await, expected);
+}
+
+#[test]
+fn one_scope_stands_for_itself() {
+    let scope: Scope = "t[*d]".parse().unwrap();
+    for scopes in [Scopes::from(&scope), Scopes::from(scope.clone()), Scopes::from([scope.clone()])] {
+        assert_eq!((scopes.as_str(), parse(&scopes)), ("t[*d]", Ok(vec![scope.clone()])));
+    }
+}
+
+/// Two texts that are no scopes by themselves could be some together.
+#[test]
+fn lists_are_merged_scope_by_scope_and_not_as_texts() {
+    assert_eq!(merge("a[b", "c]"), Err(ScopeParseError::UnclosedBrackets));
 }

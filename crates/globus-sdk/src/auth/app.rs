@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{CallError, Service, UsageError},
+    scopes::Scopes,
     secret::{AccessToken, ClientSecret, RefreshToken},
     service::{
         authorizer::{Authorizer, BasicAuthorizer},
@@ -76,12 +77,16 @@ impl ConfidentialAppAuthClient {
         Self { service, browser_base, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
     }
 
-    /// Gets tokens for the app itself (RFC 6749 section 4.4). `scopes` are separated by spaces.
+    /// Gets tokens for the app itself (RFC 6749 section 4.4).
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn oauth2_client_credentials_tokens(&self, scopes: &str) -> Result<TokenResponse, TokenError> {
-        self.oauth2_token(&[("grant_type", "client_credentials"), ("scope", scopes)]).await
+    pub async fn oauth2_client_credentials_tokens(
+        &self,
+        scopes: impl Into<Scopes>,
+    ) -> Result<TokenResponse, TokenError> {
+        let scopes = scopes.into();
+        self.oauth2_token(&[("grant_type", "client_credentials"), ("scope", scopes.as_str())]).await
     }
 
     /// Exchanges a token that a caller sent to this app, which is a service, for tokens of the services that it depends on
@@ -97,7 +102,7 @@ impl ConfidentialAppAuthClient {
         let mut form =
             vec![("grant_type", "urn:globus:auth:grant_type:dependent_token"), ("token", token.expose_secret())];
         form.extend(options.refresh_tokens.then_some(("access_type", "offline")));
-        form.extend(options.scope.as_deref().map(|scope| ("scope", scope)));
+        form.extend(options.scopes.as_ref().map(|scopes| ("scope", scopes.as_str())));
         let answer = self.service.post_form("v2/oauth2/token", &self.form(&form), false).await?;
         Ok(DependentTokenResponse::read(&answer, self.clock.now())?)
     }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::document::{lenient, readable_items};
+use crate::{
+    document::{lenient, readable_items},
+    scopes::Scopes,
+};
 
 /// What a dependent token grant asks for beyond the usual (Globus Auth developer guide, "dependent token grant").
 ///
@@ -22,7 +25,7 @@ use crate::document::{lenient, readable_items};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DependentTokenOptions {
     pub(super) refresh_tokens: bool,
-    pub(super) scope: Option<String>,
+    pub(super) scopes: Option<Scopes>,
 }
 
 impl DependentTokenOptions {
@@ -39,10 +42,10 @@ impl DependentTokenOptions {
         self
     }
 
-    /// Asks for these scopes alone, separated by spaces.
+    /// Asks for these scopes alone.
     #[must_use]
-    pub fn with_scopes(mut self, scopes: impl Into<String>) -> Self {
-        self.scope = Some(scopes.into());
+    pub fn with_scopes(mut self, scopes: impl Into<Scopes>) -> Self {
+        self.scopes = Some(scopes.into());
         self
     }
 }

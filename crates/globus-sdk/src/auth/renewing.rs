@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::CallError,
+    scopes::Scopes,
     secret::{AccessToken, RefreshToken, equal},
     service::authorizer::TokenSource,
 };
@@ -44,7 +45,7 @@ struct Renewing {
 enum Source {
     RefreshConfidential(ConfidentialAppAuthClient),
     RefreshNative(NativeAppAuthClient),
-    ClientCredentials(ConfidentialAppAuthClient, String),
+    ClientCredentials(ConfidentialAppAuthClient, Scopes),
 }
 
 #[derive(Default)]
@@ -104,7 +105,7 @@ impl RenewingAuthorizer {
     #[doc(alias = "ClientCredentialsAuthorizer")]
     pub fn client_credentials(
         client: ConfidentialAppAuthClient,
-        scopes: impl Into<String>,
+        scopes: impl Into<Scopes>,
         access_token: Option<(AccessToken, OffsetDateTime)>,
         clock: Clock,
     ) -> Self {

@@ -7,6 +7,7 @@ use crate::{
     clock_difference::ClockDifference,
     document::objects,
     error::{ApiError, CallError},
+    scopes::Scopes,
     secret::{AccessToken, IdToken, RefreshToken},
     service::answer::Answer,
 };
@@ -149,11 +150,11 @@ impl TokenResponse {
         self.tokens.iter().find(|token| token.resource_server == resource_server)
     }
 
-    /// The one token that has all the scopes of a space-separated text; `None` when a scope was not granted, when the
-    /// scopes belong to more than one resource server, or when the text names no scope.
+    /// The one token that has all these scopes; `None` when a scope was not granted, when the scopes belong to more than one
+    /// resource server, or when there are none.
     #[must_use]
-    pub fn by_scopes(&self, scopes: &str) -> Option<&Token> {
-        by_scopes(&self.tokens, scopes)
+    pub fn by_scopes(&self, scopes: impl Into<Scopes>) -> Option<&Token> {
+        by_scopes(&self.tokens, scopes.into().as_str())
     }
 
     /// The id_token, when `openid` was granted: not verified.
@@ -190,8 +191,8 @@ impl DependentTokenResponse {
 
     /// As [`TokenResponse::by_scopes`].
     #[must_use]
-    pub fn by_scopes(&self, scopes: &str) -> Option<&Token> {
-        by_scopes(&self.tokens, scopes)
+    pub fn by_scopes(&self, scopes: impl Into<Scopes>) -> Option<&Token> {
+        by_scopes(&self.tokens, scopes.into().as_str())
     }
 }
 

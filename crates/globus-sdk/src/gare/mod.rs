@@ -16,7 +16,7 @@
 //! assert_eq!(gare.code, "ConsentRequired");
 //!
 //! // What the app needs anyway goes into the new login too.
-//! let login = gare.login_parameters(&scopes::parse("openid urn:globus:auth:scope:transfer.api.globus.org:all")?)?;
+//! let login = gare.login_parameters(["openid", scopes::transfer::ALL])?;
 //! assert_eq!(scopes::serialize(&login.scopes)?, "openid urn:globus:auth:scope:transfer.api.globus.org:all[*data]");
 //! assert_eq!(login.authorize.query_pairs(), [("session_required_single_domain", "example.org".to_owned())]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

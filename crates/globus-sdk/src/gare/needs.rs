@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::flow::AuthorizeParameters,
-    scopes::{self, Scope, ScopeParseError},
+    scopes::{self, Scope, ScopeParseError, Scopes},
     text::plain,
 };
 
@@ -72,15 +72,16 @@ impl Gare {
     /// `app_scopes`, which the app needs anyway and which come first.
     ///
     /// # Errors
-    /// [`ScopeParseError`] when the service's scopes are no scopes, or make a cycle with the app's.
-    pub fn login_parameters(&self, app_scopes: &[Scope]) -> Result<LoginParameters, ScopeParseError> {
+    /// [`ScopeParseError`] when the service's or the app's scopes cannot be parsed, or make a cycle together.
+    pub fn login_parameters(&self, app_scopes: impl Into<Scopes>) -> Result<LoginParameters, ScopeParseError> {
         let parameters = &self.authorization_parameters;
         let mut required = Vec::new();
+        // One by one: texts that are no scopes must not make up some together.
         for text in parameters.required_scopes.iter().flatten() {
             required.extend(scopes::parse(text)?);
         }
         Ok(LoginParameters {
-            scopes: scopes::merge(app_scopes, &required)?,
+            scopes: scopes::merge(app_scopes, required)?,
             authorize: AuthorizeParameters {
                 session_required_identities: parameters.session_required_identities.clone(),
                 session_required_single_domain: parameters.session_required_single_domain.clone(),

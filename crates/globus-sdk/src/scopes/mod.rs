@@ -40,6 +40,7 @@ mod error;
 mod graph;
 mod parse;
 mod scope;
+mod text;
 mod tokens;
 
 pub use self::{
@@ -47,6 +48,7 @@ pub use self::{
     error::{MAX_DEPTH, MAX_SCOPES, ScopeParseError},
     parse::{merge, parse, serialize},
     scope::Scope,
+    text::Scopes,
 };
 
 /// The scopes of the tutorial's login: who the person is, and everything that Transfer offers.

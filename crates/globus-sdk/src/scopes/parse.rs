@@ -1,8 +1,8 @@
 //! From text to scopes and back, and scopes put together.
 
-use std::{fmt::Display, str::FromStr};
+use std::str::FromStr;
 
-use super::{error::ScopeParseError, graph::Graph, scope::Scope, tokens::tokenize};
+use super::{error::ScopeParseError, graph::Graph, scope::Scope, text::Scopes, tokens::tokenize};
 
 impl Scope {
     /// The same scope with one dependency more. One that is there already is united with it.
@@ -17,8 +17,8 @@ impl Scope {
     ///
     /// # Errors
     /// As [`Scope::with_dependency`].
-    pub fn with_dependencies(self, dependencies: impl IntoIterator<Item = Self>) -> Result<Self, ScopeParseError> {
-        let more: Vec<Self> = dependencies.into_iter().collect();
+    pub fn with_dependencies(self, dependencies: impl Into<Scopes>) -> Result<Self, ScopeParseError> {
+        let more = parse(dependencies)?;
         let mut graph = Graph::default();
         let node = graph.add_tree(None, &self)?;
         for dependency in &more {
@@ -50,43 +50,43 @@ impl TryFrom<String> for Scope {
     }
 }
 
-/// Reads a text with any number of scopes, also none, and gives them in [normal form](super#normal-form) (the SDK's
+/// Parses any number of scopes, including none, and gives them in [normal form](super#normal-form) (the SDK's
 /// `ScopeParser.parse`).
 ///
 /// # Errors
 /// [`ScopeParseError`].
-pub fn parse(text: &str) -> Result<Vec<Scope>, ScopeParseError> {
-    Graph::from_tokens(&tokenize(text)?)?.scopes()
+pub fn parse(scopes: impl Into<Scopes>) -> Result<Vec<Scope>, ScopeParseError> {
+    Graph::from_tokens(&tokenize(scopes.into().as_str())?)?.scopes()
 }
 
-/// Two lists of scopes as one, in [normal form](super#normal-form) (the SDK's `ScopeParser.merge_scopes`): what an app
+/// Merges two lists of scopes into one, in [normal form](super#normal-form) (the SDK's `ScopeParser.merge_scopes`): what an app
 /// needs anyway together with what an error asked for, say.
 ///
 /// # Errors
 /// [`ScopeParseError`]: scopes that are fine by themselves can make a cycle together.
 ///
 /// ```
-/// use globus_sdk::scopes::{merge, parse, serialize};
+/// use globus_sdk::scopes::{merge, serialize};
 ///
-/// let merged = merge(&parse("openid transfer[*a]")?, &parse("transfer[*b] email")?)?;
-/// assert_eq!(serialize(&merged)?, "openid transfer[*a *b] email");
+/// let merged = merge("openid transfer[*a]", ["transfer[*b]", "email"])?;
+/// assert_eq!(serialize(merged)?, "openid transfer[*a *b] email");
 /// # Ok::<(), globus_sdk::scopes::ScopeParseError>(())
 /// ```
-pub fn merge(first: &[Scope], second: &[Scope]) -> Result<Vec<Scope>, ScopeParseError> {
+pub fn merge(first: impl Into<Scopes>, second: impl Into<Scopes>) -> Result<Vec<Scope>, ScopeParseError> {
+    let (first, second) = (parse(first)?, parse(second)?);
     let mut graph = Graph::default();
-    for scope in first.iter().chain(second) {
+    for scope in first.iter().chain(&second) {
         graph.add_tree(None, scope)?;
     }
     graph.scopes()
 }
 
-/// The text of a `scope` parameter: scopes or texts joined with spaces, as they are, without reading or merging them
-/// (the SDK's `ScopeParser.serialize`).
+/// The text of a `scope` parameter that must not be empty: the scopes as they are, joined with spaces (the SDK's
+/// `ScopeParser.serialize`).
 ///
 /// # Errors
 /// [`ScopeParseError::Empty`] when that gives an empty text.
-pub fn serialize(scopes: impl IntoIterator<Item = impl Display>) -> Result<String, ScopeParseError> {
-    let texts: Vec<String> = scopes.into_iter().map(|scope| scope.to_string()).collect();
-    let text = texts.join(" ");
+pub fn serialize(scopes: impl Into<Scopes>) -> Result<String, ScopeParseError> {
+    let text = scopes.into().to_string();
     if text.is_empty() { Err(ScopeParseError::Empty) } else { Ok(text) }
 }

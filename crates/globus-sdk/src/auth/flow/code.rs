@@ -1,7 +1,5 @@
 //! The login of an app with a secret.
 
-use std::fmt::Display;
-
 use url::Url;
 
 use super::{
@@ -15,6 +13,7 @@ use crate::{
         tokens::{TokenError, TokenResponse},
     },
     error::UsageError,
+    scopes::Scopes,
     secret::{AuthorizationCode, CodeVerifier, random_text},
     service::query::{Parameters, encode_to},
 };
@@ -41,7 +40,7 @@ impl AuthorizationCodeFlowManager {
     pub fn new(
         auth_client: &ConfidentialAppAuthClient,
         redirect_uri: impl Into<String>,
-        requested_scopes: impl IntoIterator<Item = impl Display>,
+        requested_scopes: impl Into<Scopes>,
     ) -> Result<Self, UsageError> {
         Ok(Self {
             auth_client: auth_client.clone(),
@@ -174,7 +173,7 @@ impl ConfidentialAppAuthClient {
     pub fn oauth2_start_flow(
         &self,
         redirect_uri: impl Into<String>,
-        requested_scopes: impl IntoIterator<Item = impl Display>,
+        requested_scopes: impl Into<Scopes>,
     ) -> Result<AuthorizationCodeFlowManager, UsageError> {
         AuthorizationCodeFlowManager::new(self, redirect_uri, requested_scopes)
     }

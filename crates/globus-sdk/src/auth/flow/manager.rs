@@ -1,13 +1,12 @@
 //! What all flow managers share.
 
-use std::fmt::Display;
-
 use url::Url;
 
 use super::parameters::AuthorizeParameters;
 use crate::{
     auth::tokens::{TokenError, TokenResponse},
     error::UsageError,
+    scopes::{self, Scopes},
     secret::AuthorizationCode,
 };
 
@@ -26,13 +25,8 @@ pub trait FlowManager {
     ) -> impl Future<Output = Result<TokenResponse, TokenError>> + Send;
 }
 
-pub(super) fn scope_parameter(scopes: impl IntoIterator<Item = impl Display>) -> Result<String, UsageError> {
-    let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.to_string()).collect();
-    let scope = scopes.join(" ");
-    if scope.is_empty() {
-        return Err(UsageError("'scopes' cannot be the empty string or empty collection.".to_owned()));
-    }
-    Ok(scope)
+pub(super) fn scope_parameter(scopes: impl Into<Scopes>) -> Result<String, UsageError> {
+    scopes::serialize(scopes).map_err(|error| UsageError(error.to_string()))
 }
 
 /// Whether refresh tokens are requested too.

@@ -1,7 +1,5 @@
 //! The login of an app without a secret.
 
-use std::fmt::Display;
-
 use url::Url;
 
 use super::{
@@ -15,6 +13,7 @@ use crate::{
         tokens::{TokenError, TokenResponse},
     },
     error::UsageError,
+    scopes::Scopes,
     secret::{AuthorizationCode, CodeVerifier, random_text},
     service::{query::Parameters, url::join},
 };
@@ -39,10 +38,7 @@ impl NativeAppFlowManager {
     ///
     /// # Errors
     /// [`UsageError`] when no scope is asked for.
-    pub fn new(
-        auth_client: &NativeAppAuthClient,
-        requested_scopes: impl IntoIterator<Item = impl Display>,
-    ) -> Result<Self, UsageError> {
+    pub fn new(auth_client: &NativeAppAuthClient, requested_scopes: impl Into<Scopes>) -> Result<Self, UsageError> {
         Ok(Self {
             redirect_uri: join(auth_client.base_url(), "v2/web/auth-code").into(),
             auth_client: auth_client.clone(),
@@ -143,10 +139,7 @@ impl NativeAppAuthClient {
     ///
     /// # Errors
     /// [`UsageError`] when no scope is asked for.
-    pub fn oauth2_start_flow(
-        &self,
-        requested_scopes: impl IntoIterator<Item = impl Display>,
-    ) -> Result<NativeAppFlowManager, UsageError> {
+    pub fn oauth2_start_flow(&self, requested_scopes: impl Into<Scopes>) -> Result<NativeAppFlowManager, UsageError> {
         NativeAppFlowManager::new(self, requested_scopes)
     }
 }
