@@ -6,7 +6,7 @@ use globus_portal::{error::AppError, globus::transfer::EndpointSearch, routes::l
 // README: begin
 async fn count(user: LoggedIn) -> Result<String, AppError> {
     let transfer = user.transfer().await?;
-    let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
+    let mine = EndpointSearch::new().with_filter_scope("my-endpoints");
     let found = transfer.paginated().endpoint_search(&mine).collect().await.map_err(|error| user.refused(error))?;
     Ok(format!("{}, you have {} endpoints.", user.user().display_name(), found.len()))
 }

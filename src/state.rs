@@ -196,7 +196,7 @@ impl AppState {
 /// # Errors
 /// When no client can be made.
 pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
-    let Environment { auth, transfer, groups } = &settings.environment;
+    let Environment { auth, transfer, groups, .. } = &settings.environment;
     let limits = Limits::for_web_pages().with_timeout(settings.globus_timeout);
     if [auth, transfer, groups].iter().all(|url| url.scheme() == "http") {
         return Ok(named(HttpClient::trusting(limits, Trust::Only(Vec::new()), Proxies::Ignored)?));

@@ -30,12 +30,7 @@ pub(super) async fn endpoints(
 ) -> Result<Html<String>, AppError> {
     let page = page_number(asked.page.as_deref())?;
     let offset = (page - 1) * PAGE;
-    let search = EndpointSearch {
-        filter_scope: Some("my-endpoints"),
-        limit: Some(PAGE),
-        offset: Some(offset),
-        ..EndpointSearch::default()
-    };
+    let search = EndpointSearch::new().with_filter_scope("my-endpoints").with_limit(PAGE).with_offset(offset);
     let found = user.transfer().await?.endpoint_search(&search).await.map_err(|error| user.refused(error))?;
     let href = |page: u32| format!("{}/endpoints?page={page}", app.settings.root);
     let html = EndpointsPage {

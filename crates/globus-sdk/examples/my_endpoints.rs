@@ -39,7 +39,7 @@ async fn main() -> Result<()> {
 }
 
 async fn print_endpoints(transfer: &TransferClient) -> Result<()> {
-    let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
+    let mine = EndpointSearch::new().with_filter_scope("my-endpoints");
     let mut pages = transfer.paginated().endpoint_search(&mine);
     let mut number = 0;
     while let Some(page) = pages.next_page().await? {

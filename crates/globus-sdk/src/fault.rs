@@ -5,7 +5,7 @@ use crate::{
     gare::to_gare,
 };
 
-/// Whose fault a failure is, and so what helps.
+/// Whose fault a failure is, and so what helps. No other will be added: a program does something else for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Globus does not answer, or answers nonsense, or is asked too often: try again later.

@@ -30,6 +30,8 @@
 //!
 #![doc = include_str!("differences.md")]
 
+#[macro_use]
+mod setters;
 pub mod auth;
 pub mod clock;
 pub mod clock_difference;

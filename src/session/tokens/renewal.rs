@@ -194,7 +194,7 @@ impl Tokens {
     ) -> Option<&'a Token> {
         let token = response.by_resource_server(resource_server)?;
         let Some(id_token) = response.id_token() else { return Some(token) };
-        let expected = Expected { of_a_refresh: true, ..Expected::default() };
+        let expected = Expected::of_a_refresh();
         let person = match self.renewal.id_tokens.verify(id_token, &expected).await {
             Ok(claims) => claims.sub,
             // The answer came from Globus Auth itself; a failure to get its keys says nothing against it.

@@ -19,12 +19,11 @@ pub(super) fn environment(reader: &mut Reader) -> Environment {
     let auth = reader.parsed("GLOBUS_SDK_SERVICE_URL_AUTH", service_url);
     let transfer = reader.parsed("GLOBUS_SDK_SERVICE_URL_TRANSFER", service_url);
     let groups = reader.parsed("GLOBUS_SDK_SERVICE_URL_GROUPS", service_url);
-    let base = named.unwrap_or_else(Environment::production);
-    Environment {
-        auth: auth.unwrap_or(base.auth),
-        transfer: transfer.unwrap_or(base.transfer),
-        groups: groups.unwrap_or(base.groups),
-    }
+    let mut environment = named.unwrap_or_else(Environment::production);
+    environment.auth = auth.unwrap_or(environment.auth);
+    environment.transfer = transfer.unwrap_or(environment.transfer);
+    environment.groups = groups.unwrap_or(environment.groups);
+    environment
 }
 
 pub(super) fn trust(reader: &mut Reader, environment: &Environment) -> Trust {

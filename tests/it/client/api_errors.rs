@@ -401,20 +401,15 @@ fn one_answer_can_hold_several() {
 #[test]
 fn a_gare_gives_the_parameters_of_a_login() {
     let list = |texts: &[&str]| Some(texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
-    let gare = Gare {
-        code: "ConsentRequired".into(),
-        authorization_parameters: GlobusAuthorizationParameters {
-            session_message: Some("Hé".into()),
-            session_required_identities: list(&["a", "b@example.org"]),
-            session_required_policies: list(&["p"]),
-            session_required_single_domain: list(&[]),
-            session_required_mfa: Some(true),
-            required_scopes: list(&["t[*x] openid", "t[*y]"]),
-            prompt: Some("login".into()),
-            ..GlobusAuthorizationParameters::default()
-        },
-        extra: serde_json::Map::new(),
-    };
+    let mut needs = GlobusAuthorizationParameters::default();
+    needs.session_message = Some("Hé".into());
+    needs.session_required_identities = list(&["a", "b@example.org"]);
+    needs.session_required_policies = list(&["p"]);
+    needs.session_required_single_domain = list(&[]);
+    needs.session_required_mfa = Some(true);
+    needs.required_scopes = list(&["t[*x] openid", "t[*y]"]);
+    needs.prompt = Some("login".into());
+    let gare = Gare::new("ConsentRequired", needs);
     let login = gare.login_parameters(&scopes::parse("openid t").unwrap()).unwrap();
     assert_eq!(scopes::serialize(&login.scopes).unwrap(), "openid t[*x *y]");
     let pairs = login.authorize.query_pairs();

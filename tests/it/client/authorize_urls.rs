@@ -60,15 +60,15 @@ fn parameters(case: &Value) -> AuthorizeParameters {
     let arguments = &case["get_authorize_url"];
     let list = |name: &str| arguments.get(name).map(texts);
     let text = |name: &str| arguments[name].as_str().map(ToOwned::to_owned);
-    AuthorizeParameters {
-        session_required_identities: list("session_required_identities"),
-        session_required_single_domain: list("session_required_single_domain"),
-        session_required_policies: list("session_required_policies"),
-        session_required_mfa: arguments["session_required_mfa"].as_bool(),
-        session_message: text("session_message"),
-        prompt: text("prompt"),
-        query_params: query_params(case),
-    }
+    let mut parameters = AuthorizeParameters::new();
+    parameters.session_required_identities = list("session_required_identities");
+    parameters.session_required_single_domain = list("session_required_single_domain");
+    parameters.session_required_policies = list("session_required_policies");
+    parameters.session_required_mfa = arguments["session_required_mfa"].as_bool();
+    parameters.session_message = text("session_message");
+    parameters.prompt = text("prompt");
+    parameters.query_params = query_params(case);
+    parameters
 }
 
 fn confidential_url(case: &Value) -> String {

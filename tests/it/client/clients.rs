@@ -17,7 +17,7 @@ pub fn transfer_client(provider: &Provider) -> TransferClient {
 
 /// Calls that are not retried.
 pub fn http() -> HttpClient {
-    HttpClient::direct(Limits { max_retries: 0, ..Limits::default() }).unwrap()
+    HttpClient::direct(Limits::default().with_max_retries(0)).unwrap()
 }
 
 pub fn token() -> AccessTokenAuthorizer {

@@ -79,6 +79,7 @@ async fn the_errors_of_the_token_endpoint_are_told_apart() {
             TokenError::InvalidGrant(_) => "grant",
             TokenError::ClientRefused(_) => "client",
             TokenError::Call(_) => "call",
+            _ => "another",
         };
         assert_eq!(kind, expected, "{name} with status {status}");
     }

@@ -80,9 +80,9 @@ async fn at_hash_and_nonce_of_the_real_id_token_are_looked_at() {
     let Some(token) = real_id_token().map(IdToken::new) else { return };
     let verifier = real_verifier(REAL_CLIENT_ID, at(REAL_IAT)).unwrap();
     let access_token = AccessToken::new("auth_access_token");
-    let expected = Expected { access_token: Some(&access_token), ..Expected::default() };
+    let expected = Expected::new().with_access_token(&access_token);
     assert!(matches!(verifier.verify(&token, &expected).await, Err(IdTokenError::Claim { name: "at_hash", .. })));
-    let expected = Expected { nonce: Some("n"), ..Expected::default() };
+    let expected = Expected::new().with_nonce("n");
     assert!(matches!(verifier.verify(&token, &expected).await, Err(IdTokenError::Claim { name: "nonce", .. })));
 }
 
@@ -133,7 +133,9 @@ async fn a_nonce_has_to_come_back_when_one_was_sent_and_only_then() {
     claims["nonce"] = 7.into();
     let odd = IdToken::new(id_token(&claims));
     let verify = async |token: &IdToken, nonce: Option<&str>| {
-        verifier.verify(token, &Expected { nonce, ..Expected::default() }).await.map(drop)
+        let mut expected = Expected::new();
+        expected.nonce = nonce;
+        verifier.verify(token, &expected).await.map(drop)
     };
     verify(&with_nonce, Some("N")).await.unwrap();
     verify(&without, None).await.unwrap();
@@ -184,7 +186,7 @@ async fn the_key_that_the_token_names_counts_and_the_issuer_is_checked() {
     let provider = Provider::start().await;
     *provider.inner.key_set.lock().unwrap() = json!({"keys": [jwk(1, Some("1")), jwk(0, Some("0"))]});
     let verifier = app(&provider, REAL_IAT).await.id_token_verifier();
-    let expected = Expected { nonce: Some("N"), ..Expected::default() };
+    let expected = Expected::new().with_nonce("N");
     let good = IdToken::new(id_token(&provider.good_claims("N", REAL_IAT)));
     verifier.verify(&good, &expected).await.unwrap();
     let mut claims = provider.good_claims("N", REAL_IAT);

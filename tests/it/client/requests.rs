@@ -154,11 +154,11 @@ const TRANSFER: &[&str] = &[
 
 async fn files_call(server: &Provider, case: &str) {
     let client = transfer_client(server);
-    let mine = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
+    let mine = EndpointSearch::new().with_filter_scope("my-endpoints");
     match case {
         "endpoint_search_scope" => drop(client.endpoint_search(&mine).await),
         "endpoint_search_fields" => {
-            let search = EndpointSearch { query_params: &[("fields", "id,display_name")], ..mine };
+            let search = mine.with_query_params(&[("fields", "id,display_name")]);
             drop(client.endpoint_search(&search).await);
         }
         "endpoint_search_text" => drop(client.endpoint_search(&search_by_text()).await),
@@ -166,7 +166,7 @@ async fn files_call(server: &Provider, case: &str) {
         "operation_ls" => drop(client.operation_ls(ENDPOINT, &listing()).await),
         "operation_ls_filter_list" => {
             let filter = vec![Filter::from("name:~a*"), Filter::new().with("type", &["file"])];
-            drop(client.operation_ls(ENDPOINT, &LsQuery { filter, ..LsQuery::default() }).await);
+            drop(client.operation_ls(ENDPOINT, &LsQuery::new().with_filter(filter)).await);
         }
         "operation_stat" => drop(client.operation_stat(ENDPOINT, "/x", None).await),
         "operation_mkdir" => drop(client.operation_mkdir(ENDPOINT, "/x", None).await),
@@ -176,26 +176,22 @@ async fn files_call(server: &Provider, case: &str) {
 }
 
 fn search_by_text() -> EndpointSearch<'static> {
-    EndpointSearch {
-        filter_fulltext: Some("String to search for!"),
-        filter_non_functional: Some(false),
-        filter_entity_type: Some("GCP_guest_collection"),
-        limit: Some(5),
-        offset: Some(10),
-        ..EndpointSearch::default()
-    }
+    EndpointSearch::new()
+        .with_filter_fulltext("String to search for!")
+        .with_filter_non_functional(false)
+        .with_filter_entity_type("GCP_guest_collection")
+        .with_limit(5)
+        .with_offset(10)
 }
 
 fn listing() -> LsQuery<'static> {
-    LsQuery {
-        path: Some("/~/a b/é"),
-        limit: Some(10),
-        offset: Some(0),
-        show_hidden: Some(false),
-        orderby: &["type", "name DESC"],
-        filter: vec![Filter::new().with("name", &["~*.txt", "!x"]).with("type", &["file"])],
-        ..LsQuery::default()
-    }
+    LsQuery::new()
+        .with_path("/~/a b/é")
+        .with_limit(10)
+        .with_offset(0)
+        .with_show_hidden(false)
+        .with_orderby(&["type", "name DESC"])
+        .with_filter(vec![Filter::new().with("name", &["~*.txt", "!x"]).with("type", &["file"])])
 }
 
 async fn tasks_call(server: &Provider, case: &str) {
@@ -205,19 +201,15 @@ async fn tasks_call(server: &Provider, case: &str) {
         "submit_transfer" => drop(client.submit_transfer(&mut transfer()).await),
         "submit_delete" => drop(client.submit_delete(&mut deletion()).await),
         "task_list" => {
-            let query = TaskQuery {
-                limit: Some(10),
-                offset: Some(5),
-                orderby: &["request_time DESC"],
-                filter: Some(Filter::new().with("status", &["ACTIVE", "INACTIVE"]).with("type", &["TRANSFER"])),
-                ..TaskQuery::default()
-            };
+            let filter = Filter::new().with("status", &["ACTIVE", "INACTIVE"]).with("type", &["TRANSFER"]);
+            let query = TaskQuery::new().with_limit(10).with_offset(5).with_orderby(&["request_time DESC"]);
+            let query = query.with_filter(filter);
             drop(client.task_list(&query).await);
         }
         "get_task" => drop(client.get_task(TASK).await),
         "cancel_task" => drop(client.cancel_task(TASK).await),
         "task_event_list" => {
-            drop(client.task_event_list(TASK, &EventQuery { limit: Some(10), ..EventQuery::default() }).await);
+            drop(client.task_event_list(TASK, &EventQuery::new().with_limit(10)).await);
         }
         _ => panic!("no call for {case}"),
     }

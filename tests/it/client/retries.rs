@@ -180,7 +180,11 @@ async fn what_is_tried_again_and_after_which_pauses_is_as_in_the_python_sdk() {
         let answers = case["answers"].as_array().unwrap();
         let held_back = answers.iter().any(|answer| answer == "timeout");
         let timeout = Duration::from_secs(if held_back { 1 } else { 60 });
-        let bench = Bench::with(Limits { timeout, ..Limits::default() }, answers.iter().map(step)).await;
+        let bench = Bench::with(
+            Limits::default().with_timeout(timeout).with_deadline(Limits::default().deadline),
+            answers.iter().map(step),
+        )
+        .await;
         let outcome = call(&bench, &case).await;
 
         let name = &case["name"];
@@ -216,7 +220,7 @@ async fn full_port() -> (Url, Vec<TcpStream>, tokio::net::TcpListener) {
 async fn a_connection_that_cannot_be_made_in_time_is_tried_again() {
     let (base, _waiting, _listener) = full_port().await;
     let pause: Arc<NotedPause> = Arc::default();
-    let limits = Limits { timeout: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits::default().with_timeout(Duration::from_millis(100)).with_deadline(Limits::default().deadline);
     let http = loopback_client(limits).with_pause(pause.clone());
     let error = TransferClient::new(base, http, old_token()).get_endpoint("e").await.unwrap_err();
     assert!(matches!(error, CallError::Timeout), "{error:?}");
@@ -232,7 +236,7 @@ fn doubtful() -> [Step; 5] {
 /// section 4.1.2), and one of a rotated refresh token looks like theft (RFC 9700 section 4.14.2).
 #[tokio::test]
 async fn a_one_use_code_and_a_refresh_token_are_never_sent_twice() {
-    let limits = Limits { timeout: Duration::from_secs(1), ..Limits::default() };
+    let limits = Limits::default().with_timeout(Duration::from_secs(1)).with_deadline(Limits::default().deadline);
     for first in doubtful() {
         let bench = Bench::with(limits, [first.clone(), Step::answer(200, new_token())]).await;
         let flow = bench.app().oauth2_start_flow("http://localhost/login", ["openid"]).unwrap();
@@ -295,8 +299,8 @@ async fn a_renewal_after_a_401_is_made_at_once_and_once() {
     let bench = Bench::start([trouble(401), Step::answer(200, new_token()), trouble(401), endpoint()]).await;
     assert_eq!(outcome(bench.renewing().get_endpoint("e").await), "APIError 401");
     assert_eq!((bench.server.steps_left(), bench.pause.seconds()), (1, vec![]));
-    // Even where nothing else would be retried.
-    let limits = Limits { max_retries: 0, ..Limits::default() };
+    // Also where nothing else would be tried again.
+    let limits = Limits::default().with_max_retries(0);
     let bench = Bench::with(limits, [trouble(401), Step::answer(200, new_token()), endpoint()]).await;
     bench.renewing().get_endpoint("e").await.unwrap();
 }
@@ -304,7 +308,7 @@ async fn a_renewal_after_a_401_is_made_at_once_and_once() {
 /// Difference from the Python SDK, which has no such bound: its call can last for six minutes.
 #[tokio::test]
 async fn a_pause_that_would_pass_the_deadline_is_not_begun() {
-    let limits = Limits { deadline: Duration::from_secs(60), max_sleep: Duration::from_secs(100), ..Limits::default() };
+    let limits = Limits::default().with_deadline(Duration::from_secs(60)).with_max_sleep(Duration::from_secs(100));
     let late = trouble(503).with("Retry-After", "61");
     let bench = Bench::with(limits, [trouble(500), late, endpoint()]).await;
     assert_eq!(outcome(bench.fixed().get_endpoint("e").await), "APIError 503");
@@ -315,14 +319,14 @@ async fn a_pause_that_would_pass_the_deadline_is_not_begun() {
 #[tokio::test]
 async fn the_callers_deadline_bounds_the_whole() {
     let long = Duration::from_secs(60);
-    let limits = Limits { timeout: long, deadline: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits::default().with_timeout(long).with_deadline(Duration::from_millis(300));
     let bench = Bench::with(limits, std::iter::repeat_n(Step::Hold, 9)).await;
     let begun = Instant::now();
     assert!(matches!(bench.fixed().get_endpoint("e").await, Err(CallError::Timeout)));
     assert!(bench.server.requests().len() <= 1 && bench.pause.seconds().is_empty());
 
-    // A renewal counts towards the caller's deadline, although the client for Globus Auth would wait longer.
-    let patient = loopback_client(Limits { deadline: long, ..limits });
+    // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
+    let patient = loopback_client(limits.with_deadline(long));
     let clock = Clock::manual(start_of_time());
     let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.url, patient), "s", None, clock);
     let transfer = TransferClient::new(bench.server.url.clone(), bench.http(), authorizer);
@@ -337,7 +341,7 @@ async fn the_callers_deadline_bounds_the_whole() {
 
 #[tokio::test]
 async fn no_limit_is_no_limit() {
-    let limits = Limits { timeout: Duration::MAX, deadline: Duration::MAX, ..Limits::default() };
+    let limits = Limits::default().with_timeout(Duration::MAX).with_deadline(Duration::MAX);
     let bench = Bench::with(limits, [trouble(500), endpoint()]).await;
     bench.fixed().get_endpoint("e").await.unwrap();
 }

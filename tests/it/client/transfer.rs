@@ -132,7 +132,7 @@ fn queries(server: &Provider) -> Vec<String> {
 #[tokio::test]
 async fn a_search_goes_on_page_by_page_until_there_is_no_next_page() {
     let server = endpoints(250).await;
-    let search = EndpointSearch { filter_scope: Some("my-endpoints"), ..EndpointSearch::default() };
+    let search = EndpointSearch::new().with_filter_scope("my-endpoints");
     let mut found = transfer_client(&server).paginated().endpoint_search(&search);
     assert!(server.take().is_empty(), "nothing is asked before it is needed");
     let mut ids = Vec::new();
@@ -149,7 +149,7 @@ async fn a_search_goes_on_page_by_page_until_there_is_no_next_page() {
 #[tokio::test]
 async fn a_search_stops_at_1000_results_and_at_a_page_with_nothing_on_it() {
     let server = endpoints(5000).await;
-    let search = EndpointSearch { limit: Some(80), offset: Some(880), ..EndpointSearch::default() };
+    let search = EndpointSearch::new().with_limit(80).with_offset(880);
     let rest = transfer_client(&server).paginated().endpoint_search(&search).collect().await.unwrap();
     assert_eq!((rest.len(), &*rest[0].id, &*rest[119].id), (120, "880", "999"));
     assert_eq!(queries(&server), ["limit=80&offset=880", "limit=40&offset=960"]);
@@ -164,7 +164,7 @@ async fn a_search_stops_at_1000_results_and_at_a_page_with_nothing_on_it() {
 async fn lists_with_a_total_end_at_the_total() {
     let server = with_total(2500).await;
     let client = transfer_client(&server);
-    let folder = LsQuery { path: Some("/"), show_hidden: Some(true), ..LsQuery::default() };
+    let folder = LsQuery::new().with_path("/").with_show_hidden(true);
     let mut pages = client.paginated().operation_ls("e", &folder).unwrap();
     let mut sizes = Vec::new();
     while let Some(page) = pages.next_page().await.unwrap() {
@@ -174,7 +174,7 @@ async fn lists_with_a_total_end_at_the_total() {
     assert_eq!(queries(&server)[1..], [1000, 2000].map(|at| format!("path=%2F&limit=1000&offset={at}&show_hidden=1")));
 
     let server = with_total(25).await;
-    let query = TaskQuery { limit: Some(10), orderby: &["label"], ..TaskQuery::default() };
+    let query = TaskQuery::new().with_limit(10).with_orderby(&["label"]);
     let tasks = transfer_client(&server).paginated().task_list(&query).collect().await.unwrap();
     assert_eq!(tasks.len(), 25);
     let pages = ["limit=10&", "limit=10&offset=10&", "limit=10&offset=20&"].map(|page| format!("{page}orderby=label"));

@@ -1,6 +1,7 @@
 //! The layers of the house: who imports whom in `src/`.
 
 mod circles;
+mod growing;
 mod imports;
 
 use std::path::Path;

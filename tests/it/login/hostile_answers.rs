@@ -127,7 +127,7 @@ async fn answers_without_end_cost_a_bounded_amount_of_memory() {
 /// Every other call is limited like those of the token endpoint: documents, Transfer, Groups, userinfo.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_any_other_call_meets_it_ends_within_its_deadline() {
-    let limits = Limits { max_retries: 0, ..Limits::default() }.with_timeout(Duration::from_secs(1));
+    let limits = Limits::default().with_max_retries(0).with_timeout(Duration::from_secs(1));
     for (case, trouble) in troubles() {
         let globus = Provider::answering(move |_| trouble.clone()).await;
         let (base, http) = (globus.url.clone(), loopback_client(limits));
@@ -173,7 +173,7 @@ async fn calls_of_a_service_that_hangs_do_not_pile_up() {
         if quick { Step::answer(200, json!([])) } else { Step::Hold }
     })
     .await;
-    let http: HttpClient = loopback_client(Limits { max_retries: 0, ..Limits::default() });
+    let http: HttpClient = loopback_client(Limits::default().with_max_retries(0));
     let transfer = TransferClient::new(globus.url.clone(), http.clone(), Authorizer::Null);
     let waiting: Vec<_> = (0..300)
         .map(|_| {

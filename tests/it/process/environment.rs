@@ -89,7 +89,9 @@ fn the_timeout_is_seconds_or_minus_one_for_none() {
     let limits = |value: &str| Limits::from_variables(variables(&[("HTTP_TIMEOUT", value)]));
     for (value, seconds) in [("", 60.0), ("5", 5.0), ("2.5", 2.5), ("1e1", 10.0), (" 7 ", 7.0)] {
         let limits = limits(value).unwrap();
-        assert_eq!(limits, Limits { timeout: Duration::from_secs_f64(seconds), ..Limits::default() }, "{value}");
+        let expected = Limits::default().with_timeout(Duration::from_secs_f64(seconds)).with_deadline(limits.deadline);
+        assert_eq!(limits, expected, "{value}");
+        assert_eq!(limits.deadline, Limits::default().deadline, "{value}");
     }
     assert_eq!(Limits::from_variables(|_| None).unwrap(), Limits::default());
     let long = limits("600").unwrap();
@@ -185,7 +187,7 @@ async fn a_server_is_trusted_for_the_given_authority_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, base) = serve_https(folder.path());
     connected(base.port().unwrap()).await;
-    let limits = Limits { max_retries: 0, ..Limits::default() };
+    let limits = Limits::default().with_max_retries(0);
     let stranger = HttpClient::direct(limits).unwrap();
     assert!(matches!(asked(&base, stranger).await, CallError::Connection(_)));
     let own = Certificate::from_pem(&fs::read(folder.path().join("certificate.pem")).unwrap()).unwrap();

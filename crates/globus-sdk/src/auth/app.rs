@@ -23,6 +23,7 @@ use crate::{
 
 /// Which kind of token a revocation is about (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenTypeHint {
     /// An access token.
     AccessToken,

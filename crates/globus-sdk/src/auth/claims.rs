@@ -14,6 +14,7 @@ const MAX_IDENTITIES: usize = 96 << 10;
 
 /// What an id_token, or userinfo, says about a person. Which members are there depends on the scopes that were granted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
 pub struct IdTokenClaims {
     /// The identity: the one name of a person that never changes and is never given to another.
     pub sub: String,
@@ -48,6 +49,7 @@ pub struct IdTokenClaims {
 
 /// One of a person's linked identities.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
 pub struct LinkedIdentity {
     /// Its id.
     pub sub: String,

@@ -52,6 +52,7 @@ impl DependentTokenOptions {
 
 /// Which identities to get.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum IdentitiesQuery<'a> {
     /// By username; `provision` makes those that do not exist yet.
     Usernames {
@@ -66,6 +67,7 @@ pub enum IdentitiesQuery<'a> {
 
 /// Which identity providers to get.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum ProvidersQuery<'a> {
     /// Those of these domains.
     Domains(&'a [&'a str]),
@@ -76,6 +78,7 @@ pub enum ProvidersQuery<'a> {
 /// What introspection tells of a token (RFC 7662 section 2.2; Globus Auth API, "Token Introspection"). Of a token that is
 /// not active nothing else is told.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct Introspection {
     /// Whether the token is good now.
     pub active: bool,
@@ -122,6 +125,7 @@ pub struct Introspection {
 
 /// Some identities.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct Identities {
     /// The identities.
     #[serde(deserialize_with = "readable_items")]
@@ -130,6 +134,7 @@ pub struct Identities {
 
 /// An identity (Globus Auth API, "Identity Resource").
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct Identity {
     /// Its id.
     pub id: String,
@@ -155,6 +160,7 @@ pub struct Identity {
 
 /// Some identity providers.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct IdentityProviders {
     /// The identity providers.
     #[serde(deserialize_with = "readable_items")]
@@ -163,6 +169,7 @@ pub struct IdentityProviders {
 
 /// An identity provider (Globus Auth API, "Identity Provider Resource").
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct IdentityProvider {
     /// Its id.
     pub id: String,
@@ -176,6 +183,7 @@ pub struct IdentityProvider {
 
 /// Some consents.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct Consents {
     /// The consents.
     #[serde(deserialize_with = "readable_items")]
@@ -184,6 +192,7 @@ pub struct Consents {
 
 /// A consent: an app may use a scope for a person (Globus Auth API, "Consents").
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct Consent {
     /// Its id.
     pub id: i64,

@@ -20,6 +20,7 @@ pub const MAX_AGE: Duration = Duration::hours(1);
 
 /// Why the provider's documents cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProviderError {
     /// The call failed.
     #[error("cannot get the {document} of Globus Auth: {}", cause.for_log())]

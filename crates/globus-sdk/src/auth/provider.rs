@@ -30,6 +30,7 @@ const OPENID_CONFIGURATION: &str = ".well-known/openid-configuration";
 
 /// The discovery document (OpenID Connect Discovery section 3), as far as it is used.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct Discovery {
     /// The issuer of id_tokens: Globus's has no slash at the end.
     pub issuer: String,
@@ -47,6 +48,7 @@ fn null_is_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::
 
 /// A key set (RFC 7517 section 5). Keys are read one by one later, so that one that cannot be read spoils no other.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct JwkSet {
     /// The keys as they came.
     pub keys: Vec<serde_json::Value>,

@@ -62,6 +62,7 @@ impl fmt::Debug for RenewingAuthorizer {
 
 /// An app that can refresh tokens.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum LoginClient {
     /// An app with a secret.
     Confidential(ConfidentialAppAuthClient),

@@ -14,6 +14,7 @@ use crate::{
 
 /// Why the token endpoint gave no tokens.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// The code or refresh token is unknown, used, expired, revoked, or was made for something else: `invalid_grant`
     /// (RFC 6749 section 5.2). Globus says so with status 401 for codes and 400 for refresh tokens.
@@ -62,6 +63,7 @@ impl TokenError {
 
 /// The token of one resource server.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Token {
     /// Whose API it is for: `transfer.api.globus.org`, a client id, …
     pub resource_server: String,

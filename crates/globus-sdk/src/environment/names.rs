@@ -4,8 +4,9 @@ use url::Url;
 
 use crate::service::url::{is_loopback, with_slash};
 
-/// The base URLs of the services this crate calls. Each ends with a slash.
+/// The base URLs of the services this crate calls. Each must end with a slash: [`with_slash`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Environment {
     /// Globus Auth.
     pub auth: Url,
@@ -47,6 +48,12 @@ impl Environment {
             transfer: service(format!("transfer.api.{domain}"))?,
             groups: service(format!("groups.api.{domain}"))?,
         })
+    }
+
+    setters! {
+        with_auth: auth = Url;
+        with_transfer: transfer = Url;
+        with_groups: groups = Url;
     }
 
     /// Whether all services are on this machine.

@@ -18,6 +18,7 @@ const VERIFY_SSL: &str = "GLOBUS_SDK_VERIFY_SSL";
 
 /// What is wrong with an environment variable.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VariableError {
     /// `GLOBUS_SDK_ENVIRONMENT` names no environment of Globus.
     #[error(transparent)]

@@ -9,6 +9,7 @@ use super::subdocument::{ErrorInfo, ErrorSubdocument};
 
 /// The service that an answer comes from; they do not all write their errors alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Service {
     /// Globus Auth: the request id is the `id` of the listed errors.
     Auth,

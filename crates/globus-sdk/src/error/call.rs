@@ -10,6 +10,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// Why a call to Globus gave no answer that can be used. The text of an error includes the texts of its causes; the causes
 /// themselves are its [`source`](Error::source). The first three are the SDK's `NetworkError`s.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError {
     /// The time limit passed (the SDK's `GlobusTimeoutError`). The service may have done what was asked.
     #[error("no answer within the time limit")]

@@ -41,6 +41,7 @@ use crate::error::{ApiError, ErrorSubdocument};
 
 /// What a GARE can be found in.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum ErrorDocument<'a> {
     /// A whole error answer, with all that it lists.
     Error(&'a ApiError),

@@ -18,6 +18,7 @@ pub const DEFAULT_CODE: &str = "AuthorizationRequired";
 
 /// What a service needs before it does what was asked.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Gare {
     /// The word that names the need: `ConsentRequired`, `AuthorizationRequired`, or the service's own.
     pub code: String,
@@ -29,6 +30,7 @@ pub struct Gare {
 
 /// What a login has to give, as the service wrote it. Every member may be absent.
 #[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct GlobusAuthorizationParameters {
     /// For the person, on Globus's login page. It comes from the service: show it as text alone.
     pub session_message: Option<String>,
@@ -49,6 +51,12 @@ pub struct GlobusAuthorizationParameters {
 }
 
 impl Gare {
+    /// The GARE of a service of one's own: its code, and what a login has to give.
+    #[must_use]
+    pub fn new(code: impl Into<String>, authorization_parameters: GlobusAuthorizationParameters) -> Self {
+        Self { code: code.into(), authorization_parameters, extra: Map::new() }
+    }
+
     /// The document in its current form, without the members in `extra`.
     #[must_use]
     pub fn to_dict(&self) -> Value {
@@ -152,6 +160,7 @@ impl fmt::Debug for GlobusAuthorizationParameters {
 /// What a login asks of Globus Auth beyond the usual (Globus Auth developer guide, "Sessions"). It can be kept while the
 /// person is on the way to the login page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LoginParameters {
     /// The scopes to ask for: the value of `scope`, which stands in another place than the rest.
     pub scopes: Vec<Scope>,

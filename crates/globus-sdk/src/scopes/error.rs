@@ -11,6 +11,7 @@ pub const MAX_SCOPES: usize = 10_000;
 /// Why a text is no scope, or why scopes do not go together. The messages are those of the Globus Python SDK where it
 /// has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScopeParseError {
     /// `a[]`.
     #[error("found empty brackets")]

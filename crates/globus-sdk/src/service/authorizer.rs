@@ -60,6 +60,7 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
 
 /// How a client's requests are authorized. Cheap to clone; clones share their token source.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Authorizer {
     /// No `Authorization` header at all.
     Null,

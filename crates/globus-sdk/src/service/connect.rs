@@ -23,6 +23,7 @@ const IDLE_CONNECTIONS: usize = 32;
 
 /// Which proxies calls go through. Loopback is never reached through one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Proxies {
     /// Those that the environment names: `HTTPS_PROXY` and the like.
     FromEnvironment,

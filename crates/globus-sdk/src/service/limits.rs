@@ -8,6 +8,7 @@ use crate::secret::random_bytes;
 
 /// Bounds on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// One try, from connecting to the last byte of the answer.
     pub timeout: Duration,
@@ -51,6 +52,14 @@ impl Limits {
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, deadline: timeout.saturating_add(timeout / 2), ..self }
+    }
+
+    setters! {
+        with_deadline: deadline = Duration;
+        with_max_retries: max_retries = u32;
+        with_max_sleep: max_sleep = Duration;
+        with_body: body = usize;
+        with_listing: listing = usize;
     }
 }
 

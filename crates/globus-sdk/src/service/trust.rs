@@ -4,6 +4,7 @@ use reqwest::Certificate;
 
 /// Whom TLS connections trust.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Trust {
     /// The CAs of this machine.
     System,

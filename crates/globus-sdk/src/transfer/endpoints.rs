@@ -14,6 +14,7 @@ pub(super) const SEARCH_PAGE: u32 = 100;
 
 /// What to search for.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct EndpointSearch<'a> {
     /// Which endpoints: `my-endpoints`, `recently-used`, `in-use`, `shared-by-me`, `shared-with-me`,
     /// `administered-by-me`, `my-gcp-endpoints`; `None` for all, which needs a text.
@@ -36,7 +37,25 @@ pub struct EndpointSearch<'a> {
     pub query_params: &'a [(&'a str, &'a str)],
 }
 
-impl EndpointSearch<'_> {
+impl<'a> EndpointSearch<'a> {
+    /// Nothing but Globus's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        with_filter_scope: filter_scope = &'a str;
+        with_filter_fulltext: filter_fulltext = &'a str;
+        with_filter_owner_id: filter_owner_id = &'a str;
+        with_filter_host_endpoint: filter_host_endpoint = &'a str;
+        with_filter_non_functional: filter_non_functional = bool;
+        with_filter_entity_type: filter_entity_type = &'a str;
+        with_limit: limit = u32;
+        with_offset: offset = u32;
+        with_query_params: query_params = &'a [(&'a str, &'a str)];
+    }
+
     pub(super) fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::default();
         parameters.set_some("filter_scope", self.filter_scope);

@@ -36,7 +36,7 @@
 //! // `environment` is `Environment::from_env()?`, `http` is `HttpClient::from_env()?`; here, both are of a sandbox.
 //! let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, clock);
 //! let transfer = TransferClient::new(environment.transfer, http, authorizer);
-//! let search = EndpointSearch { filter_fulltext: Some("trouble"), ..EndpointSearch::default() };
+//! let search = EndpointSearch::new().with_filter_fulltext("trouble");
 //! let mut found = transfer.paginated().endpoint_search(&search);
 //! let first = found.next().await?.ok_or("nothing found")?;
 //! assert_eq!(transfer.get_endpoint(&first.id).await?.id, first.id);

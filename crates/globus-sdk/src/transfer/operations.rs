@@ -17,6 +17,7 @@ pub(super) const LS_PAGE: u32 = 1000;
 
 /// What of a folder to list.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct LsQuery<'a> {
     /// The folder: `/~/data`; without it, the endpoint's default one.
     pub path: Option<&'a str>,
@@ -36,7 +37,24 @@ pub struct LsQuery<'a> {
     pub query_params: &'a [(&'a str, &'a str)],
 }
 
-impl LsQuery<'_> {
+impl<'a> LsQuery<'a> {
+    /// Nothing but Globus's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        with_path: path = &'a str;
+        with_limit: limit = u32;
+        with_offset: offset = u32;
+        with_show_hidden: show_hidden = bool;
+        with_orderby: orderby = &'a [&'a str];
+        with_filter: filter = Vec<Filter>;
+        with_local_user: local_user = &'a str;
+        with_query_params: query_params = &'a [(&'a str, &'a str)];
+    }
+
     pub(super) fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::default();
         parameters.set_some("path", self.path);

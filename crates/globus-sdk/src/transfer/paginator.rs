@@ -133,7 +133,7 @@ impl<P: Page> Paginator<P> {
     /// # let app = globus.confidential_app(sandbox::CLIENT_ID, &ClientSecret::new(sandbox::CLIENT_SECRET));
     /// # let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, Clock::system());
     /// # let transfer = globus.transfer(authorizer);
-    /// # let search = EndpointSearch { filter_fulltext: Some("trouble"), ..EndpointSearch::default() };
+    /// # let search = EndpointSearch::new().with_filter_fulltext("trouble");
     /// let mut endpoints = transfer.paginated().endpoint_search(&search).into_stream();
     /// while let Some(endpoint) = endpoints.try_next().await? {
     ///     assert!(!endpoint.id.is_empty());

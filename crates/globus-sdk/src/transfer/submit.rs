@@ -19,6 +19,7 @@ use crate::{
 
 /// When a file that is at the destination already is transferred again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum SyncLevel {
     /// Never.
     Exists = 0,
@@ -39,6 +40,7 @@ impl Serialize for SyncLevel {
 /// What happens to things in a folder whose name fits a filter rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum FilterMethod {
     /// They are transferred, whatever later rules say.
     Include,

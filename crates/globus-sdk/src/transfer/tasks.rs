@@ -20,6 +20,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Which tasks to list.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct TaskQuery<'a> {
     /// How many tasks at most (Globus's most is 1000).
     pub limit: Option<u32>,
@@ -33,7 +34,21 @@ pub struct TaskQuery<'a> {
     pub query_params: &'a [(&'a str, &'a str)],
 }
 
-impl TaskQuery<'_> {
+impl<'a> TaskQuery<'a> {
+    /// Nothing but Globus's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        with_limit: limit = u32;
+        with_offset: offset = u32;
+        with_orderby: orderby = &'a [&'a str];
+        with_filter: filter = Filter;
+        with_query_params: query_params = &'a [(&'a str, &'a str)];
+    }
+
     pub(super) fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::default();
         parameters.set_some("limit", self.limit.map(|limit| limit.to_string()));
@@ -47,6 +62,7 @@ impl TaskQuery<'_> {
 
 /// Which events of a task to list.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct EventQuery<'a> {
     /// How many events at most (Globus's most is 1000).
     pub limit: Option<u32>,
@@ -56,7 +72,19 @@ pub struct EventQuery<'a> {
     pub query_params: &'a [(&'a str, &'a str)],
 }
 
-impl EventQuery<'_> {
+impl<'a> EventQuery<'a> {
+    /// Nothing but Globus's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        with_limit: limit = u32;
+        with_offset: offset = u32;
+        with_query_params: query_params = &'a [(&'a str, &'a str)];
+    }
+
     pub(super) fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::default();
         parameters.set_some("limit", self.limit.map(|limit| limit.to_string()));

@@ -96,7 +96,7 @@ impl Stage {
     /// The result of the portal's verifier for a token, without a login.
     async fn verify(&self, token: &str, nonce: &str) -> Result<(), IdTokenError> {
         let access_token = AccessToken::new(ACCESS_TOKEN);
-        let expected = Expected { nonce: Some(nonce), access_token: Some(&access_token), of_a_refresh: false };
+        let expected = Expected::new().with_nonce(nonce).with_access_token(&access_token);
         self.portal.app.id_tokens.verify(&IdToken::new(token), &expected).await.map(drop)
     }
 }

@@ -167,7 +167,7 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     let gate = stage.provider.hold_tokens();
     stage.clock.advance(Duration::seconds(LIFE));
     // The same vault with a client that has a shorter timeout, for an answer that never comes.
-    let limits = Limits { timeout: Wait::from_millis(50), ..Limits::default() };
+    let limits = Limits::default().with_timeout(Wait::from_millis(50)).with_deadline(Limits::default().deadline);
     let http = HttpClient::direct(limits).unwrap();
     let base = stage.provider.url.clone();
     let auth =

@@ -10,12 +10,13 @@ use crate::service::query::Parameters;
 /// ```
 /// use globus_sdk::flow::AuthorizeParameters;
 ///
-/// let mut parameters = AuthorizeParameters::default();
-/// parameters.session_required_policies = Some(Vec::new());
-/// parameters.session_required_single_domain = Some(vec!["example.org".to_owned(), "example.com".to_owned()]);
+/// let parameters = AuthorizeParameters::new()
+///     .with_session_required_policies([""; 0])
+///     .with_session_required_single_domain(["example.org", "example.com"]);
 /// assert_eq!(parameters.query_pairs(), [("session_required_single_domain", "example.org,example.com".to_owned())]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AuthorizeParameters {
     /// The session must hold an authentication with these identities, by id or username.
     pub session_required_identities: Option<Vec<String>>,
@@ -33,7 +34,56 @@ pub struct AuthorizeParameters {
     pub query_params: Vec<(String, String)>,
 }
 
+/// Declares setters of lists of texts.
+macro_rules! lists {
+    ($($set:ident: $field:ident;)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+        #[must_use]
+        pub fn $set(mut self, $field: impl IntoIterator<Item = impl Into<String>>) -> Self {
+            self.$field = Some($field.into_iter().map(Into::into).collect());
+            self
+        }
+    )*};
+}
+
 impl AuthorizeParameters {
+    /// Nothing beyond the usual.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    lists! {
+        with_session_required_identities: session_required_identities;
+        with_session_required_single_domain: session_required_single_domain;
+        with_session_required_policies: session_required_policies;
+    }
+
+    setters! {
+        with_session_required_mfa: session_required_mfa = bool;
+    }
+
+    /// Sets [`session_message`](Self#structfield.session_message).
+    #[must_use]
+    pub fn with_session_message(mut self, message: impl Into<String>) -> Self {
+        self.session_message = Some(message.into());
+        self
+    }
+
+    /// Sets [`prompt`](Self#structfield.prompt).
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.prompt = Some(prompt.into());
+        self
+    }
+
+    /// Adds any other parameter.
+    #[must_use]
+    pub fn with_query_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query_params.push((name.into(), value.into()));
+        self
+    }
+
     /// The parameters with their values, in the order of the SDK's `oauth2_get_authorize_url`, not yet encoded. As in the
     /// SDK, lists are joined with commas, and the flag is `True` or `False`.
     #[must_use]

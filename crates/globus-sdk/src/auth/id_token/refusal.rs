@@ -12,6 +12,7 @@ pub const EXPIRED_LEEWAY: Duration = Duration::minutes(1);
 
 /// Why an id_token is refused.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdTokenError {
     /// It is not a JSON Web Signature in compact form (RFC 7515 section 3.1), or not of JSON, or too long.
     #[error("the id_token cannot be read: {0}")]
@@ -64,6 +65,7 @@ impl IdTokenError {
 
 /// What an id_token must fit to.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Expected<'a> {
     /// The nonce of this login. Where none was sent, an id_token with one belongs to another login and is refused.
     pub nonce: Option<&'a str>,
@@ -72,4 +74,23 @@ pub struct Expected<'a> {
     /// Whether it came with a refresh: then a nonce, which should not be in it, is that of the login long ago, and is not
     /// looked at (section 12.2).
     pub of_a_refresh: bool,
+}
+
+impl<'a> Expected<'a> {
+    /// An id_token of a login without a nonce.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An id_token that came with a refresh.
+    #[must_use]
+    pub fn of_a_refresh() -> Self {
+        Self { of_a_refresh: true, ..Self::default() }
+    }
+
+    setters! {
+        with_nonce: nonce = &'a str;
+        with_access_token: access_token = &'a AccessToken;
+    }
 }
