@@ -175,6 +175,26 @@ async fn clients_introduce_themselves_as_the_sdk_and_as_the_app_that_has_a_name(
     }
 }
 
+#[tokio::test]
+async fn the_portal_introduces_itself_in_each_of_its_calls() {
+    let provider = Provider::start().await;
+    let portal = Portal::with().provider(&provider).start().await;
+    portal.app.provider.keys().await.unwrap();
+    portal.app.auth.oauth2_revoke_token("t", None).await.unwrap();
+    let globus = Globus::new(portal.app.settings.environment.clone(), portal.app.http.clone());
+    drop(globus.transfer(token()).get_endpoint("e").await);
+    drop(globus.groups(token()).get_group("g", &[]).await);
+    let requests = provider.requests();
+    assert!(requests.len() >= 5, "{requests:?}");
+    let version = env!("CARGO_PKG_VERSION");
+    for request in requests {
+        let user_agent = format!("globus-sdk-rust-{version}/globus-portal/{version}");
+        assert_eq!(request.header("User-Agent"), Some(&*user_agent), "{request:?}");
+        let info = format!("product=rust-sdk,version={version};product=globus-portal,version={version}");
+        assert_eq!(request.header("X-Globus-Client-Info"), Some(&*info), "{request:?}");
+    }
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
