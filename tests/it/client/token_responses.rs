@@ -118,6 +118,48 @@ async fn every_token_response_is_read_as_the_python_sdk_reads_it() {
     assert_eq!(cases.len(), 10);
 }
 
+/// A response with all that one can have, and a time that is no whole second.
+fn full_response() -> Value {
+    let other = json!({
+        "access_token": "SENTINEL-other", "scope": "t", "resource_server": "u", "expires_in": 60, "token_type": "Bearer",
+    });
+    json!({
+        "access_token": "SENTINEL-access", "refresh_token": "SENTINEL-refresh", "id_token": "SENTINEL-id",
+        "scope": "openid email", "resource_server": "r", "expires_in": 60.5, "token_type": "Bearer",
+        "other_tokens": [other],
+    })
+}
+
+#[tokio::test]
+async fn a_token_response_is_written_with_its_secrets_and_read_again() {
+    let response = received(&full_response()).await.unwrap();
+    let written = serde_json::to_value(&response).unwrap();
+    assert_eq!(written["tokens"], Value::from_iter(response.tokens().iter().map(entry)));
+    let read: TokenResponse = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), written);
+    assert_eq!(read.access_token().expose_secret(), "SENTINEL-access");
+    assert_eq!(read.id_token().unwrap().expose_secret(), "SENTINEL-id");
+    let entries = |response: &TokenResponse| response.tokens().iter().map(entry).collect::<Vec<_>>();
+    assert_eq!(entries(&read), entries(&response));
+    assert_eq!(read.by_scopes("email openid").unwrap().expires_at.unix_timestamp(), NOW + 60);
+
+    let token: Token = serde_json::from_value(written["tokens"][1].clone()).unwrap();
+    assert_eq!((entry(&token), token.refresh_token.is_none()), (written["tokens"][1].clone(), true));
+    let shown = format!("{response:?} {read:?} {token:?}");
+    assert!(shown.contains("email"), "{shown}");
+    assert!(!shown.contains("SENTINEL"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_dependent_token_response_is_written_with_its_secrets_and_read_again() {
+    let response = received_dependent(&json!([full_response()])).await.unwrap();
+    let written = serde_json::to_string(&response).unwrap();
+    assert!(written.contains("SENTINEL-access") && written.contains("SENTINEL-refresh"), "{written}");
+    let read: DependentTokenResponse = serde_json::from_str(&written).unwrap();
+    assert_eq!(entry(&read.tokens()[0]), entry(&response.tokens()[0]));
+    assert!(!format!("{response:?} {read:?}").contains("SENTINEL"));
+}
+
 /// Difference from the Python SDK, which takes a token of any type or of none and sends it as Bearer. A client must not
 /// use a token of a type that it does not know (RFC 6749 section 7.1), and the type is required (section 5.1).
 #[tokio::test]

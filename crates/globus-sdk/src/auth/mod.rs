@@ -35,6 +35,7 @@ mod kept;
 mod person;
 pub mod provider;
 mod renewing;
+mod stored;
 pub mod tokens;
 
 pub use self::{

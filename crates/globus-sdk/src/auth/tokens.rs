@@ -1,8 +1,9 @@
 //! Token responses: one token per resource server.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::stored;
 use crate::{
     clock_difference::ClockDifference,
     document::objects,
@@ -62,28 +63,42 @@ impl TokenError {
 }
 
 /// The token of one resource server.
-#[derive(Clone, Debug)]
+///
+/// serde writes it and reads it again, for programs that keep tokens: with `scope`, `access_token`, `refresh_token`,
+/// `expires_at_seconds` and `resource_server`, the members that the Python SDK writes too. What is written is secret: keep
+/// it as you would a password, encrypted or in a file that its owner alone can read. The time is cut to whole seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Token {
     /// Whose API it is for: `transfer.api.globus.org`, a client id, …
     pub resource_server: String,
     /// The scopes that were granted, in Globus's order.
+    #[serde(rename = "scope", with = "stored::scope")]
     pub scopes: Vec<String>,
     /// The access token.
+    #[serde(serialize_with = "stored::access_token")]
     pub access_token: AccessToken,
-    /// The refresh token, when offline access was asked for.
+    /// The refresh token, when offline access was requested.
+    #[serde(serialize_with = "stored::refresh_token")]
     pub refresh_token: Option<RefreshToken>,
-    /// When the access token stops working.
+    /// When the access token expires.
+    #[serde(rename = "expires_at_seconds", with = "stored::seconds")]
     pub expires_at: OffsetDateTime,
 }
 
 /// What the token endpoint answers to a grant (Globus Auth developer guide, "token response"; RFC 6749 section 5.1).
-#[derive(Clone, Debug)]
+///
+/// serde writes it and reads it again. What is written is secret, as of a [`Token`], and is not the document that Globus
+/// sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TokenResponse {
+    #[serde(serialize_with = "stored::access_token")]
     access_token: AccessToken,
     tokens: Vec<Token>,
+    #[serde(serialize_with = "stored::id_token")]
     id_token: Option<IdToken>,
     /// How far the clocks differed when it came.
+    #[serde(skip)]
     pub(super) difference: Option<ClockDifference>,
 }
 
@@ -167,8 +182,8 @@ impl TokenResponse {
 }
 
 /// What the token endpoint answers to a dependent token grant: one token for each service that is depended on, and
-/// never an id_token.
-#[derive(Clone, Debug)]
+/// never an id_token. serde writes it and reads it again. What is written is secret, as of a [`Token`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DependentTokenResponse {
     tokens: Vec<Token>,
 }
