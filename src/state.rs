@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     clock::Clock,
     globus::{
+        Globus,
         auth::ConfidentialAppAuthClient,
         environment::{Environment, Trust},
         error::UsageError,
@@ -144,13 +145,9 @@ impl AppState {
         let http = http_client(&settings)?;
         // What fails at Globus Auth is tried again by those who know when: the list of revocations, the keeper of its
         // documents, or the person.
-        let auth = ConfidentialAppAuthClient::new(
-            settings.environment.auth.clone(),
-            http.clone().without_retries(),
-            clock.clone(),
-            settings.client_id.clone(),
-            &settings.client_secret,
-        );
+        let globus =
+            Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
+        let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
         let auth = match &settings.sandbox {
             Some(public) => auth.with_browser_base(public.clone()),
             None => auth,

@@ -13,7 +13,8 @@ use divan::Bencher;
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::ConfidentialAppAuthClient,
+        Globus,
+        environment::Environment,
         flow::AuthorizeUrls,
         http::{HttpClient, Limits, Proxies, Trust},
         scopes,
@@ -79,9 +80,8 @@ fn recognise_a_login(bencher: Bencher) {
 fn the_url_of_a_login(bencher: Bencher) {
     let http = HttpClient::trusting(Limits::default(), Trust::Only(Vec::new()), Proxies::Ignored).unwrap();
     let secret = ClientSecret::new("a secret");
-    let client_id = "11111111-2222-4333-8444-555555555555".to_owned();
-    let client =
-        ConfidentialAppAuthClient::new("http://127.0.0.1/".parse().unwrap(), http, Clock::system(), client_id, &secret);
+    let globus = Globus::new(Environment::at(&"http://127.0.0.1/".parse().unwrap()), http);
+    let client = globus.confidential_app("11111111-2222-4333-8444-555555555555", &secret);
     let wanted = ["openid", "profile", "email", scopes::transfer::ALL];
     let urls = AuthorizeUrls::like(&client.oauth2_start_flow("http://localhost:5000/login", wanted).unwrap());
     let keys = keys();

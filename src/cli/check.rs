@@ -6,7 +6,7 @@ use super::{output::say, warnings};
 use crate::{
     clock::Clock,
     globus::{
-        auth::ConfidentialAppAuthClient, clock_difference::ClockDifference, error::CallError, id_token::LEEWAY,
+        Globus, auth::ConfidentialAppAuthClient, clock_difference::ClockDifference, error::CallError, id_token::LEEWAY,
         provider::Provider,
     },
     settings::{Settings, Sources, StoreKind},
@@ -71,9 +71,8 @@ async fn globus(settings: &Settings) -> Vec<Finding> {
             return vec![Finding { subject: "https", verdict }];
         }
     };
-    let base = settings.environment.auth.clone();
-    let (id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
-    let auth = ConfidentialAppAuthClient::new(base, http, Clock::system(), id, &secret);
+    let globus = Globus::new(settings.environment.clone(), http);
+    let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
     let provider = Arc::new(Provider::new(&auth, Clock::system()));
     let issuer = provider.discovery().await.map(|document| document.issuer.clone()).map_err(|error| error.to_string());
     let answers = issuer.is_ok();

@@ -13,12 +13,11 @@
 use std::error::Error;
 
 use globus_sdk::{
-    auth::{ConfidentialAppAuthClient, LoginClient, NativeAppAuthClient, RenewingAuthorizer},
+    Globus,
+    auth::{LoginClient, RenewingAuthorizer},
     authorizer::{AccessTokenAuthorizer, Authorizer},
-    clock::Clock,
-    environment::{Environment, process_variable},
+    environment::process_variable,
     groups::GroupsClient,
-    http::HttpClient,
     secret::{AccessToken, ClientSecret, RefreshToken},
     transfer::{EndpointSearch, TransferClient},
 };
@@ -27,13 +26,11 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let globus = Environment::from_env()?;
-    let http = HttpClient::from_env()?;
-    let transfer = TransferClient::new(globus.transfer.clone(), http.clone(), authorizer(&globus, &http)?);
-    print_endpoints(&transfer).await?;
+    let globus = Globus::from_env()?;
+    print_endpoints(&globus.transfer(authorizer(&globus)?)).await?;
     if let Some(token) = process_variable("GLOBUS_GROUPS_TOKEN") {
         let authorizer = AccessTokenAuthorizer::new(AccessToken::new(token));
-        print_groups(&GroupsClient::new(globus.groups, http, authorizer)).await?;
+        print_groups(&globus.groups(authorizer)).await?;
     }
     Ok(())
 }
@@ -64,17 +61,16 @@ async fn print_groups(groups: &GroupsClient) -> Result<()> {
 }
 
 /// What to send to Transfer: the access token as it is, or access tokens that the refresh token gives.
-fn authorizer(globus: &Environment, http: &HttpClient) -> Result<Authorizer> {
+fn authorizer(globus: &Globus) -> Result<Authorizer> {
     if let Some(token) = process_variable("GLOBUS_TRANSFER_TOKEN") {
         return Ok(AccessTokenAuthorizer::new(AccessToken::new(token)).into());
     }
     let missing = "set GLOBUS_TRANSFER_TOKEN, or GLOBUS_TRANSFER_REFRESH_TOKEN and GLOBUS_CLIENT_ID";
     let refresh_token = RefreshToken::new(process_variable("GLOBUS_TRANSFER_REFRESH_TOKEN").ok_or(missing)?);
     let client_id = process_variable("GLOBUS_CLIENT_ID").ok_or(missing)?;
-    let (auth, http, clock) = (globus.auth.clone(), http.clone(), Clock::system());
     let app: LoginClient = match process_variable("GLOBUS_CLIENT_SECRET").map(ClientSecret::new) {
-        Some(secret) => ConfidentialAppAuthClient::new(auth, http, clock.clone(), client_id, &secret).into(),
-        None => NativeAppAuthClient::new(auth, http, clock.clone(), client_id)?.into(),
+        Some(secret) => globus.confidential_app(client_id, &secret).into(),
+        None => globus.native_app(client_id)?.into(),
     };
-    Ok(RenewingAuthorizer::refresh_token(refresh_token, app, None, clock).into())
+    Ok(RenewingAuthorizer::refresh_token(refresh_token, app, None).into())
 }

@@ -25,11 +25,10 @@ use axum::{
     routing::get,
 };
 use globus_sdk::{
+    Globus,
     auth::{NativeAppAuthClient, TokenTypeHint},
-    clock::Clock,
-    environment::{Environment, process_variable},
+    environment::process_variable,
     flow::{AuthorizeParameters, FlowManager as _},
-    http::HttpClient,
     scopes,
     secret::{AuthorizationCode, equal, random_text},
     tokens::TokenResponse,
@@ -82,8 +81,7 @@ async fn log_in(listen: bool) -> Result<(), Failure> {
 
 fn client() -> Result<NativeAppAuthClient, Failure> {
     let client_id = process_variable("GLOBUS_CLIENT_ID").ok_or("set GLOBUS_CLIENT_ID to the client id of your app")?;
-    let auth = Environment::from_env()?.auth;
-    Ok(NativeAppAuthClient::new(auth, HttpClient::from_env()?, Clock::system(), client_id)?)
+    Ok(Globus::from_env()?.native_app(client_id)?)
 }
 
 async fn show(client: &NativeAppAuthClient, response: &TokenResponse, nonce: &str) -> Result<(), Failure> {

@@ -4,26 +4,27 @@
 //!
 //! ```
 //! use globus_sdk::{
-//!     auth::{ConfidentialAppAuthClient, RenewingAuthorizer},
-//!     environment::Environment,
-//!     groups::{GroupsClient, is_active_member},
-//!     http::HttpClient,
+//!     Globus,
+//!     auth::RenewingAuthorizer,
+//!     groups::is_active_member,
+//!     scopes,
 //! };
 //!
 //! # use globus_sandbox::{self as sandbox, Sandbox};
-//! # use globus_sdk::{clock::Clock, secret::*};
+//! # use globus_sdk::{environment::Environment, http::HttpClient, secret::*};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::direct(Default::default())?, Clock::system());
-//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
-//! // Here the app itself asks, and is in no group. For a person, use their token.
-//! let scope = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
-//! let authorizer = RenewingAuthorizer::client_credentials(app, scope, None, clock);
-//! let groups = GroupsClient::new(environment.groups, http, authorizer).get_my_groups(&[]).await?;
+//! # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+//! # let app = globus.confidential_app(client_id, &client_secret);
+//! // `globus` is `Globus::from_env()?`, or here, a sandbox. The app itself asks, and is in no group; for a person, use
+//! // their token.
+//! let scope = scopes::groups::VIEW_MY_GROUPS_AND_MEMBERSHIPS;
+//! let authorizer = RenewingAuthorizer::client_credentials(app, scope, None);
+//! let groups = globus.groups(authorizer).get_my_groups(&[]).await?;
 //! assert!(!is_active_member(&groups, "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0002"));
 //! # Ok(())
 //! # }

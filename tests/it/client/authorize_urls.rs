@@ -1,15 +1,15 @@
 //! Authorize URLs and PKCE, byte for byte as the Python SDK makes them.
 
 use globus_portal::{
-    clock::Clock,
     globus::{
+        Globus,
         auth::{ConfidentialAppAuthClient, NativeAppAuthClient},
         environment::Environment,
         flow::{
             AuthorizationCodeFlowManager, AuthorizeParameters, AuthorizeUrls, FlowManager as _, NativeAppFlowManager,
             check_verifier, code_challenge, random_verifier,
         },
-        http::{HttpClient, Limits},
+        http::Limits,
     },
     secret::{ClientSecret, CodeVerifier},
 };
@@ -18,17 +18,16 @@ use url::Url;
 
 use crate::harness::{fixture, loopback_client, parameter};
 
-fn http() -> HttpClient {
-    loopback_client(Limits::default())
+fn production() -> Globus {
+    Globus::new(Environment::production(), loopback_client(Limits::default()))
 }
 
 fn confidential(client_id: &str) -> ConfidentialAppAuthClient {
-    let base = Environment::production().auth;
-    ConfidentialAppAuthClient::new(base, http(), Clock::system(), client_id.to_owned(), &ClientSecret::new("s"))
+    production().confidential_app(client_id, &ClientSecret::new("s"))
 }
 
 fn native(client_id: &str) -> NativeAppAuthClient {
-    NativeAppAuthClient::new(Environment::production().auth, http(), Clock::system(), client_id.to_owned()).unwrap()
+    production().native_app(client_id).unwrap()
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -195,8 +194,7 @@ fn a_flow_needs_a_scope_and_a_native_app_a_client_id() {
     let error = AuthorizationCodeFlowManager::new(&client, "http://localhost/", empty).unwrap_err();
     assert_eq!(error.to_string(), needs);
     assert_eq!(NativeAppFlowManager::new(&native("c"), [""]).unwrap_err().to_string(), needs);
-    let base = Environment::production().auth;
-    let error = NativeAppAuthClient::new(base, http(), Clock::system(), String::new()).unwrap_err();
+    let error = production().native_app("").unwrap_err();
     assert_eq!(error.to_string(), "a native app needs a client id");
 }
 

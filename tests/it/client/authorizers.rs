@@ -11,8 +11,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::RenewingAuthorizer,
-        auth::{AuthClient, ConfidentialAppAuthClient, NativeAppAuthClient},
+        Globus,
+        auth::{AuthClient, ConfidentialAppAuthClient, RenewingAuthorizer},
         authorizer::{AccessTokenAuthorizer, Authorizer, BasicAuthorizer},
         error::CallError,
         http::Limits,
@@ -23,10 +23,9 @@ use globus_portal::{
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use tokio::{sync::Notify, task::JoinSet};
-use url::Url;
 
 use crate::harness::{
-    Provider, Step, loopback_client,
+    Provider, Step, globus_at, loopback_client,
     provider::{CLIENT_ID, CLIENT_SECRET, Request},
 };
 
@@ -71,19 +70,18 @@ impl Bench {
     }
 
     fn app(&self) -> ConfidentialAppAuthClient {
-        let secret = ClientSecret::new(CLIENT_SECRET);
-        let http = loopback_client(Limits::default());
-        ConfidentialAppAuthClient::new(self.auth_base(), http, self.clock.clone(), CLIENT_ID.to_owned(), &secret)
+        self.globus().confidential_app(CLIENT_ID, &ClientSecret::new(CLIENT_SECRET))
     }
 
-    fn auth_base(&self) -> Url {
-        self.auth.url.clone()
+    /// The clients of Globus Auth.
+    fn globus(&self) -> Globus {
+        globus_at(&self.auth.url, loopback_client(Limits::default()), &self.clock)
     }
 
     /// A refresh token authorizer with an access token that is valid for an hour.
     fn refreshing(&self) -> RenewingAuthorizer {
         let old = (AccessToken::new("OLD"), start() + Duration::HOUR);
-        RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), Some(old), self.clock.clone())
+        RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), Some(old))
     }
 
     fn transfer(&self, authorizer: impl Into<Authorizer>) -> TransferClient {
@@ -164,20 +162,14 @@ async fn a_token_is_renewed_60_seconds_before_it_expires() {
 #[tokio::test]
 async fn the_first_request_gets_a_token_where_none_is_known() {
     let bench = Bench::content(2).await;
-    let clock = bench.clock.clone();
-    let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), bench.app(), None, clock.clone());
+    let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), bench.app(), None);
     ask(&bench.transfer(authorizer)).await.unwrap();
     let call = bench.auth.token_calls().pop().unwrap();
     assert_eq!((call.field("grant_type"), call.field("refresh_token")), (Some("refresh_token"), Some("R")));
     assert!(call.headers.contains_key("authorization") && call.field("client_id").is_none());
 
-    let native = NativeAppAuthClient::new(
-        bench.auth_base(),
-        loopback_client(Limits::default()),
-        clock.clone(),
-        CLIENT_ID.to_owned(),
-    );
-    let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), native.unwrap(), None, clock);
+    let native = bench.globus().native_app(CLIENT_ID).unwrap();
+    let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), native, None);
     ask(&bench.transfer(authorizer)).await.unwrap();
     let call = bench.auth.token_calls().pop().unwrap();
     assert!(!call.headers.contains_key("authorization") && call.field("client_id") == Some(CLIENT_ID));
@@ -188,8 +180,7 @@ async fn the_first_request_gets_a_token_where_none_is_known() {
 async fn an_app_gets_tokens_for_itself() {
     let bench = Bench::content(3).await;
     let held = (AccessToken::new("HELD"), start() + Duration::minutes(2));
-    let app = bench.app();
-    let authorizer = RenewingAuthorizer::client_credentials(app, "one two", Some(held), bench.clock.clone());
+    let authorizer = RenewingAuthorizer::client_credentials(bench.app(), "one two", Some(held));
     let transfer = bench.transfer(authorizer);
     ask(&transfer).await.unwrap();
     bench.clock.advance(Duration::minutes(2));
@@ -209,9 +200,7 @@ async fn an_app_says_who_it_is_as_globus_reads_it() {
     let bench = Bench::content(0).await;
     let (name, colon) = ("name", "a:b c");
     for (id, secret, expected) in [(name, "a+/B9==", "name:a+/B9=="), (colon, "\u{e9}%", "a%3Ab+c:%C3%A9%25")] {
-        let (http, clock) = (loopback_client(Limits::default()), bench.clock.clone());
-        let secret = ClientSecret::new(secret);
-        let app = ConfidentialAppAuthClient::new(bench.auth_base(), http, clock, id.to_owned(), &secret);
+        let app = bench.globus().confidential_app(id, &ClientSecret::new(secret));
         app.oauth2_client_credentials_tokens("s").await.unwrap();
         let call = bench.auth.token_calls().pop().unwrap();
         assert_eq!(call.headers["authorization"], format!("Basic {}", STANDARD.encode(expected)));
@@ -329,7 +318,7 @@ async fn a_renewal_with_two_tokens_is_an_error() {
         error.to_string(),
         "the answer is not the document expected: a renewal gave 2 tokens where one was expected"
     );
-    let authorizer = RenewingAuthorizer::client_credentials(bench.app(), "a b", None, bench.clock.clone());
+    let authorizer = RenewingAuthorizer::client_credentials(bench.app(), "a b", None);
     assert!(matches!(ask(&bench.transfer(authorizer)).await, Err(CallError::Malformed { .. })));
 }
 
@@ -384,13 +373,13 @@ async fn nothing_public_prints_a_secret() {
     let secret = |name: &str| format!("SENTINEL-{name}");
     let http = loopback_client(Limits::default());
     let client_secret = ClientSecret::new(secret("secret"));
-    let (base, id, clock) = (bench.auth_base(), CLIENT_ID.to_owned(), &bench.clock);
-    let app = ConfidentialAppAuthClient::new(base.clone(), http.clone(), clock.clone(), id.clone(), &client_secret);
-    let native = NativeAppAuthClient::new(base.clone(), http.clone(), clock.clone(), id).unwrap();
+    let (base, globus) = (bench.auth.url.clone(), bench.globus());
+    let app = globus.confidential_app(CLIENT_ID, &client_secret);
+    let native = globus.native_app(CLIENT_ID).unwrap();
     let token = (AccessToken::new(secret("access")), start());
     let refresh = RefreshToken::new(secret("refresh"));
-    let refreshing = RenewingAuthorizer::refresh_token(refresh, app.clone(), Some(token.clone()), clock.clone());
-    let for_itself = RenewingAuthorizer::client_credentials(app.clone(), "s", Some(token.clone()), clock.clone());
+    let refreshing = RenewingAuthorizer::refresh_token(refresh, app.clone(), Some(token.clone()));
+    let for_itself = RenewingAuthorizer::client_credentials(app.clone(), "s", Some(token.clone()));
     let fixed = AccessTokenAuthorizer::new(token.0);
     let basic = BasicAuthorizer::new("user", &secret("password"));
     let encoded = STANDARD.encode(format!("user:{}", secret("password")));
@@ -398,7 +387,7 @@ async fn nothing_public_prints_a_secret() {
     let flow = app.oauth2_start_flow("http://localhost/", ["openid"]).unwrap().with_verifier(verifier.clone()).unwrap();
     let native_flow = native.oauth2_start_flow(["openid"]).unwrap().with_verifier(verifier).unwrap();
     let printed = format!(
-        "{app:?} {native:?} {refreshing:?} {for_itself:?} {fixed:?} {basic:?} {flow:?} {native_flow:?} {:?} {:?} {:?} {:?}",
+        "{globus:?} {app:?} {native:?} {refreshing:?} {for_itself:?} {fixed:?} {basic:?} {flow:?} {native_flow:?} {:?} {:?} {:?} {:?}",
         AuthClient::new(base.clone(), http.clone(), fixed.clone()),
         TransferClient::new(base, http, basic.clone()),
         [Authorizer::from(refreshing.clone()), fixed.clone().into(), basic.clone().into()],

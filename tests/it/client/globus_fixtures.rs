@@ -24,7 +24,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::harness::{
-    Provider, fixture, loopback_client,
+    Provider, fixture, globus_at, loopback_client,
     provider::{CLIENT_ID, CLIENT_SECRET, Request},
 };
 
@@ -43,9 +43,8 @@ fn base(provider: &Provider) -> Url {
 }
 
 fn auth_client(provider: &Provider) -> ConfidentialAppAuthClient {
-    let (http, clock) = (loopback_client(Limits::for_web_pages()), Clock::system());
-    let secret = ClientSecret::new(CLIENT_SECRET);
-    ConfidentialAppAuthClient::new(base(provider), http, clock, CLIENT_ID.to_owned(), &secret)
+    let globus = globus_at(&provider.url, loopback_client(Limits::for_web_pages()), &Clock::system());
+    globus.confidential_app(CLIENT_ID, &ClientSecret::new(CLIENT_SECRET))
 }
 
 /// A client that acts with a person's token.

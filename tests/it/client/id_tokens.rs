@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::harness::{
-    Provider, fixture, loopback_client,
+    Provider, fixture, globus_at, loopback_client,
     provider::{self, CLIENT_ID, CLIENT_SECRET, id_token, jwk, token_response},
 };
 
@@ -117,9 +117,8 @@ async fn one_bit_changed_anywhere_and_the_real_id_token_is_refused() {
 }
 
 async fn app(provider: &Provider, now: i64) -> ConfidentialAppAuthClient {
-    let base = provider.url.clone();
-    let http = loopback_client(Limits::default());
-    ConfidentialAppAuthClient::new(base, http, at(now), CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
+    let globus = globus_at(&provider.url, loopback_client(Limits::default()), &at(now));
+    globus.confidential_app(CLIENT_ID, &ClientSecret::new(CLIENT_SECRET))
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::clients::{http, token, transfer_client},
-    harness::{Provider, fixture, provider::Request},
+    harness::{Provider, fixture, globus_at, provider::Request},
 };
 
 const CLIENT_ID: &str = "6f0a8e0c-1111-4222-8333-444455556666";
@@ -63,12 +63,11 @@ async fn call(server: &Provider, case: &str) {
 }
 
 fn app(server: &Provider) -> ConfidentialAppAuthClient {
-    let secret = ClientSecret::new(SECRET);
-    ConfidentialAppAuthClient::new(server.url.clone(), http(), Clock::system(), CLIENT_ID.to_owned(), &secret)
+    globus_at(&server.url, http(), &Clock::system()).confidential_app(CLIENT_ID, &ClientSecret::new(SECRET))
 }
 
 fn native(server: &Provider) -> NativeAppAuthClient {
-    NativeAppAuthClient::new(server.url.clone(), http(), Clock::system(), CLIENT_ID.to_owned()).unwrap()
+    globus_at(&server.url, http(), &Clock::system()).native_app(CLIENT_ID).unwrap()
 }
 
 async fn exchange(server: &Provider, case: &str) {
@@ -311,8 +310,7 @@ fn without_spaces(json: &str) -> String {
 async fn a_secret_of_base64_text_stands_in_the_basic_header_as_it_is() {
     let server = Provider::with("{}").await;
     let secret = ClientSecret::new("abc+/def==");
-    let app =
-        ConfidentialAppAuthClient::new(server.url.clone(), http(), Clock::system(), CLIENT_ID.to_owned(), &secret);
+    let app = globus_at(&server.url, http(), &Clock::system()).confidential_app(CLIENT_ID, &secret);
     drop(app.oauth2_token_introspect("TOK", &[]).await);
     let sent = server.the_only();
     let (name, secret) = basic(sent.header("Authorization").unwrap().strip_prefix("Basic ").unwrap());

@@ -24,7 +24,7 @@ use time::OffsetDateTime;
 use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
-use crate::harness::{NotedPause, Provider, Step, fixture, loopback_client, provider::Request};
+use crate::harness::{NotedPause, Provider, Step, fixture, globus_at, loopback_client, provider::Request};
 
 const CLIENT_ID: &str = "6f0a8e0c-1111-4222-8333-444455556666";
 const BASIC: &str = "Basic NmYwYThlMGMtMTExMS00MjIyLTgzMzMtNDQ0NDU1NTU2NjY2OnM=";
@@ -60,8 +60,7 @@ impl Bench {
     /// A client of Transfer whose token is renewed with a refresh token.
     fn renewing(&self) -> TransferClient {
         let old = Some((AccessToken::new("OLD"), start_of_time() + time::Duration::HOUR));
-        let clock = Clock::manual(start_of_time());
-        let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), old, clock);
+        let authorizer = RenewingAuthorizer::refresh_token(RefreshToken::new("R"), self.app(), old);
         TransferClient::new(self.server.url.clone(), self.http(), authorizer)
     }
 
@@ -76,8 +75,7 @@ impl Bench {
 }
 
 fn app(base: &Url, http: HttpClient) -> ConfidentialAppAuthClient {
-    let clock = Clock::manual(start_of_time());
-    ConfidentialAppAuthClient::new(base.clone(), http, clock, CLIENT_ID.to_owned(), &ClientSecret::new("s"))
+    globus_at(base, http, &Clock::manual(start_of_time())).confidential_app(CLIENT_ID, &ClientSecret::new("s"))
 }
 
 fn old_token() -> Authorizer {
@@ -327,8 +325,7 @@ async fn the_callers_deadline_bounds_the_whole() {
 
     // A renewal counts, though Globus Auth would be given more time by others: this caller leaves.
     let patient = loopback_client(limits.with_deadline(long));
-    let clock = Clock::manual(start_of_time());
-    let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.url, patient), "s", None, clock);
+    let authorizer = RenewingAuthorizer::client_credentials(app(&bench.server.url, patient), "s", None);
     let transfer = TransferClient::new(bench.server.url.clone(), bench.http(), authorizer);
     for _ in 0..2 {
         // The second caller waits for the renewal that the first one began.

@@ -1,7 +1,6 @@
 //! Scopes: what the SDK accepts and refuses, the normal form, and limits.
 
 use globus_portal::{
-    clock::Clock,
     globus::{
         Globus,
         auth::{DependentTokenOptions, RenewingAuthorizer},
@@ -272,7 +271,7 @@ async fn made_of<S: Into<Scopes> + Clone>(server: &Provider, scopes: S) -> Vec<S
     assert_eq!(tokens.by_scopes(scopes.clone()).unwrap().resource_server, "r");
     let options = DependentTokenOptions::new().with_scopes(scopes.clone());
     drop(app.oauth2_get_dependent_tokens(&AccessToken::new("theirs"), &options).await);
-    let renewing = RenewingAuthorizer::client_credentials(app, scopes, None, Clock::system());
+    let renewing = RenewingAuthorizer::client_credentials(app, scopes, None);
     drop(globus.auth(renewing).userinfo().await);
     let fields = server.take().into_iter().filter_map(|request| request.field("scope").map(str::to_owned));
     made.extend(fields);

@@ -17,17 +17,16 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::harness::{
-    Provider, fixture, loopback_client,
+    Provider, fixture, globus_at, loopback_client,
     provider::{CLIENT_ID, CLIENT_SECRET},
 };
 
 const NOW: i64 = 1_700_000_000;
 
 fn client(provider: &Provider) -> ConfidentialAppAuthClient {
-    let base = provider.url.clone();
     let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-    let http = loopback_client(Limits::default());
-    ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
+    let globus = globus_at(&provider.url, loopback_client(Limits::default()), &clock);
+    globus.confidential_app(CLIENT_ID, &ClientSecret::new(CLIENT_SECRET))
 }
 
 /// Calls a token endpoint that answers with this document.

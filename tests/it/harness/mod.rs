@@ -21,7 +21,7 @@ pub use self::{
     browser::{Answer, Browser, parameter},
     failing_store::FailingStore,
     kept_connection::KeptConnection,
-    pause::{NotedPause, loopback_client},
+    pause::{NotedPause, globus_at, loopback_client},
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, start_sandbox},
     programs::{Running, find_program, fixture, free_port, machine_allows, needs, skip_without},

@@ -3,7 +3,15 @@
 use std::{sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
-use globus_portal::globus::http::{HttpClient, Limits, Pause, Proxies, Trust};
+use globus_portal::{
+    clock::Clock,
+    globus::{
+        Globus,
+        environment::Environment,
+        http::{HttpClient, Limits, Pause, Proxies, Trust},
+    },
+};
+use url::Url;
 
 /// Records each pause instead of waiting; its random part is always the middle one.
 #[derive(Debug, Default)]
@@ -29,4 +37,9 @@ impl Pause for NotedPause {
 /// A client for servers on loopback. It trusts no CA, so none has to be loaded.
 pub fn loopback_client(limits: Limits) -> HttpClient {
     HttpClient::trusting(limits, Trust::Only(Vec::new()), Proxies::Ignored).unwrap()
+}
+
+/// Clients of all services at one base URL, by a clock of the test's.
+pub fn globus_at(base: &Url, http: HttpClient, clock: &Clock) -> Globus {
+    Globus::new(Environment::at(base), http).with_clock(clock.clone())
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::harness::{
-    Answer, Browser, Portal, Process, Provider, loopback_client, parameter, portal_at,
+    Answer, Browser, Portal, Process, Provider, globus_at, loopback_client, parameter, portal_at,
     provider::{CLIENT_ID, CLIENT_SECRET, id_token, sign, token_response},
     steps::key_of,
 };
@@ -180,15 +180,14 @@ async fn refusal(claim: &str, value: Option<Value>) -> String {
         None => drop(claims.as_object_mut().unwrap().remove(claim)),
     }
     provider.answer_with(id_token(&claims));
-    let app = app(&provider, clock);
+    let app = app(&provider, &clock);
     let response = app.oauth2_client_credentials_tokens("openid").await.unwrap();
     response.decode_id_token(&app.id_token_verifier(), Some("n")).await.unwrap_err().to_string()
 }
 
-fn app(provider: &Provider, clock: Clock) -> ConfidentialAppAuthClient {
-    let base = provider.url.clone();
-    let http = loopback_client(Limits::default());
-    ConfidentialAppAuthClient::new(base, http, clock, CLIENT_ID.to_owned(), &ClientSecret::new(CLIENT_SECRET))
+fn app(provider: &Provider, clock: &Clock) -> ConfidentialAppAuthClient {
+    let globus = globus_at(&provider.url, loopback_client(Limits::default()), clock);
+    globus.confidential_app(CLIENT_ID, &ClientSecret::new(CLIENT_SECRET))
 }
 
 #[tokio::test]
@@ -228,7 +227,7 @@ async fn a_refusal_names_the_claim_and_says_what_is_wrong_with_it() {
 #[tokio::test]
 async fn a_refusal_names_the_member_of_the_header_or_says_what_cannot_be_read() {
     let provider = Provider::start().await;
-    let app = app(&provider, Clock::system());
+    let app = app(&provider, &Clock::system());
     let verifier = app.id_token_verifier();
     let claims =
         provider.good_claims("n", OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap().unix_timestamp());
@@ -261,7 +260,7 @@ async fn a_refusal_that_the_clock_explains_says_how_far_it_is_off() {
         claims[claim] = value.into();
         let response = token_response(&id_token(&claims));
         provider.on_token(move |_| ([(header::DATE, globus)], Json(response.clone())).into_response());
-        let app = app(&provider, Clock::manual(OffsetDateTime::from_unix_timestamp(here).unwrap()));
+        let app = app(&provider, &Clock::manual(OffsetDateTime::from_unix_timestamp(here).unwrap()));
         let response = app.oauth2_client_credentials_tokens("openid").await.unwrap();
         let said = response.decode_id_token(&app.id_token_verifier(), Some("n")).await.unwrap_err().to_string();
         let hint = "; the clock of this machine is about 7 minutes behind, by the Date header of Globus Auth";
@@ -298,7 +297,7 @@ async fn userinfo_about_another_person_than_the_id_token_is_refused() {
 #[tokio::test]
 async fn odd_members_of_other_documents_of_globus_auth_count_as_absent() {
     let provider = Provider::start().await;
-    let app = app(&provider, Clock::system());
+    let app = app(&provider, &Clock::system());
     let answer = |document: Value| provider.on_other(move |_| Json(document.clone()).into_response());
     for odd in odd() {
         answer(

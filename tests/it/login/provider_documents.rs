@@ -6,7 +6,6 @@ use std::sync::{Arc, atomic::Ordering};
 use globus_portal::{
     clock::Clock,
     globus::{
-        auth::ConfidentialAppAuthClient,
         http::Limits,
         provider::{MAX_AGE, MIN_INTERVAL, Provider as Documents, ProviderError, REFRESH_AFTER},
     },
@@ -17,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::harness::{
-    Browser, PATIENCE, Portal, Provider, loopback_client, parameter,
+    Browser, PATIENCE, Portal, Provider, globus_at, loopback_client, parameter,
     provider::{CLIENT_ID, CLIENT_SECRET, jwk},
     steps::{let_in, log_in_at},
     until,
@@ -34,9 +33,8 @@ impl Stage {
     async fn new() -> Self {
         let provider = Provider::start().await;
         let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
-        let base = provider.url.clone();
-        let (http, secret) = (loopback_client(Limits::default()).without_retries(), ClientSecret::new(CLIENT_SECRET));
-        let app = ConfidentialAppAuthClient::new(base, http, clock.clone(), CLIENT_ID.to_owned(), &secret);
+        let globus = globus_at(&provider.url, loopback_client(Limits::default()).without_retries(), &clock);
+        let app = globus.confidential_app(CLIENT_ID, &ClientSecret::new(CLIENT_SECRET));
         let documents = Arc::new(Documents::new(&app, clock.clone()));
         Self { provider, documents, clock }
     }

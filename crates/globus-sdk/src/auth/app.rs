@@ -61,16 +61,23 @@ pub struct AppAuthClient<K> {
     kind: std::marker::PhantomData<K>,
 }
 
-/// An app with a secret, which it sends by Basic authentication (the Python SDK's `ConfidentialAppAuthClient`).
+/// An app with a secret, which it sends by Basic authentication (the Python SDK's `ConfidentialAppAuthClient`); made by
+/// [`Globus::confidential_app`](crate::Globus::confidential_app).
 pub type ConfidentialAppAuthClient = AppAuthClient<Confidential>;
 
-/// An app without a secret (the Python SDK's `NativeAppAuthClient`).
+/// An app without a secret (the Python SDK's `NativeAppAuthClient`); made by
+/// [`Globus::native_app`](crate::Globus::native_app).
 pub type NativeAppAuthClient = AppAuthClient<Native>;
 
 impl ConfidentialAppAuthClient {
     /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
-    #[must_use]
-    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String, client_secret: &ClientSecret) -> Self {
+    pub(crate) fn new(
+        base: Url,
+        http: HttpClient,
+        clock: Clock,
+        client_id: String,
+        client_secret: &ClientSecret,
+    ) -> Self {
         let (name, password) = (basic_part(&client_id), basic_part(client_secret.expose_secret()));
         let authorizer = BasicAuthorizer::new(&name, &password).into();
         let browser_base = base.clone();
@@ -130,11 +137,8 @@ impl ConfidentialAppAuthClient {
 }
 
 impl NativeAppAuthClient {
-    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
-    ///
-    /// # Errors
-    /// [`UsageError`] for an empty client id.
-    pub fn new(base: Url, http: HttpClient, clock: Clock, client_id: String) -> Result<Self, UsageError> {
+    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash. Fails for an empty client id.
+    pub(crate) fn new(base: Url, http: HttpClient, clock: Clock, client_id: String) -> Result<Self, UsageError> {
         if client_id.is_empty() {
             return Err(UsageError("a native app needs a client id".to_owned()));
         }

@@ -4,19 +4,19 @@
 //! (see [`flow`]): one client serves any number of people at once.
 //!
 //! ```
-//! use globus_sdk::{auth::ConfidentialAppAuthClient, environment::Environment, http::HttpClient};
+//! use globus_sdk::Globus;
 //!
 //! # use globus_sandbox::{self as sandbox, Sandbox};
-//! # use globus_sdk::{clock::Clock, secret::*};
+//! # use globus_sdk::{environment::Environment, http::HttpClient, secret::*};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::direct(Default::default())?, Clock::system());
-//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
-//! // `app` is a `ConfidentialAppAuthClient`; here, that of a sandbox.
+//! # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+//! # let app = globus.confidential_app(client_id, &client_secret);
+//! // `app` is `Globus::from_env()?.confidential_app(client_id, &client_secret)`; here, that of a sandbox.
 //! let tokens = app.oauth2_client_credentials_tokens("openid").await?;
 //! let token = &tokens.by_resource_server("auth.globus.org").ok_or("no token")?.access_token;
 //! assert!(app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);

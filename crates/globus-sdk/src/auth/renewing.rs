@@ -48,6 +48,15 @@ enum Source {
     ClientCredentials(ConfidentialAppAuthClient, Scopes),
 }
 
+impl Source {
+    fn clock(&self) -> &Clock {
+        match self {
+            Self::RefreshConfidential(client) | Self::ClientCredentials(client, _) => &client.clock,
+            Self::RefreshNative(client) => &client.clock,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Held {
     access_token: Option<(AccessToken, OffsetDateTime)>,
@@ -84,20 +93,19 @@ impl From<NativeAppAuthClient> for LoginClient {
 
 impl RenewingAuthorizer {
     /// Renews with a refresh token (the Python SDK's `RefreshTokenAuthorizer`). `access_token` is a token that is known
-    /// already, with the time it expires; without one, the first request gets one.
+    /// already, with the time it expires; without one, the first request gets one. Time is told by the client's clock.
     #[must_use]
     #[doc(alias = "RefreshTokenAuthorizer")]
     pub fn refresh_token(
         refresh_token: RefreshToken,
         client: impl Into<LoginClient>,
         access_token: Option<(AccessToken, OffsetDateTime)>,
-        clock: Clock,
     ) -> Self {
         let source = match client.into() {
             LoginClient::Confidential(client) => Source::RefreshConfidential(client),
             LoginClient::Native(client) => Source::RefreshNative(client),
         };
-        Self::over(source, Held { access_token, refresh_token: Some(refresh_token) }, clock)
+        Self::over(source, Held { access_token, refresh_token: Some(refresh_token) })
     }
 
     /// Gets tokens for the app itself (the Python SDK's `ClientCredentialsAuthorizer`; RFC 6749 section 4.4). `scopes` must
@@ -108,13 +116,13 @@ impl RenewingAuthorizer {
         client: ConfidentialAppAuthClient,
         scopes: impl Into<Scopes>,
         access_token: Option<(AccessToken, OffsetDateTime)>,
-        clock: Clock,
     ) -> Self {
         let source = Source::ClientCredentials(client, scopes.into());
-        Self::over(source, Held { access_token, refresh_token: None }, clock)
+        Self::over(source, Held { access_token, refresh_token: None })
     }
 
-    fn over(source: Source, held: Held, clock: Clock) -> Self {
+    fn over(source: Source, held: Held) -> Self {
+        let clock = source.clock().clone();
         let held = Arc::new(Mutex::new(held));
         Self(Arc::new(Renewing { source, clock, held, on_refresh: RwLock::default() }))
     }

@@ -1,28 +1,23 @@
 //! What goes into the `Authorization` header of a request, and what happens when a service no longer accepts it.
 //!
 //! ```
-//! use globus_sdk::{
-//!     auth::{AuthClient, ConfidentialAppAuthClient, RenewingAuthorizer},
-//!     environment::Environment,
-//!     http::HttpClient,
-//! };
+//! use globus_sdk::{Globus, auth::RenewingAuthorizer};
 //!
 //! # use globus_sandbox::{self as sandbox, Sandbox};
-//! # use globus_sdk::{clock::Clock, secret::*};
+//! # use globus_sdk::{environment::Environment, http::HttpClient, secret::*};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! // `environment` is `Environment::from_env()?`, or here, a sandbox.
-//! let (base, http, clock) = (environment.auth, HttpClient::from_env()?, Clock::system());
-//! # let http = HttpClient::direct(Default::default())?;
-//! let app = ConfidentialAppAuthClient::new(base.clone(), http.clone(), clock.clone(), client_id, &client_secret);
-//! let authorizer = RenewingAuthorizer::client_credentials(app, "openid profile", None, clock)
+//! let globus = Globus::from_env()?;
+//! # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+//! let app = globus.confidential_app(client_id, &client_secret);
+//! let authorizer = RenewingAuthorizer::client_credentials(app, "openid profile", None)
 //!     .on_refresh(|response| println!("a new token for {}", response.tokens()[0].resource_server));
 //! // The first request gets a token; later ones use it until a minute before it expires.
-//! let auth = AuthClient::new(base, http, authorizer);
+//! let auth = globus.auth(authorizer);
 //! assert!(!auth.userinfo().await?.sub.is_empty());
 //! # Ok(())
 //! # }

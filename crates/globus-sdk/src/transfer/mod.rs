@@ -16,26 +16,25 @@
 //!
 //! ```
 //! use globus_sdk::{
-//!     auth::{ConfidentialAppAuthClient, RenewingAuthorizer},
-//!     environment::Environment,
-//!     http::HttpClient,
+//!     Globus,
+//!     auth::RenewingAuthorizer,
 //!     scopes,
-//!     transfer::{EndpointSearch, TransferClient},
+//!     transfer::EndpointSearch,
 //! };
 //!
 //! # use globus_sandbox::{self as sandbox, Sandbox};
-//! # use globus_sdk::{clock::Clock, secret::*};
+//! # use globus_sdk::{environment::Environment, http::HttpClient, secret::*};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! # let (http, clock) = (HttpClient::direct(Default::default())?, Clock::system());
-//! # let app = ConfidentialAppAuthClient::new(environment.auth.clone(), http.clone(), clock.clone(), client_id, &client_secret);
-//! // `environment` is `Environment::from_env()?`, `http` is `HttpClient::from_env()?`; here, both are of a sandbox.
-//! let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, clock);
-//! let transfer = TransferClient::new(environment.transfer, http, authorizer);
+//! # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+//! # let app = globus.confidential_app(client_id, &client_secret);
+//! // `globus` is `Globus::from_env()?`, or here, a sandbox.
+//! let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None);
+//! let transfer = globus.transfer(authorizer);
 //! let search = EndpointSearch::new().with_filter_fulltext("trouble");
 //! let mut found = transfer.paginated().endpoint_search(&search);
 //! let first = found.next().await?.ok_or("nothing found")?;

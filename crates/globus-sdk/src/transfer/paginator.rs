@@ -122,7 +122,7 @@ impl<P: Page> Paginator<P> {
     /// use futures_util::TryStreamExt as _; // or StreamExt, or those of tokio-stream
     /// # use globus_sandbox::{self as sandbox, Sandbox};
     /// # use globus_sdk::{Globus, auth::RenewingAuthorizer, environment::Environment, http::HttpClient, scopes};
-    /// # use globus_sdk::{clock::Clock, secret::ClientSecret, transfer::EndpointSearch};
+    /// # use globus_sdk::{secret::ClientSecret, transfer::EndpointSearch};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -131,7 +131,7 @@ impl<P: Page> Paginator<P> {
     /// # tokio::spawn(sandbox.serve(std::future::pending()));
     /// # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
     /// # let app = globus.confidential_app(sandbox::CLIENT_ID, &ClientSecret::new(sandbox::CLIENT_SECRET));
-    /// # let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None, Clock::system());
+    /// # let authorizer = RenewingAuthorizer::client_credentials(app, scopes::transfer::ALL, None);
     /// # let transfer = globus.transfer(authorizer);
     /// # let search = EndpointSearch::new().with_filter_fulltext("trouble");
     /// let mut endpoints = transfer.paginated().endpoint_search(&search).into_stream();

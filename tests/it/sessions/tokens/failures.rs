@@ -9,7 +9,7 @@ use axum::{
 };
 use globus_portal::{
     globus::{
-        auth::{ConfidentialAppAuthClient, TokenError},
+        auth::TokenError,
         error::CallError,
         http::{HttpClient, Limits},
     },
@@ -169,9 +169,8 @@ async fn a_refresh_that_takes_too_long_is_no_reason_to_sign_in_again() {
     // The same vault with a client that has a shorter timeout, for an answer that never comes.
     let limits = Limits::default().with_timeout(Wait::from_millis(50)).with_deadline(Limits::default().deadline);
     let http = HttpClient::direct(limits).unwrap();
-    let base = stage.provider.url.clone();
-    let auth =
-        ConfidentialAppAuthClient::new(base, http, stage.clock.clone(), CLIENT_ID.to_owned(), &ClientSecret::new("s"));
+    let globus = globus_at(&stage.provider.url, http, &stage.clock);
+    let auth = globus.confidential_app(CLIENT_ID, &ClientSecret::new("s"));
     let app = &stage.portal.app;
     let hasty = Tokens::new(app.vault.clone(), auth, Wait::from_millis(50), app.id_tokens.clone());
     let key = stage.key(&browser);

@@ -4,25 +4,23 @@
 //!
 //! ```
 //! use globus_sdk::{
-//!     auth::{ConfidentialAppAuthClient, TokenError},
-//!     environment::Environment,
+//!     Globus,
+//!     auth::TokenError,
 //!     flow::{AuthorizeParameters, FlowManager as _, random_verifier},
-//!     http::HttpClient,
 //!     scopes,
 //! };
 //!
 //! # use globus_sandbox::{self as sandbox, Sandbox};
-//! # use globus_sdk::{clock::Clock, secret::*};
+//! # use globus_sdk::{environment::Environment, http::HttpClient, secret::*};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
 //! # let environment = Environment::at(&sandbox.base_url().parse()?);
 //! # tokio::spawn(sandbox.serve(std::future::pending()));
 //! # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
-//! // `environment` is `Environment::from_env()?`, or here, a sandbox.
-//! let http = HttpClient::from_env()?;
-//! # let http = HttpClient::direct(Default::default())?;
-//! let client = ConfidentialAppAuthClient::new(environment.auth, http, Clock::system(), client_id, &client_secret);
+//! let globus = Globus::from_env()?;
+//! # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+//! let client = globus.confidential_app(client_id, &client_secret);
 //! let flow = client.oauth2_start_flow("http://localhost:5000/login", ["openid", scopes::transfer::ALL])?;
 //! let flow = flow.with_verifier(random_verifier())?;
 //! let url = flow.get_authorize_url(&AuthorizeParameters::default());
