@@ -1,6 +1,6 @@
 //! How tokens are written by serde: with their secrets, and in the members of the Python SDK's token files.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use time::OffsetDateTime;
 
 use crate::secret::{AccessToken, IdToken, RefreshToken};
@@ -18,29 +18,20 @@ pub(super) fn id_token<S: Serializer>(token: &Option<IdToken>, serializer: S) ->
 }
 
 /// Scopes, as one text with spaces between them.
-pub(super) mod scope {
-    use super::{Deserialize, Deserializer, Serializer};
+pub(super) fn write_scope<S: Serializer>(scopes: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&scopes.join(" "))
+}
 
-    pub(in crate::auth) fn serialize<S: Serializer>(scopes: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&scopes.join(" "))
-    }
-
-    pub(in crate::auth) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-        let scopes = String::deserialize(deserializer)?;
-        Ok(scopes.split_whitespace().map(ToOwned::to_owned).collect())
-    }
+pub(super) fn read_scope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let scopes = String::deserialize(deserializer)?;
+    Ok(scopes.split_whitespace().map(ToOwned::to_owned).collect())
 }
 
 /// A time, in whole seconds since 1970.
-pub(super) mod seconds {
-    use super::{Deserialize, Deserializer, OffsetDateTime, Serializer};
-    use serde::de::Error as _;
+pub(super) fn write_seconds<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(time.unix_timestamp())
+}
 
-    pub(in crate::auth) fn serialize<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(time.unix_timestamp())
-    }
-
-    pub(in crate::auth) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
-        OffsetDateTime::from_unix_timestamp(i64::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
+pub(super) fn read_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
+    OffsetDateTime::from_unix_timestamp(i64::deserialize(deserializer)?).map_err(D::Error::custom)
 }

@@ -73,7 +73,7 @@ pub struct Token {
     /// Whose API it is for: `transfer.api.globus.org`, a client id, …
     pub resource_server: String,
     /// The scopes that were granted, in Globus's order.
-    #[serde(rename = "scope", with = "stored::scope")]
+    #[serde(rename = "scope", serialize_with = "stored::write_scope", deserialize_with = "stored::read_scope")]
     pub scopes: Vec<String>,
     /// The access token.
     #[serde(serialize_with = "stored::access_token")]
@@ -82,7 +82,11 @@ pub struct Token {
     #[serde(serialize_with = "stored::refresh_token")]
     pub refresh_token: Option<RefreshToken>,
     /// When the access token expires.
-    #[serde(rename = "expires_at_seconds", with = "stored::seconds")]
+    #[serde(
+        rename = "expires_at_seconds",
+        serialize_with = "stored::write_seconds",
+        deserialize_with = "stored::read_seconds"
+    )]
     pub expires_at: OffsetDateTime,
 }
 
