@@ -144,7 +144,7 @@ async fn brought_code(listener: TcpListener, state: &str) -> Result<Authorizatio
     Ok(code.ok_or("nothing came")??)
 }
 
-/// Takes the code of the login that was begun here; any other answer is somebody else's, and the wait goes on.
+/// Takes the code of the login that was started here. Any other answer is ignored, and the wait goes on.
 async fn come_back(State(expected): State<Expected>, Query(brought): Query<Brought>) -> (StatusCode, &'static str) {
     let state = brought.state.unwrap_or_default();
     if !equal(state.as_bytes(), expected.state.as_bytes()) {

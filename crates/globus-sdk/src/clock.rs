@@ -7,7 +7,7 @@ use std::{
 
 use time::{Duration, OffsetDateTime};
 
-/// Tells the time. Cheap to clone; all clones tell the same.
+/// A clock. Cheap to clone; all clones show the same time.
 #[derive(Clone)]
 pub struct Clock(Source);
 

@@ -22,7 +22,7 @@ const LARGE: Duration = Duration::minutes(1);
 pub struct ClockDifference(Duration);
 
 impl ClockDifference {
-    /// A difference of so much.
+    /// From how far this machine's clock is ahead.
     #[must_use]
     pub fn new(ahead: Duration) -> Self {
         Self(ahead)

@@ -47,7 +47,7 @@ where
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
-/// Reads a document. The error says what is wrong, and where: the member's name, and no value.
+/// Reads a document. The error says what is wrong and where: it names the member and quotes no value.
 pub(super) fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let document = serde_path_to_error::deserialize(&mut deserializer)
@@ -166,7 +166,7 @@ macro_rules! documents {
                 #[serde(default, deserialize_with = "crate::document::lenient")]
                 pub $field: $type,
             )*
-            /// Everything else that was told, as it came.
+            /// All other members.
             #[serde(flatten)]
             pub more: std::collections::BTreeMap<String, serde_json::Value>,
         }

@@ -5,7 +5,7 @@ use crate::{
     gare::to_gare,
 };
 
-/// Whose fault a failure is, and so what helps. No other will be added: a program does something else for each.
+/// Whose fault a failure is, and so what helps. The list is complete: programs match on all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Globus does not answer, or answers nonsense, or is asked too often: try again later.

@@ -45,7 +45,7 @@ use crate::{
 };
 
 documents! {
-    /// A group (Groups API, "Get Group"). All texts are somebody's own words.
+    /// A group (Groups API, "Get Group"). Texts are user input: escape them.
     Group {
         /// Its id, a UUID.
         id: String,
@@ -67,7 +67,7 @@ documents! {
         session_timeouts: Option<Value>,
         /// The person's own memberships: one for each of their identities that is in it.
         my_memberships: Vec<Membership>,
-        /// Everybody's memberships (with `include` `memberships`).
+        /// The memberships of all members (with `include` `memberships`).
         memberships: Option<Vec<Membership>>,
         /// Who sees what of it.
         policies: Option<Policies>,
@@ -103,13 +103,13 @@ documents! {
         authentication_assurance_timeout: Option<u64>,
         /// Whether people can ask to be let in.
         join_requests: Option<bool>,
-        /// What they have to tell then.
+        /// What they have to fill in.
         signup_fields: Option<Vec<String>>,
     }
 }
 
 impl Membership {
-    /// Whether it counts: somebody who was invited, has left or was removed is no member.
+    /// Whether the membership is active: invited, former and removed people are not members.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status.as_deref() == Some("active")
@@ -160,7 +160,7 @@ impl GroupsClient {
         self.ask("v2/groups/my_groups", "statuses", statuses).await?.list()
     }
 
-    /// One group by its id (Groups API, "Get Group"). `include` names more to be told: `memberships`, `my_memberships`,
+    /// One group by its id (Groups API, "Get Group"). `include` asks for more: `memberships`, `my_memberships`,
     /// `policies`, `allowed_actions`, `child_ids`.
     ///
     /// # Errors

@@ -115,7 +115,7 @@ impl ConfidentialAppAuthClient {
         Ok(DependentTokenResponse::read(&answer, self.clock.now())?)
     }
 
-    /// Asks what a token is (RFC 7662). `include` names more to be told: `identity_set`, `identity_set_detail`,
+    /// Asks what a token is (RFC 7662). `include` asks for more: `identity_set`, `identity_set_detail`,
     /// `session_info`.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl<K> AppAuthClient<K> {
         &self.client_id
     }
 
-    /// The same client, which waits for an answer for so long, and does not try again.
+    /// The same client with this time limit for a call, and without retries.
     #[must_use]
     pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
         self.service.http = self.service.http.without_retries().with_timeout(timeout);
@@ -204,7 +204,7 @@ impl<K> AppAuthClient<K> {
     /// Gets a new access token for the resource server of a refresh token (RFC 6749 section 6).
     ///
     /// # Errors
-    /// [`TokenError`]; [`TokenError::InvalidGrant`] when the refresh token is no longer good.
+    /// [`TokenError`]; [`TokenError::InvalidGrant`] when the refresh token is no longer valid.
     pub async fn oauth2_refresh_token(&self, token: &RefreshToken) -> Result<TokenResponse, TokenError> {
         self.oauth2_token(&[("refresh_token", token.expose_secret()), ("grant_type", "refresh_token")]).await
     }
@@ -212,7 +212,7 @@ impl<K> AppAuthClient<K> {
     /// Revokes a token (RFC 7009). A token that is unknown or already revoked is a success. `hint` says which kind it is.
     ///
     /// # Errors
-    /// [`CallError`]: the token may still be good.
+    /// [`CallError`]: the token may still be valid.
     pub async fn oauth2_revoke_token(&self, token: &str, hint: Option<TokenTypeHint>) -> Result<(), CallError> {
         let mut form = vec![("token", token)];
         form.extend(hint.map(|hint| ("token_type_hint", hint.as_str())));

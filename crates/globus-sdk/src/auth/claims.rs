@@ -39,7 +39,7 @@ pub struct IdTokenClaims {
     /// When the person last authenticated, in seconds since 1970.
     #[serde(default, deserialize_with = "lenient")]
     pub last_authentication: Option<i64>,
-    /// All linked identities, `sub` among them. Entries that are none are left out.
+    /// All linked identities, including `sub`. Malformed entries are left out.
     #[serde(default, deserialize_with = "lenient_items")]
     pub identity_set: Vec<LinkedIdentity>,
     /// How many linked identities [`abridged`](Self::abridged) has left out.

@@ -1,4 +1,4 @@
-//! What Globus Auth tells of tokens, identities, providers and consents, and how to ask for them.
+//! What Globus Auth returns about tokens, identities, providers and consents, and the queries for them.
 //!
 //! Required is what a document is about: whether a token is active, the id of an identity. An optional member of another
 //! type than expected counts as absent, and so does an entry of a list that cannot be read.
@@ -75,12 +75,12 @@ pub enum ProvidersQuery<'a> {
     Ids(&'a [&'a str]),
 }
 
-/// What introspection tells of a token (RFC 7662 section 2.2; Globus Auth API, "Token Introspection"). Of a token that is
-/// not active nothing else is told.
+/// What introspection returns about a token (RFC 7662 section 2.2; Globus Auth API, "Token Introspection"). For an
+/// inactive token, all other members are absent.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Introspection {
-    /// Whether the token is good now.
+    /// Whether the token is valid now.
     pub active: bool,
     /// The scopes it has, space-separated.
     #[serde(default, deserialize_with = "lenient")]
@@ -100,7 +100,7 @@ pub struct Introspection {
     /// The app it was made for.
     #[serde(default, deserialize_with = "lenient")]
     pub client_id: Option<String>,
-    /// The resource servers it is good at.
+    /// The resource servers it is for.
     #[serde(default, deserialize_with = "one_or_many")]
     pub aud: Vec<String>,
     /// Who made it.
@@ -112,13 +112,13 @@ pub struct Introspection {
     /// When it was made, in seconds since 1970.
     #[serde(default, deserialize_with = "lenient")]
     pub iat: Option<i64>,
-    /// From when on it is good, in seconds since 1970.
+    /// Not valid before this time, in seconds since 1970.
     #[serde(default, deserialize_with = "lenient")]
     pub nbf: Option<i64>,
     /// The ids of all linked identities (with `include` `identity_set`).
     #[serde(default, deserialize_with = "lenient")]
     pub identity_set: Option<Vec<String>>,
-    /// Everything else that was told, as it came: `session_info`, `identity_set_detail`, `policy_evaluations`, …
+    /// All other members: `session_info`, `identity_set_detail`, `policy_evaluations`, …
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
@@ -203,10 +203,10 @@ pub struct Consent {
     /// The scope's name.
     #[serde(default, deserialize_with = "lenient")]
     pub scope_name: Option<String>,
-    /// The consents this one hangs on, from the first to this one.
+    /// The consents that this one depends on, from the first to this one.
     #[serde(default, deserialize_with = "lenient")]
     pub dependency_path: Vec<i64>,
-    /// Everything else that was told, as it came.
+    /// All other members.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }

@@ -1,7 +1,7 @@
-//! A document of the provider, kept in memory, and fetched once for all who wait for it.
+//! A document of the provider, cached in memory. Concurrent callers share one fetch.
 //!
-//! The fetch runs in a task of its own: a caller that leaves breaks nothing off, and what comes is kept whoever has left.
-//! A pause after a failure counts from the failure.
+//! The fetch runs in its own task, so it completes even if its callers are gone. The pause after a failure starts when the
+//! fetch has failed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,7 +31,7 @@ pub enum ProviderError {
         #[source]
         cause: Arc<CallError>,
     },
-    /// It failed a moment ago, and it is too early to try again.
+    /// It failed moments ago; it is too early to retry.
     #[error("{failed} (a moment ago; the next try is made within 10 seconds)")]
     TooSoon {
         /// Why it failed.
@@ -102,7 +102,7 @@ enum Next<T> {
     Wait(watch::Receiver<Outcome<T>>),
 }
 
-/// Whether so much time has passed. A clock that was set back is no reason to wait for what it showed before.
+/// Whether this much time has passed. If the clock was set back, it has: nothing waits for the old time to come again.
 fn is_over(since: OffsetDateTime, now: OffsetDateTime, length: Duration) -> bool {
     now < since || now - since >= length
 }
@@ -129,8 +129,8 @@ impl<T: Send + Sync + 'static> Kept<T> {
         Arc::new(Self { name, clock, state: Mutex::default() })
     }
 
-    /// The document; `fetch` gets it where there is none, or an old one. Nobody waits for a document that is merely to be
-    /// refreshed, nor for one that the provider could not give a moment ago while an older one is here.
+    /// The document; `fetch` gets it if there is none, or an old one. Callers do not wait for a refresh in the background, nor
+    /// for a document that could not be fetched moments ago if an older one is cached.
     pub(super) async fn get<Fetch>(self: &Arc<Self>, fetch: impl FnOnce() -> Fetch) -> Result<Arc<T>, ProviderError>
     where
         Fetch: Future<Output = Result<T, ProviderError>> + Send + 'static,

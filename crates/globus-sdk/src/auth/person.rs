@@ -30,7 +30,7 @@ impl AuthClient {
         Self { service: ServiceClient { service: Service::Auth, base, http, authorizer: authorizer.into() } }
     }
 
-    /// The claims about the person whose token this is (OpenID Connect Core section 5.3). Needs `openid`; what is told
+    /// The claims about the person whose token this is (OpenID Connect Core section 5.3). Needs `openid`; its content
     /// depends on `profile` and `email`.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! The discovery document and the key set of Globus Auth, kept in memory.
 //!
-//! A portal starts while Globus is down. Each document is fetched once for all who wait for it, in a task that goes on when
-//! they leave; it is refreshed in the background while the older one is still good, and the older one stays in use while
-//! Globus does not answer. A key that is not known makes one request for the key set at once, and then no more than one
-//! within [`MIN_INTERVAL`], whether it succeeds or not: whoever sends made-up tokens cannot make us hammer Globus.
+//! A program can start while Globus is down. Concurrent callers share one fetch of a document, which completes even if they
+//! are gone. A document is refreshed in the background before it is too old, and the cached one stays in use while Globus
+//! does not answer. An unknown key causes one request for the key set at once, and then at most one per [`MIN_INTERVAL`],
+//! whether it succeeds or not: made-up tokens cannot make the app flood Globus.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::MINUTE;
 const MAX_DOCUMENT: usize = 256 << 10;
 const OPENID_CONFIGURATION: &str = ".well-known/openid-configuration";
 
-/// The discovery document (OpenID Connect Discovery section 3), as far as it is used.
+/// The members of the discovery document (OpenID Connect Discovery section 3) that are used here.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Discovery {
@@ -41,12 +41,12 @@ pub struct Discovery {
     pub authorization_response_iss_parameter_supported: bool,
 }
 
-/// `null` says as little as nothing; any other value than true or false is refused, for answers are judged by it.
+/// `null` counts as absent. Anything else but true or false is an error: the member decides how answers are checked.
 fn null_is_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A key set (RFC 7517 section 5). Keys are read one by one later, so that one that cannot be read spoils no other.
+/// A key set (RFC 7517 section 5). Keys are parsed one by one when they are used: a malformed one does not affect others.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct JwkSet {
@@ -118,7 +118,7 @@ impl Provider {
         self.keys.newer_than(known, || keys(self.source.clone(), jwks_uri)).await
     }
 
-    /// How far this machine's clock is from Globus's, as far as the last document tells.
+    /// How far this machine's clock is from Globus's, by the `Date` header of the last document.
     #[must_use]
     pub fn clock_difference(&self) -> Option<ClockDifference> {
         *self.source.difference.lock().unwrap_or_else(PoisonError::into_inner)

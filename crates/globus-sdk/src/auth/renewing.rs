@@ -24,7 +24,7 @@ use crate::{
 /// A token is renewed this long before it expires.
 pub const EXPIRES_ADJUST: Duration = Duration::seconds(60);
 
-/// Told of every renewal: the place to store the new tokens.
+/// Called after every renewal: the place to store the new tokens.
 pub type OnRefresh = Arc<dyn Fn(&TokenResponse) + Send + Sync>;
 
 /// Sends an access token as `Bearer` and renews it: 60 seconds before it expires, and once when a service refuses it.
@@ -93,7 +93,7 @@ impl From<NativeAppAuthClient> for LoginClient {
 
 impl RenewingAuthorizer {
     /// Renews with a refresh token (the Python SDK's `RefreshTokenAuthorizer`). `access_token` is a token that is known
-    /// already, with the time it expires; without one, the first request gets one. Time is told by the client's clock.
+    /// already, with the time it expires; without one, the first request gets one. Expiry is judged by the client's clock.
     #[must_use]
     #[doc(alias = "RefreshTokenAuthorizer")]
     pub fn refresh_token(
@@ -127,8 +127,8 @@ impl RenewingAuthorizer {
         Self(Arc::new(Renewing { source, clock, held, on_refresh: RwLock::default() }))
     }
 
-    /// Tells `on_refresh` of every renewal from now on, before any request uses the new token. There is one such place: a
-    /// second call replaces it.
+    /// Calls `on_refresh` after every renewal from now on, before any request uses the new token. There is one such
+    /// function: a second call replaces it.
     #[must_use]
     pub fn on_refresh(self, on_refresh: impl Fn(&TokenResponse) + Send + Sync + 'static) -> Self {
         *self.0.on_refresh.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(on_refresh));
@@ -197,7 +197,7 @@ impl Renewing {
     }
 }
 
-/// A renewal is for one resource server: an answer with other than one token is none.
+/// A renewal is for one resource server: an answer must have exactly one token.
 fn the_only(response: &TokenResponse) -> Result<&Token, CallError> {
     match response.tokens() {
         [token] => Ok(token),

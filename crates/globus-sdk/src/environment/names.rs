@@ -16,13 +16,13 @@ pub struct Environment {
     pub groups: Url,
 }
 
-/// A name that is no environment of Globus.
+/// A name that is not an environment of Globus.
 #[derive(Debug, thiserror::Error)]
 #[error("Unrecognized environment \"{0}\"")]
 pub struct UnknownEnvironment(String);
 
 impl Environment {
-    /// The Globus that everybody uses.
+    /// The production environment.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a name from the list below")]
     pub fn production() -> Self {

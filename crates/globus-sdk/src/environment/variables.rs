@@ -97,7 +97,7 @@ impl Limits {
     /// [`deadline`](Self::deadline) moves the deadline too; without a limit (`-1`) there is no deadline either.
     ///
     /// # Errors
-    /// [`VariableError`] for what is no time.
+    /// [`VariableError`] for an invalid time.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         let limits = Self::default();
         let Some(text) = set(&lookup, HTTP_TIMEOUT) else { return Ok(limits) };

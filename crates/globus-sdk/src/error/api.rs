@@ -22,7 +22,7 @@ pub enum Service {
     Other,
 }
 
-/// An error answer of a Globus service (the SDK's `GlobusAPIError`), with whatever its body tells:
+/// An error answer of a Globus service (the SDK's `GlobusAPIError`), with what its body says:
 ///
 /// - JSON:API (a non-empty list of `errors`, when the content type is `application/vnd.api+json`);
 /// - "type zero", the form of Transfer: `code`, `message` and perhaps `request_id`;
@@ -113,7 +113,7 @@ fn json_kind(content_type: &str) -> Option<Kind> {
 }
 
 impl ApiError {
-    /// Reads an error answer. There is no input that it fails on: what cannot be read is just not there.
+    /// Reads an error answer. It never fails: what cannot be read is absent.
     #[must_use]
     pub fn parse(service: Service, status: u16, content_type: Option<&str>, body: &[u8]) -> Self {
         let kind = content_type.and_then(json_kind);
@@ -184,7 +184,7 @@ impl ApiError {
         self.0.code.as_deref()
     }
 
-    /// The texts for people.
+    /// The messages for people.
     #[must_use]
     pub fn messages(&self) -> &[String] {
         &self.0.messages
@@ -196,7 +196,7 @@ impl ApiError {
         (!self.0.messages.is_empty()).then(|| self.0.messages.join("; "))
     }
 
-    /// The number under which Globus knows the call.
+    /// Globus's id of the call.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
@@ -227,7 +227,7 @@ impl ApiError {
         self.document().map(|document| subdocuments(document, self.0.format)).unwrap_or_default()
     }
 
-    /// What the body tells beyond code and messages.
+    /// What the body says beyond code and messages.
     #[must_use]
     pub fn info(&self) -> ErrorInfo<'_> {
         ErrorInfo { document: self.document() }

@@ -21,10 +21,10 @@ pub enum CallError {
     /// No connection, or one that broke (the SDK's `GlobusConnectionError`).
     #[error("the connection failed: {}", causes(&**.0))]
     Connection(#[source] BoxError),
-    /// So many calls of this service are under way that this one found no turn within its deadline: nothing was sent.
+    /// Too many calls of this service are in progress: this one got no turn within its deadline, and nothing was sent.
     #[error("too many calls wait for this service")]
     Busy,
-    /// The request cannot be made at all: a header or URL that is none.
+    /// The request cannot be made at all: an invalid header or URL, or no HTTP client.
     #[error("the request cannot be made: {}", causes(&**.0))]
     Request(#[source] BoxError),
     /// The answer's body is larger than we read.
@@ -42,11 +42,11 @@ pub enum CallError {
     /// The service answered with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The service refused the access token, and its keeper could not find out whether there is another. The source is the
-    /// keeper's error: the store of the tokens may be down, for example.
+    /// The service refused the access token, and the token source could not get another one. The source of this error is
+    /// the token source's error: its store may be down, for example.
     #[error("could not get another access token: {0}")]
     NoToken(#[source] BoxError),
-    /// The call cannot be right, so nothing was sent.
+    /// The arguments are invalid. Nothing was sent.
     #[error(transparent)]
     Usage(#[from] UsageError),
 }
@@ -75,14 +75,14 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 }
 
 impl CallError {
-    /// Whether no whole answer came back: nothing is known of what the service did.
+    /// Whether no complete answer came back: what the service did is unknown.
     #[must_use]
     pub fn is_network(&self) -> bool {
         matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Connection(_))
     }
 
-    /// The error for a log: as it prints, but without the texts of the service ([`ApiError::for_log`]). What a keeper of
-    /// tokens says ([`NoToken`](Self::NoToken)) is printed as it is.
+    /// The error for a log: as it prints, but without the texts of the service ([`ApiError::for_log`]). The error of
+    /// a token source ([`NoToken`](Self::NoToken)) is printed as it is.
     #[must_use]
     pub fn for_log(&self) -> String {
         match self {

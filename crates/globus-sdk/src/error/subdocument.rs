@@ -47,7 +47,7 @@ impl fmt::Debug for ErrorSubdocument<'_> {
     }
 }
 
-/// What an error tells beyond code and messages (the SDK's `ErrorInfoContainer`). [`to_gare`](crate::gare::to_gare) knows more forms and
+/// What an error says beyond code and messages (the SDK's `ErrorInfoContainer`). [`to_gare`](crate::gare::to_gare) knows more forms and
 /// checks types.
 #[derive(Clone, Copy)]
 pub struct ErrorInfo<'a> {

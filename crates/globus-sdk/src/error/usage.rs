@@ -1,6 +1,6 @@
-//! A call that cannot be right.
+//! Invalid arguments.
 
-/// A call that cannot be right, whatever Globus would answer.
+/// The arguments of a call are invalid. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);

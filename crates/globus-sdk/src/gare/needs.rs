@@ -46,7 +46,7 @@ pub struct GlobusAuthorizationParameters {
     pub required_scopes: Option<Vec<String>>,
     /// `login` makes the person sign in again even in a live session; `none` forbids to ask the person anything.
     pub prompt: Option<String>,
-    /// The object's other members.
+    /// The other members of the object.
     pub extra: Map<String, Value>,
 }
 

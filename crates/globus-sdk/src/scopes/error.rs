@@ -1,4 +1,4 @@
-//! Why a text is no scope, and the bounds on scopes.
+//! Why scopes cannot be parsed, and the bounds on scopes.
 
 use crate::text::plain;
 
@@ -8,7 +8,7 @@ pub const MAX_DEPTH: usize = 64;
 /// each place where a name stands gets all dependencies of that name.
 pub const MAX_SCOPES: usize = 10_000;
 
-/// Why a text is no scope, or why scopes do not go together. The messages are those of the Globus Python SDK where it
+/// Why scopes cannot be parsed or combined. The messages are those of the Globus Python SDK where it
 /// has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

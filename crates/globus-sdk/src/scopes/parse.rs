@@ -63,7 +63,7 @@ pub fn parse(scopes: impl Into<Scopes>) -> Result<Vec<Scope>, ScopeParseError> {
 /// needs anyway together with what an error asked for, say.
 ///
 /// # Errors
-/// [`ScopeParseError`]: scopes that are fine by themselves can make a cycle together.
+/// [`ScopeParseError`]: two valid lists can form a cycle together.
 ///
 /// ```
 /// use globus_sdk::scopes::{merge, serialize};

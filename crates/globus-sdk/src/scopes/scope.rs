@@ -36,7 +36,7 @@ impl Scope {
     /// A scope without dependencies, from its name alone.
     ///
     /// # Errors
-    /// [`ScopeParseError::Name`] when the text is no name: use `parse` for text with brackets.
+    /// [`ScopeParseError::Name`] when the text is not a name: use `parse` for text with brackets.
     pub fn new(scope_string: impl Into<String>) -> Result<Self, ScopeParseError> {
         let scope_string = scope_string.into();
         if scope_string.is_empty() || scope_string.contains(SPECIAL) || scope_string.trim() != scope_string {

@@ -1,5 +1,5 @@
 //! From text to tokens. What may stand next to what is checked here for characters and in the graph for tokens, in the
-//! SDK's order, so that a text with several mistakes is told of the same one.
+//! SDK's order, so that a text with several mistakes gets the same error.
 
 use super::error::{MAX_SCOPES, ScopeParseError};
 

@@ -1,4 +1,4 @@
-//! A whole answer, and what it says.
+//! A complete answer, and what it says.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     text::plain,
 };
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(super) service: Service,
@@ -48,7 +48,7 @@ impl Answer {
         document::read(&self.body).map_err(|problem| self.malformed(&problem))
     }
 
-    /// That the document is not the one expected. `problem` must quote nothing of it.
+    /// The error for a document that is not the expected one. `problem` must not quote it.
     pub(crate) fn malformed(&self, problem: &str) -> CallError {
         CallError::Malformed { what: format!("{}: {problem}", self.call) }
     }
@@ -67,7 +67,7 @@ impl Answer {
         if self.status.is_success() { Ok(()) } else { Err(CallError::Api(self.error())) }
     }
 
-    /// The number under which Globus knows the call, where a header or an error's body has one.
+    /// Globus's id of the call, if a header or an error's body has one.
     pub(super) fn request_id(&self) -> Option<String> {
         let header = self.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(plain);
         let of_the_error = || self.error().request_id().map(plain);

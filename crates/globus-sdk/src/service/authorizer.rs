@@ -113,7 +113,7 @@ impl From<Arc<dyn TokenSource>> for Authorizer {
 }
 
 fn secret_header(text: &str) -> HeaderValue {
-    // Tokens are plain ASCII; one that is not is no token, and an empty header says so to the service.
+    // Tokens are plain ASCII. Anything else is sent as an empty header, which the service refuses.
     let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value

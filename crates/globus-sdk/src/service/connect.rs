@@ -1,4 +1,4 @@
-//! How connections are made: whom they trust, through which proxy they go, and how many there are.
+//! How connections are made: trusted CAs, proxies, and their number.
 
 use std::time::Duration;
 

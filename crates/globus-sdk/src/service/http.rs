@@ -1,6 +1,6 @@
 //! The one way out: every call has a time limit, a size limit and a deadline; transient failures are retried; no redirect
-//! is followed; nothing is unpacked, so that what came is what was sent. So many calls of one service at a time, and so
-//! many idle connections to it, are the most there are.
+//! is followed; nothing is decompressed. The number of concurrent calls of one service and of idle connections is
+//! limited.
 //!
 //! Redirects are not followed because a token endpoint or an API that answers with one would otherwise make us carry
 //! credentials to where it points (RFC 9700 section 4.12).
@@ -94,14 +94,14 @@ impl HttpClient {
         self.connections.open().await
     }
 
-    /// The same client, with the same connections, that tries nothing again.
+    /// The same client, with the same connections, without retries.
     #[must_use]
     pub fn without_retries(mut self) -> Self {
         self.limits.max_retries = 0;
         self
     }
 
-    /// The same client, with the same connections, that waits for a single answer for so long.
+    /// The same client, with the same connections, with this time limit for a call.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
@@ -207,7 +207,7 @@ impl HttpClient {
         Ok(body)
     }
 
-    /// How long to wait before the next try; nothing when there is no sense in one.
+    /// How long to wait before the next try; `None` when another try makes no sense.
     ///
     /// A call that carries a one-use code is never sent twice: whatever came back, the code may have been spent.
     fn pause_before_retry(&self, call: &Call<'_>, result: &Result<Answer, CallError>, tries: u32) -> Option<Duration> {
@@ -248,7 +248,7 @@ fn log(call: &Call<'_>, result: &Result<Answer, CallError>, before: u32, time: D
     }
 }
 
-/// Some time from now. Where that is further than the clock goes, so far that nobody waits for it.
+/// A point in time this long from now, or 30 years from now if that is sooner.
 fn after(duration: Duration) -> Instant {
     const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     let now = Instant::now();

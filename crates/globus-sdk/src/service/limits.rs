@@ -48,7 +48,7 @@ impl Limits {
         Self { max_retries: 1, listing: limits.body, ..limits }.with_timeout(Duration::from_secs(10))
     }
 
-    /// The same with so much time for one try, and half as much more for the whole.
+    /// The same with this time limit for one try, and one and a half times as long for the whole call.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, deadline: timeout.saturating_add(timeout / 2), ..self }
@@ -73,7 +73,7 @@ pub trait Pause: fmt::Debug + Send + Sync + 'static {
     async fn sleep(&self, duration: Duration);
 }
 
-/// Waits for as long as it says.
+/// Waits for the given time.
 #[derive(Clone, Copy, Debug)]
 pub struct RealPause;
 

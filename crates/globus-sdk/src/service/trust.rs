@@ -10,6 +10,6 @@ pub enum Trust {
     System,
     /// These CAs alone.
     Only(Vec<Certificate>),
-    /// The CAs of this machine, and on loopback anyone: nobody else is on the way there.
+    /// The CAs of this machine; on loopback, any certificate.
     AnyoneOnLoopback,
 }

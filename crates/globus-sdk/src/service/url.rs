@@ -16,7 +16,7 @@ pub fn service_url(text: &str) -> Result<Url, String> {
     }
 }
 
-/// Whether a URL is of this machine and of nothing else.
+/// Whether a URL points to this machine, and to nothing else.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -1,11 +1,11 @@
-//! What Transfer answers with. All texts are somebody's own words; times are ISO 8601 texts in UTC, as they came.
+//! What Transfer answers with. Texts are user input: escape them. Times are ISO 8601 texts in UTC, unparsed.
 
 use serde_json::Value;
 
 use super::paginator::Page;
 
 documents! {
-    /// A collection or endpoint (Transfer API, "Endpoint Document"). A search with `fields` tells only those.
+    /// A collection or endpoint (Transfer API, "Endpoint Document"). A search with `fields` returns only those members.
     Endpoint {
         /// Its id, a UUID; empty only where a search left it out.
         id: String,
@@ -31,15 +31,15 @@ documents! {
         contact_info: Option<String>,
         /// A page about it.
         info_link: Option<String>,
-        /// Whether everybody can find it.
+        /// Whether it is visible to everyone.
         public: Option<bool>,
         /// The path that a listing without a path shows.
         default_directory: Option<String>,
         /// Whether it only groups others and holds no files itself.
         non_functional: Option<bool>,
-        /// Whether a Globus Connect Personal is on line; nothing for other kinds.
+        /// Whether a Globus Connect Personal is online; `None` for other kinds.
         gcp_connected: Option<bool>,
-        /// Whether a Globus Connect Personal is paused; nothing for other kinds.
+        /// Whether a Globus Connect Personal is paused; `None` for other kinds.
         gcp_paused: Option<bool>,
         /// The version of Globus Connect Server it runs.
         gcs_version: Option<String>,
@@ -59,9 +59,9 @@ documents! {
         force_encryption: Option<bool>,
         /// What the person is to it: `administrator`, `access_manager`, …
         my_effective_roles: Vec<String>,
-        /// What its owner tells those who use it.
+        /// A message from its owner to its users.
         user_message: Option<String>,
-        /// A page with more of that.
+        /// A page with more about that message.
         user_message_link: Option<String>,
     }
 
@@ -98,9 +98,9 @@ documents! {
 
     /// A folder, or one page of it (Transfer API, "List Directory Contents").
     FileList [files: Vec<FileEntry>] {
-        /// The path that was asked for.
+        /// The requested path.
         path: Option<String>,
-        /// The path from the root, where the endpoint tells it.
+        /// The path from the root, if the endpoint reports it.
         absolute_path: Option<String>,
         /// The endpoint.
         endpoint: Option<String>,
@@ -112,29 +112,29 @@ documents! {
         symlink_supported: Option<bool>,
     }
 
-    /// What came of a folder made, a name changed, a task cancelled (Transfer API, "Result Document").
+    /// The result of making a folder, renaming or cancelling (Transfer API, "Result Document").
     OperationResult {
         /// `DirectoryCreated`, `FileRenamed`, `Canceled`, `TaskComplete`, …
         code: Option<String>,
-        /// The same for people.
+        /// A message for people.
         message: Option<String>,
-        /// The number under which Globus knows the call.
+        /// Globus's id of the call.
         request_id: Option<String>,
         /// The path of the API that was called.
         resource: Option<String>,
     }
 
-    /// What came of handing in a task (Transfer API, "Submit a transfer task").
+    /// The result of submitting a task (Transfer API, "Submit a transfer task").
     SubmitResult {
         /// The task, by its id.
         task_id: String,
-        /// The submission id it was handed in under.
+        /// The submission id that it was submitted with.
         submission_id: Option<String>,
         /// `Accepted`, or `Duplicate`.
         code: Option<String>,
-        /// The same for people.
+        /// A message for people.
         message: Option<String>,
-        /// The number under which Globus knows the call.
+        /// Globus's id of the call.
         request_id: Option<String>,
     }
 
@@ -151,23 +151,23 @@ documents! {
         label: Option<String>,
         /// Whose task it is, by identity id.
         owner_id: Option<String>,
-        /// When it was handed in.
+        /// When it was submitted.
         request_time: Option<String>,
-        /// When it ended; nothing while it runs.
+        /// When it ended; `None` while it runs.
         completion_time: Option<String>,
-        /// When it is given up.
+        /// When Globus gives it up.
         deadline: Option<String>,
         /// Where files come from, or are deleted.
         source_endpoint_id: Option<String>,
         /// That endpoint's name.
         source_endpoint_display_name: Option<String>,
-        /// Where files go to; nothing for a deletion.
+        /// Where files go to; `None` for a deletion.
         destination_endpoint_id: Option<String>,
         /// That endpoint's name.
         destination_endpoint_display_name: Option<String>,
-        /// How many files it is about, as far as known.
+        /// How many files it covers, as far as known.
         files: Option<u64>,
-        /// How many folders it is about, as far as known.
+        /// How many folders it covers, as far as known.
         directories: Option<u64>,
         /// How many files have arrived.
         files_transferred: Option<u64>,
@@ -179,25 +179,25 @@ documents! {
         bytes_checksummed: Option<u64>,
         /// Bytes a second over the whole time.
         effective_bytes_per_second: Option<u64>,
-        /// How many times something went wrong and was tried again.
+        /// How many errors occurred and were retried.
         faults: Option<u64>,
         /// How many parts it has.
         subtasks_total: Option<u64>,
-        /// How many of them are still to do.
+        /// How many of them are pending.
         subtasks_pending: Option<u64>,
         /// How many of them are done.
         subtasks_succeeded: Option<u64>,
         /// How many of them failed.
         subtasks_failed: Option<u64>,
-        /// Whether it goes well; told of active tasks only.
+        /// Whether it is making progress; only for active tasks.
         is_ok: Option<bool>,
-        /// Whether somebody has paused it.
+        /// Whether it is paused.
         is_paused: Option<bool>,
         /// What is wrong with an active task: `OK`, `PERMISSION_DENIED`, `PAUSED_BY_ADMIN`, …
         nice_status: Option<String>,
-        /// The same for people, in a few words.
+        /// A short message for people.
         nice_status_short_description: Option<String>,
-        /// The same for people, at length.
+        /// A detailed message for people.
         nice_status_details: Option<String>,
         /// Why it failed: an object with `code` and `description`.
         fatal_error: Option<Value>,
@@ -217,11 +217,11 @@ documents! {
     TaskEvent {
         /// `STARTED`, `PROGRESS`, `SUCCEEDED`, `CANCELED`, `PERMISSION_DENIED`, …
         code: Option<String>,
-        /// The same in a few words.
+        /// A short description.
         description: Option<String>,
-        /// More of it: a text, or JSON as a text.
+        /// Details: text, or JSON as text.
         details: Option<String>,
-        /// Whether something went wrong.
+        /// Whether it is an error.
         is_error: Option<bool>,
         /// When.
         time: Option<String>,
@@ -237,7 +237,7 @@ documents! {
         offset: Option<u32>,
     }
 
-    /// A place that the person has named (Transfer API, "Bookmark Document").
+    /// A bookmark of the person's (Transfer API, "Bookmark Document").
     Bookmark {
         /// Its id, a UUID.
         id: String,
@@ -247,7 +247,7 @@ documents! {
         endpoint_id: Option<String>,
         /// The path there.
         path: Option<String>,
-        /// Whether the person wants it on top.
+        /// Whether it is pinned to the top.
         pinned: Option<bool>,
     }
 
@@ -262,7 +262,7 @@ impl SubmitResult {
         self.code.as_deref() == Some("Accepted")
     }
 
-    /// Whether the same had been handed in before: [`task_id`](Self::task_id) is the task of then.
+    /// Whether the same data was submitted before: [`task_id`](Self::task_id) is the existing task.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         self.code.as_deref() == Some("Duplicate")
@@ -270,14 +270,14 @@ impl SubmitResult {
 }
 
 impl Task {
-    /// Whether it is under way.
+    /// Whether it is active.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status.as_deref() == Some("ACTIVE")
     }
 }
 
-/// Whether a list that tells its total goes on.
+/// Whether a list with a total continues.
 fn before(offset: u32, total: Option<u64>) -> bool {
     total.is_none_or(|total| u64::from(offset) < total)
 }

@@ -20,8 +20,8 @@ impl Filter {
         Self::default()
     }
 
-    /// Adds a condition: the field has one of the values. A comma or slash within a value cannot be told from one
-    /// between values or conditions.
+    /// Adds a condition: the field has one of the values. Values cannot contain commas or slashes, which separate values
+    /// and conditions.
     #[must_use]
     pub fn with(mut self, field: &str, values: &[&str]) -> Self {
         if !self.0.is_empty() {

@@ -25,7 +25,7 @@ pub struct LsQuery<'a> {
     pub limit: Option<u32>,
     /// How many entries to pass over.
     pub offset: Option<u32>,
-    /// Whether to list names that start with a dot. Globus does, unless told not to.
+    /// Whether to list names that start with a dot. Globus does by default.
     pub show_hidden: Option<bool>,
     /// The order: names of fields, each with ` DESC` after it for downwards.
     pub orderby: &'a [&'a str],

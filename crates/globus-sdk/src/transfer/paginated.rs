@@ -41,7 +41,7 @@ impl Paginated<'_> {
     /// may be missed or come twice.
     ///
     /// # Errors
-    /// [`CallError::Usage`] for an id that is none.
+    /// [`CallError::Usage`] for an id that is empty, `.` or `..`.
     pub fn operation_ls(&self, endpoint_id: &str, query: &LsQuery<'_>) -> Result<Paginator<FileList>, CallError> {
         let limit = query.limit.unwrap_or(LS_PAGE);
         let extent = Extent { page_size: limit, offset: query.offset, end: u32::MAX };
@@ -61,7 +61,7 @@ impl Paginated<'_> {
     /// What happened in a task, up to [`MAX_RESULTS`] events, all on one page unless a `limit` is given.
     ///
     /// # Errors
-    /// [`CallError::Usage`] for an id that is none.
+    /// [`CallError::Usage`] for an id that is empty, `.` or `..`.
     pub fn task_event_list(
         &self,
         task_id: &str,

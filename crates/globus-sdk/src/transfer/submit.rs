@@ -1,7 +1,7 @@
-//! Handing in tasks: transfers and deletions.
+//! Submitting tasks: transfers and deletions.
 //!
-//! Globus tells a repeat from a new task by the submission id. It is kept in the data, so that handing in the same data
-//! again, after a failure that leaves open whether Globus has it, makes no second task.
+//! Globus recognizes a repeated submission by its submission id. The id is kept in the data, so submitting the same data
+//! again, after a failure that leaves open whether Globus has the task, does not start a second one.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::{
     service::query::Parameters,
 };
 
-/// When a file that is at the destination already is transferred again.
+/// When a file that already exists at the destination is transferred again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum SyncLevel {
@@ -37,19 +37,19 @@ impl Serialize for SyncLevel {
     }
 }
 
-/// What happens to things in a folder whose name fits a filter rule.
+/// What happens to files and folders whose name matches a filter rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum FilterMethod {
-    /// They are transferred, whatever later rules say.
+    /// They are transferred, regardless of later rules.
     Include,
     /// They are left out.
     Exclude,
 }
 
-/// A rule on what of a folder is transferred. The first rule that fits a name counts; a name that none fits is
-/// transferred.
+/// A rule on which contents of a folder are transferred. The first rule that matches a name counts; a name that no rule
+/// matches is transferred.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FilterRule {
     #[serde(rename = "DATA_TYPE")]
@@ -61,7 +61,7 @@ pub struct FilterRule {
 }
 
 impl FilterRule {
-    /// A rule for names that fit a pattern with `*`, `?` and `[]`; `file_type` narrows it to `file` or `dir`.
+    /// A rule for names that match a pattern with `*`, `?` and `[]`; `file_type` narrows it to `file` or `dir`.
     #[must_use]
     pub fn new(method: FilterMethod, name: impl Into<String>, file_type: Option<&str>) -> Self {
         Self { data_type: "filter_rule", method, name: name.into(), file_type: file_type.map(ToOwned::to_owned) }
@@ -84,7 +84,7 @@ pub struct TransferItem {
 }
 
 impl TransferItem {
-    /// From one path to another. That of a file at the destination is its whole path, not that of its folder.
+    /// From one path to another. The destination of a file is its full path, not that of its folder.
     #[must_use]
     pub fn new(source_path: impl Into<String>, destination_path: impl Into<String>) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl TransferItem {
         }
     }
 
-    /// Whether it is a folder, to be transferred with all that is in it.
+    /// Whether it is a folder, to be transferred with its contents.
     #[must_use]
     pub fn with_recursive(mut self, recursive: bool) -> Self {
         self.recursive = Some(recursive);
@@ -127,8 +127,8 @@ struct DeleteItem {
     path: String,
 }
 
-/// Declares what can be handed in: what it always has, and options, which are sent where they are set. Members go out
-/// in the order of their declaration.
+/// Declares what can be submitted: required members, and options, which are sent if they are set. Members are sent in the
+/// order of their declaration.
 macro_rules! submissions {
     ($(
         $(#[$doc:meta])*
@@ -195,8 +195,8 @@ macro_rules! submissions {
 }
 
 submissions! {
-    /// A transfer to hand in (Transfer API, "Transfer specific fields"). What is not set is not sent, and Globus's
-    /// default counts.
+    /// A transfer to submit (Transfer API, "Transfer specific fields"). Options that are not set are not sent: Globus's
+    /// defaults apply.
     ///
     /// ```
     /// use globus_sdk::transfer::{SyncLevel, TransferData, TransferItem};
@@ -208,10 +208,10 @@ submissions! {
         new(source_endpoint, destination_endpoint);
         /// What the person calls it, in at most 128 characters.
         with_label: label = String;
-        /// A submission id from [`TransferClient::get_submission_id`], as a program needs that hands in the same after a
-        /// restart. Without it, the first time of handing in gets one.
+        /// A submission id from [`TransferClient::get_submission_id`], for programs that submit the same task again after a
+        /// restart. Without it, the first submission gets one.
         with_submission_id: submission_id = String;
-        /// When to give up: `2017-10-12 12:33:54+00:00`.
+        /// When Globus gives up: `2017-10-12 12:33:54+00:00`.
         with_deadline: deadline = String;
         /// The local account to use at the source, where the person has more than one.
         with_source_local_user: source_local_user = String;
@@ -221,13 +221,13 @@ submissions! {
         with_verify_checksum: verify_checksum = bool;
         /// Whether files keep the times of the source.
         with_preserve_timestamp: preserve_timestamp = bool;
-        /// Whether the data is encrypted on its way.
+        /// Whether the data is encrypted in transit.
         with_encrypt_data: encrypt_data = bool;
-        /// Whether files that are missing or forbidden at the source are passed over.
+        /// Whether files that are missing or forbidden at the source are skipped.
         with_skip_source_errors: skip_source_errors = bool;
-        /// Whether the task fails when the destination has no room left for the person.
+        /// Whether the task fails when the quota at the destination is exceeded.
         with_fail_on_quota_errors: fail_on_quota_errors = bool;
-        /// Whether things in folders of the destination that the source does not have are deleted.
+        /// Whether files at the destination that the source does not have are deleted.
         with_delete_destination_extra: delete_destination_extra = bool;
         /// Whether the person gets an e-mail when it has succeeded.
         with_notify_on_succeeded: notify_on_succeeded = bool;
@@ -235,14 +235,14 @@ submissions! {
         with_notify_on_failed: notify_on_failed = bool;
         /// Whether the person gets an e-mail when it needs them.
         with_notify_on_inactive: notify_on_inactive = bool;
-        /// When a file that is at the destination already is transferred again.
+        /// When a file that already exists at the destination is transferred again.
         with_sync_level: sync_level = SyncLevel;
-        /// What of folders is transferred: see [`add_filter_rule`](Self::add_filter_rule).
+        /// Which contents of folders are transferred: see [`add_filter_rule`](Self::add_filter_rule).
         with_filter_rules: filter_rules = Vec<FilterRule>;
     }
 
-    /// A deletion to hand in (Transfer API, "Delete specific fields"). What is not set is not sent, and Globus's default
-    /// counts.
+    /// A deletion to submit (Transfer API, "Delete specific fields"). Options that are not set are not sent: Globus's
+    /// defaults apply.
     DeleteData = "delete" of DeleteItem {
         /// On one endpoint, by its id.
         new(endpoint);
@@ -250,13 +250,13 @@ submissions! {
         with_label: label = String;
         /// As [`TransferData::with_submission_id`].
         with_submission_id: submission_id = String;
-        /// When to give up: `2017-10-12 12:33:54+00:00`.
+        /// When Globus gives up: `2017-10-12 12:33:54+00:00`.
         with_deadline: deadline = String;
         /// The local account to use, where the person has more than one.
         with_local_user: local_user = String;
-        /// Whether folders are deleted with all that is in them.
+        /// Whether folders are deleted with their contents.
         with_recursive: recursive = bool;
-        /// Whether it is fine when something is not there.
+        /// Whether missing files are ignored.
         with_ignore_missing: ignore_missing = bool;
         /// Whether `*`, `?` and `[]` in the last part of a path stand for other characters.
         with_interpret_globs: interpret_globs = bool;
@@ -275,7 +275,7 @@ impl TransferData {
         self.items.push(item);
     }
 
-    /// Adds a rule on what of folders is transferred, after those that are there.
+    /// Adds a rule on which contents of folders are transferred, after the existing ones.
     pub fn add_filter_rule(&mut self, rule: FilterRule) {
         self.filter_rules.get_or_insert_default().push(rule);
     }
@@ -302,18 +302,18 @@ impl TransferClient {
         Ok(document.value)
     }
 
-    /// Hands in a transfer (Transfer API, "Submit a transfer task"). Data without a submission id gets one first and
-    /// keeps it: handing in the same data again finds the task of the first time, whose result says so
+    /// Submits a transfer (Transfer API, "Submit a transfer task"). Data without a submission id gets one first and keeps
+    /// it: submitting the same data again returns the first task, and the result says so
     /// ([`SubmitResult::is_duplicate`]).
     ///
     /// # Errors
-    /// [`CallError`]. After an error that leaves open whether Globus has the task, hand in the same data again.
+    /// [`CallError`]. After an error that leaves open whether Globus has the task, submit the same data again.
     pub async fn submit_transfer(&self, data: &mut TransferData) -> Result<SubmitResult, CallError> {
         self.settle(&mut data.submission_id).await?;
         self.submit("v0.10/transfer", data).await
     }
 
-    /// Hands in a deletion (Transfer API, "Submit a delete task"). Submission ids are as in
+    /// Submits a deletion (Transfer API, "Submit a delete task"). Submission ids are as in
     /// [`submit_transfer`](Self::submit_transfer).
     ///
     /// # Errors

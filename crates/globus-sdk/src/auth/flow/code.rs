@@ -84,7 +84,7 @@ impl AuthorizationCodeFlowManager {
     /// Proves at the exchange who asked for the code (PKCE, RFC 7636). Globus takes it beside the secret.
     ///
     /// # Errors
-    /// [`UsageError`] when it is no code verifier.
+    /// [`UsageError`] for an invalid verifier: see [`check_verifier`](super::check_verifier).
     pub fn with_verifier(mut self, verifier: CodeVerifier) -> Result<Self, UsageError> {
         check_verifier(&verifier)?;
         self.verifier = Some(verifier);

@@ -74,7 +74,7 @@ impl NativeAppFlowManager {
     /// Uses a verifier of the caller's own.
     ///
     /// # Errors
-    /// [`UsageError`] when it is no code verifier.
+    /// [`UsageError`] for an invalid verifier: see [`check_verifier`](super::check_verifier).
     pub fn with_verifier(mut self, verifier: CodeVerifier) -> Result<Self, UsageError> {
         check_verifier(&verifier)?;
         self.verifier = verifier;

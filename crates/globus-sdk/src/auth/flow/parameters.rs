@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::service::query::Parameters;
 
 /// What else an authorize URL may ask for (Globus Auth developer guide, "authorize"). An empty list is not sent, as
-/// in the Python SDK from version 4.10 on: a requirement without a value is none.
+/// in the Python SDK from version 4.10 on: a requirement without values requires nothing.
 ///
 /// ```
 /// use globus_sdk::flow::AuthorizeParameters;

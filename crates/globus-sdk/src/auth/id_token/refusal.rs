@@ -1,4 +1,4 @@
-//! What an id_token must fit to, and why it is refused.
+//! What an id_token must match, and why it is refused.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ pub enum IdTokenError {
         /// What is wrong with it.
         problem: Cow<'static, str>,
     },
-    /// There is none to verify.
+    /// There is no id_token to verify.
     #[error("there is no id_token: was the scope openid asked for?")]
     Missing,
     /// The provider's documents could not be had.
@@ -63,7 +63,7 @@ impl IdTokenError {
     }
 }
 
-/// What an id_token must fit to.
+/// What an id_token must match.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Expected<'a> {
