@@ -1,7 +1,7 @@
 //! Secrets: types that never print, random values, and comparison in constant time.
 //!
-//! A secret leaves its type only through `expose_secret()`, which is easy to search for: at the edge where a
-//! request to Globus is made, and where a record is sealed.
+//! A secret leaves its type only through `expose_secret()`, which is easy to search for: where a request to Globus is made,
+//! and where tokens are stored. The types do not implement `Serialize`; a [`Token`](crate::tokens::Token) does.
 //!
 //! ```
 //! use globus_sdk::secret::ClientSecret;
