@@ -201,7 +201,9 @@ impl Portal {
     pub async fn log_in(&self, browser: &Browser, person: &str) -> Answer {
         let authorize = self.begin_login(browser, "").await;
         let back = self.decide(browser, &authorize, person, "allow").await;
-        browser.follow(back.as_str()).await
+        let page = browser.follow(back.as_str()).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        page
     }
 
     /// The callback to which the test provider would send the browser, for a started login.

@@ -11,7 +11,7 @@ use std::{
 use globus_portal::sandbox::{self, Sandbox};
 
 use super::{
-    Running, free_port,
+    Browser, Running, free_port,
     signals::{send, stand_still},
     until,
 };
@@ -40,11 +40,14 @@ pub fn portal_at(folder: &Path, globus: &str) -> (Command, String) {
     (command, format!("http://localhost:{port}"))
 }
 
-/// A sandbox in this process, until the test's runtime ends. Returns its address, without a trailing slash.
+/// A sandbox in this process, until the test's runtime ends. Gives its address, with no slash at its end. It has its signing
+/// key: on a busy machine making one may take longer than a portal waits for Globus.
 pub async fn start_sandbox() -> String {
     let sandbox = Sandbox::bind(sandbox::Options::default()).await.unwrap();
     let base = sandbox.base_url();
     tokio::spawn(async move { sandbox.serve(std::future::pending()).await.unwrap() });
+    let keys = Browser::new().get(&format!("{base}/jwk.json")).await;
+    assert_eq!(keys.status, 200, "{}", keys.body);
     base
 }
 
