@@ -1,10 +1,11 @@
 //! Other programs that tests need, and the folder of fixture responses: found, or skipped with a message.
 
 use std::{
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
+    ops::Range,
     path::PathBuf,
     process::{Child, Command},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::Mutex,
 };
 
 fn in_ci() -> bool {
@@ -65,21 +66,35 @@ pub fn fixture(test: &str, name: &str) -> Option<String> {
         .then(|| std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
-/// A loopback port without a listener, which is not returned a second time. It is below the system's ephemeral ports: one
-/// of those could be the local end of another connection by the time it is used.
+/// A port of loopback that nobody listens on, and that is not given out a second time by this test process or by another one.
+/// It is below those that the system hands out by itself: one of those could be the near end of somebody's connection by
+/// the time it is wanted.
 pub fn free_port() -> u16 {
-    const FIRST: u32 = 20_000;
-    const HOW_MANY: u32 = 12_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Concurrent test processes start at different ports.
-    let begin = std::process::id().wrapping_mul(131);
+    static OWN: Mutex<Blocks> = Mutex::new(Blocks { claims: Vec::new(), ports: 0..0 });
+    let mut own = OWN.lock().unwrap();
     loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        assert!(step < HOW_MANY, "no port is free");
-        let port = u16::try_from(FIRST + begin.wrapping_add(step) % HOW_MANY).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if let Some(port) = own.ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
             return port;
         }
+        own.claim_another();
+    }
+}
+
+/// Blocks of ports that belong to this process for as long as it runs.
+struct Blocks {
+    /// Each is bound to the first port of its block, for UDP, which nothing here speaks: no other process gets it.
+    claims: Vec<UdpSocket>,
+    /// What is left of the last block.
+    ports: Range<u16>,
+}
+
+impl Blocks {
+    fn claim_another(&mut self) {
+        const BLOCK: u16 = 500;
+        let claim = |first| Some((UdpSocket::bind(("127.0.0.1", first)).ok()?, first..first + BLOCK));
+        let (socket, ports) = (20_000..32_000).step_by(usize::from(BLOCK)).find_map(claim).expect("no port is free");
+        self.claims.push(socket);
+        self.ports = ports;
     }
 }
 
