@@ -26,8 +26,8 @@ use crate::harness::{
 };
 
 const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Chromium connects to loopback only.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Chromium asks nobody but loopback for anything.
 const NO_NAMES: &str = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1";
 
 /// chromedriver, and every Chromium it has started.

@@ -1,12 +1,12 @@
 //! Slow connections of every kind, and malformed HTTP: what they cost, and that they delay no one.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use axum::{Router, routing::get};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use crate::harness::{
@@ -118,17 +118,21 @@ async fn more_connections_than_there_may_be_close_those_that_wait_for_longest_an
     let portal = Portal::with().set("MAX_CONNECTIONS", "64").start().await;
     let browser = Browser::new();
     portal.log_in(&browser, MIRA).await;
-    let mut streams = silent(&portal, 500, HALF_A_HEAD).await;
-    // A new connection is accepted, whatever others hold.
+    let streams = silent(&portal, 500, HALF_A_HEAD).await;
+    // A new connection finds room, whatever others hold.
     for _ in 0..20 {
         assert_logged_in(&portal, &browser.twin()).await;
     }
-    let mut closed = 0;
-    for stream in &mut streams {
-        let mut byte = [0; 1];
-        closed += usize::from(timeout(Duration::from_millis(1), stream.read(&mut byte)).await.is_ok());
-    }
-    assert!(closed >= 500 - 64, "{closed} of 500 were closed");
+    // Asked past the runtime, which may not know yet.
+    let mut streams: Vec<_> = streams.into_iter().map(|stream| stream.into_std().unwrap()).collect();
+    let is_open = |stream: &mut std::net::TcpStream| {
+        stream.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    until("the others to be closed", || {
+        streams.retain_mut(is_open);
+        (streams.len() <= 64).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,11 +289,11 @@ async fn a_stop_waits_for_no_connection_that_asks_for_nothing() {
         }
     }
     assert_eq!(health(&base).await, 200);
-    let asked = Instant::now();
     process.signal("TERM");
     assert!(process.ended().await.success());
-    // Not how fast, but that it does not wait for the full grace period of running requests.
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    // Not how fast, but that it does not sit out the time that requests under way have.
+    let printed = process.printed();
+    assert!(!printed.contains("requests did not finish in time"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

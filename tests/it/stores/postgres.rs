@@ -9,7 +9,7 @@ use globus_portal::session::store::{Bounds, PostgresStore, SessionKey, SessionRo
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use time::OffsetDateTime;
 
-use crate::harness::{PostgresServer, skip_without_postgres};
+use crate::harness::{PATIENCE, PostgresServer, skip_without_postgres};
 
 const KEY: SessionKey = SessionKey([1; 32]);
 
@@ -35,7 +35,7 @@ async fn a_server_that_hangs_is_an_error_within_seconds_and_serves_again_when_it
     for failed in asked {
         assert!(failed.await.unwrap());
     }
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     server.go_on();
     assert_eq!(works(&store).await, Some(session()));
 }
@@ -59,7 +59,7 @@ async fn a_server_that_is_started_again_has_every_session_and_needs_no_new_porta
 
 /// The session, as soon as the store answers again: connections that have broken may each cost one error.
 async fn works(store: &PostgresStore) -> Option<SessionRow> {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match store.session(KEY).await {
             Ok(found) => return found,

@@ -7,14 +7,10 @@ use tokio::time::Instant;
 use tower_sessions::session::Id;
 
 use super::{eventually, stage::Stage};
-use crate::harness::{Browser, StoreServer};
+use crate::harness::{Browser, PATIENCE, StoreServer};
 
-/// Seconds a session is served from the cache: far longer than this test takes.
+/// How long a session is not looked up again, in seconds: far longer than this test waits for anything.
 const CACHE: &str = "300";
-/// How soon another portal learns of an end.
-const KNOWN_WITHIN: Duration = Duration::from_secs(1);
-/// How soon a portal notices that it has lost its notifications.
-const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Removes a session from the store without a notification: a portal that looks it up does not find it.
 async fn take_silently(server: &StoreServer, browser: &Browser) {
@@ -52,7 +48,7 @@ async fn is_let_in(stage: &Stage, replica: usize, browser: &Browser) -> bool {
 
 /// A browser whose session is in the second portal's cache only: nothing but the cache lets it in.
 async fn known_to_the_second_alone(stage: &Stage, server: &StoreServer) -> std::sync::Arc<Browser> {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let browser = stage.log_in().await;
         assert!(is_let_in(stage, 1, &browser).await);
@@ -78,17 +74,13 @@ async fn cached(server: StoreServer) {
     old.set_cookie("localhost", "session", &browser.cookie("localhost", "session").unwrap());
     let out = browser.submit(&stage.url(0, "/logout"), &[]).await;
     assert_eq!(out.status, 303);
-    let ended = Instant::now();
     eventually("the second portal to know of the logout", async || !is_let_in(&stage, 1, &old).await).await;
-    assert!(ended.elapsed() < KNOWN_WITHIN, "{:?}", ended.elapsed());
     assert!(!is_let_in(&stage, 0, &old).await);
     assert!(is_let_in(&stage, 1, &ghost).await, "it is not for a look into the store that it knows");
 
     // Without notifications, a portal looks sessions up.
     cut(&server).await;
-    let lost = Instant::now();
     eventually("the second portal to ask the store", async || !is_let_in(&stage, 1, &ghost).await).await;
-    assert!(lost.elapsed() < NOTICED_WITHIN, "{:?}", lost.elapsed());
 
     // And in time the notifications are back.
     known_to_the_second_alone(&stage, &server).await;

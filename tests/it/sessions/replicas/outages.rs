@@ -11,11 +11,9 @@ use super::{
     stage::Stage,
     tell,
 };
-use crate::harness::{Browser, StoreServer, steps::assert_calm};
+use crate::harness::{Browser, PATIENCE, StoreServer, steps::assert_calm};
 
 const PEOPLE: usize = 12;
-/// How soon after the store is back each page must work.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// The store's server is stopped while people look at pages and a refresh is in progress, and started again.
 async fn outage(mut server: StoreServer) {
@@ -76,7 +74,7 @@ async fn everything_works(stage: &Stage, browser: &Arc<Browser>, back: Instant) 
                 if answer.status == 200 {
                     break;
                 }
-                assert!(back.elapsed() < BACK_WITHIN, "{path} is not back: {}", answer.body);
+                assert!(back.elapsed() < PATIENCE, "{path} is not back: {}", answer.body);
             }
         }
     }

@@ -3,10 +3,7 @@
 //! A paused process is not gone: the provider may have its request, and its lease keeps running. Others continue once the
 //! lease has expired, which is after the process would have given up waiting for its answer.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinHandle;
@@ -17,23 +14,17 @@ use super::{
 };
 use crate::harness::{Answer, Browser, PostgresServer, RedisServer, StoreServer, provider::Gate, until};
 
-/// How long others wait for a silent process that renews: its lease, a moment to take it over, and some time to renew the
-/// token themselves.
-const OTHERS_WAIT: Duration = Duration::from_secs(REFRESH_TIMEOUT as u64 * 5 / 4 + 3 + 2);
-/// How long a request waits for a renewal at most, and some time to answer.
-const A_REQUEST_WAITS: Duration = Duration::from_secs(10 + 3);
-/// How often a process is paused at most until it holds a lease: once for each connection to its store.
+/// How often a process is stopped at the most until it stands still with a lease: once for each connection to its store.
 const TRIES: usize = 16;
 
-/// Sends many requests at once to all portals but the first; all get the page within a time.
-async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>, within: Duration) {
-    let begun = Instant::now();
+/// Asks all portals but the first one, many times at once; all get the page. None would if the lease of the first one were
+/// longer than a request waits.
+async fn others_get_the_page(stage: &Stage, browser: &Arc<Browser>) {
     let asked: Vec<_> = (0..40).map(|i| stage.asks(browser, 1 + i % 2, "/endpoints")).collect();
     for answer in asked {
         let answer = answer.await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
-    assert!(begun.elapsed() < within, "{:?}", begun.elapsed());
 }
 
 /// A process that is paused while its request waits at the provider.
@@ -58,7 +49,7 @@ async fn standstill(portals: usize, store: &str) -> Standstill {
 async fn stopped_for_long(portals: usize, store: &str) {
     let Standstill { stage, browser, gate, renewing } = standstill(portals, store).await;
     stage.provider.let_others_pass();
-    others_get_the_page(&stage, &browser, OTHERS_WAIT).await;
+    others_get_the_page(&stage, &browser).await;
     assert_eq!(stage.grants().renewals(), 1);
 
     stage.replicas[0].process.signal("CONT");
@@ -171,7 +162,7 @@ async fn stopped_before_it_asks(server: StoreServer) {
         let browser = stage.log_in().await;
         let (renewing, with_a_lease) = stands_still_with_a_lease(&stage, &server, &browser).await;
         if with_a_lease {
-            others_get_the_page(&stage, &browser, OTHERS_WAIT).await;
+            others_get_the_page(&stage, &browser).await;
         }
         stage.replicas[0].process.signal("CONT");
         let late = renewing.await.unwrap();
@@ -185,18 +176,21 @@ async fn stopped_before_it_asks(server: StoreServer) {
     panic!("the process was never given a lease while it stood still");
 }
 
-/// A provider takes some seconds for each renewal. Returns how many requests were answered with 200, and with 503.
-async fn provider_takes(seconds: u64, portals: usize, store: &str) -> (usize, usize) {
+/// A provider takes some seconds over a renewal; with none it takes until every request has been answered. Gives how many
+/// were answered with 200, and with 503.
+async fn provider_takes(seconds: Option<u64>, portals: usize, store: &str) -> (usize, usize) {
     let stage = Stage::with(portals, store, &[("REFRESH_TIMEOUT_SECONDS", "30")]).await;
     let browser = stage.log_in().await;
     let gate = stage.provider.hold_tokens();
-    let begun = Instant::now();
     let asked: Vec<_> = (0..60).map(|i| stage.asks(&browser, i % portals, "/endpoints")).collect();
     gate.arrival().await;
-    let slow = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        gate.open();
-    });
+    if let Some(seconds) = seconds {
+        let gate = gate.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            gate.open();
+        });
+    }
     let mut good = 0;
     let mut patient = 0;
     for answer in asked {
@@ -209,18 +203,17 @@ async fn provider_takes(seconds: u64, portals: usize, store: &str) -> (usize, us
         assert_eq!(answer.headers.contains_key("retry-after"), answer.status == 503);
         assert_eq!(answer.set_cookies(), [""; 0]);
     }
-    assert!(begun.elapsed() < A_REQUEST_WAITS, "{:?}", begun.elapsed());
-    slow.await.unwrap();
-    // Later requests find the renewed token.
+    gate.open();
+    // Who comes back then finds what the renewal has brought home.
     stage.assert_works_everywhere(&browser).await;
     assert_eq!(stage.grants().renewals(), 1);
     (good, patient)
 }
 
-/// Requests wait for a provider that takes four seconds, but not longer than their limit, and send no second renewal.
+/// One that takes some seconds is waited for; one that takes longer than a request waits is not, and not asked again.
 async fn slow_providers(portals: usize, store: &str) {
-    let seconds = number("PROVIDER_SECONDS", 12) as u64;
-    let (slow, very_slow) = tokio::join!(provider_takes(4, portals, store), provider_takes(seconds, portals, store));
+    let seconds = Some(number("PROVIDER_SECONDS", 4) as u64);
+    let (slow, very_slow) = tokio::join!(provider_takes(seconds, portals, store), provider_takes(None, portals, store));
     assert_eq!((slow, very_slow), ((60, 0), (0, 60)));
 }
 

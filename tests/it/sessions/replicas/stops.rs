@@ -8,27 +8,25 @@ use std::{
 use tokio::{net::TcpStream, task::JoinHandle};
 
 use super::stage::Stage;
-use crate::harness::{Answer, Browser, Provider, provider::Gate, until};
-
-/// How long a process takes to stop at most: twenty seconds for running requests, and some more.
-const STOPS_WITHIN: Duration = Duration::from_secs(25);
+use crate::harness::{Answer, Browser, PATIENCE, Provider, provider::Gate, until};
 
 /// Asks the portal to stop, and waits until it accepts no more connections.
 async fn ask_to_stop(stage: &Stage) {
     let address = stage.replicas[0].base.trim_start_matches("http://").replace("localhost", "127.0.0.1");
     stage.replicas[0].process.signal("TERM");
-    let deadline = Instant::now() + STOPS_WITHIN;
+    let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(&address).await.is_ok() {
         assert!(Instant::now() < deadline, "it takes people in");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Waits until the process has ended, and replaces it.
-async fn stopped_and_started_again(stage: &mut Stage, asked: Instant) {
+/// Waits for the end of the process, and starts another in its place.
+async fn stopped_and_started_again(stage: &mut Stage) {
     let process = &mut stage.replicas[0].process;
     assert_eq!(process.ended().await.code(), Some(0), "{}", process.printed());
-    assert!(asked.elapsed() < STOPS_WITHIN, "{:?}", asked.elapsed());
+    let printed = process.printed();
+    assert!(!printed.contains("calls to Globus did not finish in time"), "{printed}");
     stage.start_again(0).await;
 }
 
@@ -59,7 +57,6 @@ async fn in_the_middle(store: &str, hold: impl Fn(&Provider) -> Arc<Gate>) -> Mi
 async fn stop_in_the_middle(_: usize, store: &str) {
     let Middle { mut stage, browser, newcomer, gate, renewing, coming_back } =
         in_the_middle(store, Provider::hold_tokens).await;
-    let asked = Instant::now();
     ask_to_stop(&stage).await;
     gate.open();
 
@@ -67,7 +64,7 @@ async fn stop_in_the_middle(_: usize, store: &str) {
     assert_eq!((page.status.as_u16(), page.header("connection")), (200, Some("close")), "{}", page.body);
     let back = coming_back.await.unwrap();
     assert_eq!((back.status.as_u16(), back.set_cookies().len()), (303, 1), "{}", back.body);
-    stopped_and_started_again(&mut stage, asked).await;
+    stopped_and_started_again(&mut stage).await;
     stage.assert_works_everywhere(&browser).await;
     stage.assert_works_everywhere(&newcomer).await;
 }
@@ -80,11 +77,10 @@ async fn stop_with_nobody_waiting(_: usize, store: &str) {
         leaving.abort();
         assert!(leaving.await.unwrap_err().is_cancelled());
     }
-    let asked = Instant::now();
     ask_to_stop(&stage).await;
     gate.open();
-    stopped_and_started_again(&mut stage, asked).await;
-    // The renewed token is kept, and the tokens of the login are revoked: no browser has its session.
+    stopped_and_started_again(&mut stage).await;
+    // What the renewal brought home is kept, and what the login brought home is revoked: nobody has it.
     stage.assert_works_everywhere(&browser).await;
     assert_eq!(stage.grants().renewals(), 1);
     until("the tokens of nobody to be revoked", || {

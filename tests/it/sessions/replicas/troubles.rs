@@ -7,8 +7,9 @@ use reqwest::Method;
 use super::{eventually, stage::Stage};
 use crate::harness::{Browser, StoreServer, steps::assert_calm};
 
-/// How long an answer takes at most, whatever the store's server does.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+/// How long an answer takes at most, whatever the server of the store does: some seconds, and what a busy machine needs
+/// besides.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The trouble of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
