@@ -9,7 +9,10 @@ use std::{
     path::Path,
 };
 
-use super::imports::{code, files, paths_from};
+use super::{
+    code::{code, files},
+    imports::paths_from,
+};
 
 /// The place of a file in its crate: `["auth", "tokens"]`; empty for `lib.rs`.
 type Module = Vec<String>;

@@ -1,39 +1,5 @@
 //! Reads which paths a file names.
 
-use std::path::{Path, PathBuf};
-
-pub fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-/// The code of a file: no comment, and no text between quotes.
-pub fn code(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let mut kept = String::new();
-        let mut quoted = false;
-        let mut rest = line.chars().peekable();
-        while let Some(c) = rest.next() {
-            match c {
-                '\\' if quoted => drop(rest.next()),
-                '\'' if !quoted && rest.peek() == Some(&'"') => drop(rest.next()),
-                '"' => quoted = !quoted,
-                '/' if !quoted && rest.peek() == Some(&'/') => break,
-                _ if !quoted => kept.push(c),
-                _ => {}
-            }
-        }
-        kept
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 /// The paths that stand behind `crate::` in some code, groups in braces taken apart: `globus::auth::AuthClient`, …
 pub fn crate_paths(code: &str) -> Vec<String> {
     paths_from("crate", code)

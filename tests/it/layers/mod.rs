@@ -1,12 +1,16 @@
-//! The layers of the house: who imports whom in `src/`.
+//! The layers of the house: who imports whom in `src/`, and how long what stands there may be.
 
 mod circles;
-mod growing;
+mod code;
 mod imports;
+mod lengths;
 
 use std::path::Path;
 
-use self::imports::{code, crate_paths, files};
+use self::{
+    code::{code, files},
+    imports::crate_paths,
+};
 
 /// Each module at the top of `src/`, and the modules that it may name. A module may always name itself. Cargo holds what
 /// the crates may name: `globus`, `clock` and `keep_running` are of the SDK's, `sandbox` is the sandbox's.
