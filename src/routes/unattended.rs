@@ -1,69 +1,30 @@
 //! Requests that continue after their clients have left. Their number is limited, in total and per address, so that clients
-//! that come and leave cannot pile up work. Other requests are limited by the number of connections.
+//! that come and go cannot pile up work. Other requests are limited by the number of connections.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{convert::Infallible, net::IpAddr};
 
-use crate::session::exchanges::client_of;
+use crate::session::per_client::{Counted, PerClient};
 
 /// The number at which no further request is accepted.
 const MAX: usize = 2048;
 /// The limit for one address.
 const OF_ONE: usize = MAX / 4;
 
-/// The requests that go on without a client. Cheap to clone.
+/// The requests that continue without a client. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unattended(Arc<Mutex<Counts>>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    all: usize,
-    by_client: HashMap<IpAddr, usize>,
-}
-
-/// One of them, until it is done.
-pub(super) struct Left {
-    unattended: Unattended,
-    client: IpAddr,
-}
+pub(super) struct Unattended(PerClient);
 
 impl Unattended {
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether another request from this address may begin.
     pub(super) fn admits(&self, peer: IpAddr) -> bool {
-        let counts = self.lock();
-        // In the usual case the address does not matter.
-        counts.all < OF_ONE
-            || (counts.all < MAX && counts.by_client.get(&client_of(peer)).is_none_or(|left| *left < OF_ONE))
+        let (total, of_client) = self.0.counts(peer);
+        total < MAX && of_client < OF_ONE
     }
 
-    /// A client has left its request.
-    pub(super) fn note(&self, peer: IpAddr) -> Left {
-        let client = client_of(peer);
-        let mut counts = self.lock();
-        counts.all += 1;
-        *counts.by_client.entry(client).or_default() += 1;
-        drop(counts);
-        Left { unattended: self.clone(), client }
-    }
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        let mut counts = self.unattended.lock();
-        counts.all -= 1;
-        if let Some(left) = counts.by_client.get_mut(&self.client) {
-            *left -= 1;
-            if *left == 0 {
-                counts.by_client.remove(&self.client);
-            }
-        }
+    /// A client has left its request, which counts until the returned value is dropped.
+    pub(super) fn note(&self, peer: IpAddr) -> Counted {
+        let Ok(counted) = self.0.count(peer, |_, _| Ok::<_, Infallible>(()));
+        counted
     }
 }
 
@@ -83,6 +44,6 @@ mod tests {
         assert_eq!(left.len(), MAX);
         assert!(!unattended.admits(address(5)));
         left.clear();
-        assert!(unattended.admits(address(1)) && unattended.lock().by_client.is_empty());
+        assert!(unattended.admits(address(1)));
     }
 }

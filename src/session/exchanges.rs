@@ -1,41 +1,26 @@
-//! Exchanges of codes at Globus that are under way: a bounded number, in all and for one address.
+//! Code exchanges with Globus that are in progress: a bounded number, in total and for one address.
 //!
-//! A state costs a stranger nothing, and an exchange that has begun outlives its browser, so without a bound strangers
-//! could make the portal hold as many requests to Globus as they like.
+//! Anyone can get a state for free, and an exchange that has begun outlives its browser. Without a bound, strangers could make
+//! the portal keep any number of requests to Globus open.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::net::IpAddr;
 
-/// One address has at most this part of all places, so that it takes several to keep everybody else out.
+use super::per_client::{Counted, PerClient};
+
+/// One address may have a quarter of all places, so that it takes several addresses to keep everyone else out.
 const SHARE: usize = 4;
 
-/// The exchanges under way. Cheap to clone.
+/// The exchanges in progress. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Exchanges {
     max: usize,
-    under_way: Arc<Mutex<UnderWay>>,
+    in_progress: PerClient,
 }
 
-#[derive(Debug, Default)]
-struct UnderWay {
-    all: usize,
-    by_client: HashMap<IpAddr, usize>,
-}
-
-/// The place of one exchange, until it is dropped.
-#[derive(Debug)]
-pub struct Exchange {
-    exchanges: Exchanges,
-    client: IpAddr,
-}
-
-/// Too many exchanges are under way.
+/// Too many exchanges are in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooMany {
-    /// In all.
+    /// In total.
     #[error("too many logins are exchanging codes with Globus (MAX_EXCHANGES)")]
     InAll,
     /// From this address.
@@ -47,52 +32,20 @@ impl Exchanges {
     /// At most `max` at the same time.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { max, under_way: Arc::default() }
+        Self { max, in_progress: PerClient::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins one for a client at this address.
+    /// Begins an exchange for the client at this address. It is in progress until the returned value is dropped.
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn begin(&self, address: IpAddr) -> Result<Exchange, TooMany> {
-        let client = client_of(address);
-        let mut under_way = self.lock();
-        if under_way.all >= self.max {
-            return Err(TooMany::InAll);
-        }
-        let of_client = under_way.by_client.entry(client).or_default();
-        if *of_client >= self.max.div_ceil(SHARE) {
-            return Err(TooMany::FromOneAddress);
-        }
-        *of_client += 1;
-        under_way.all += 1;
-        Ok(Exchange { exchanges: self.clone(), client })
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        let mut under_way = self.exchanges.lock();
-        under_way.all -= 1;
-        if let Some(of_client) = under_way.by_client.get_mut(&self.client) {
-            *of_client -= 1;
-            if *of_client == 0 {
-                under_way.by_client.remove(&self.client);
+    pub fn begin(&self, address: IpAddr) -> Result<Counted, TooMany> {
+        self.in_progress.count(address, |total, of_client| {
+            if total >= self.max {
+                return Err(TooMany::InAll);
             }
-        }
-    }
-}
-
-/// The client behind an address: an IPv6 client usually has the whole 64-bit network.
-#[must_use]
-pub fn client_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        v4 @ IpAddr::V4(_) => v4,
+            if of_client >= self.max.div_ceil(SHARE) { Err(TooMany::FromOneAddress) } else { Ok(()) }
+        })
     }
 }
 
@@ -111,7 +64,6 @@ mod tests {
         let others: Vec<_> = (1..=4).map(|n| begin(&format!("198.51.100.{n}")).unwrap()).collect();
         assert_eq!(begin("203.0.113.1").unwrap_err(), TooMany::InAll);
         drop((first, network, others));
-        assert!(exchanges.lock().by_client.is_empty());
         assert!(begin("203.0.113.1").is_ok());
     }
 }

@@ -7,6 +7,7 @@
 //! | [`seal`] | keys derived by purpose; sealing and opening |
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
+//! | [`per_client`] | counts of what is under way, in total and for each client |
 //! | [`exchanges`] | code exchanges with Globus in progress: a bounded number |
 //! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`store`] | the contract of a store, and the stores |
@@ -30,6 +31,7 @@ pub mod exchanges;
 mod limit;
 pub mod live;
 pub mod login_attempt;
+pub mod per_client;
 mod probes;
 pub mod recent_logins;
 pub mod records;
