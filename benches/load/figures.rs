@@ -18,7 +18,7 @@ const PAIRS: usize = 5;
 const CONNECTIONS: usize = 16;
 const AT_ONCE: Duration = Duration::ZERO;
 
-/// What requests of somebody who is logged in cost, and what sending somebody to log in costs.
+/// What requests of a logged-in browser cost, and what a redirect to the login costs.
 pub fn requests(stores: &Stores, kind: &str) {
     let stage = Stage::start(stores, kind, LONG, AT_ONCE);
     let portal = &stage.portal;
@@ -105,7 +105,7 @@ pub fn bystanders(stores: &Stores, kind: &str) {
             begun.elapsed()
         })
     };
-    print_times("a page, while nobody logs in", look());
+    print_times("a page without concurrent logins", look());
     for (where_to, server) in [("another portal", &other.portal), ("this portal", &stage.portal)] {
         let (times, logins) = beside_logins(server, look);
         print_times(&format!("a page, beside {logins} logins at {where_to}"), times);

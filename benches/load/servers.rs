@@ -53,7 +53,7 @@ fn bare() -> Router {
         .route("/redirect", get(move || async move { Redirect::to(target) }))
 }
 
-/// Pages of one's own, as anybody may add them.
+/// Custom pages, as any program may add them.
 fn pages() -> Router<AppState> {
     Router::new().route("/check", get(check)).route("/token", get(token))
 }

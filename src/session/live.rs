@@ -1,13 +1,16 @@
-//! The cache: sessions that this process knows, which a check of a session looks at before it asks the store.
+//! The cache: the sessions that this process knows. A session check looks here before it asks the store.
 //!
-//! It may be used while the store reports every session that ends (see [`News`]), or while no other process uses the store. Two rules keep an ended session from coming back:
+//! It is used while the store reports every session that ends (see [`News`]), or while no other process uses the store. Two
+//! rules keep an ended session from coming back:
 //!
 //! - a session is ended in the store first, and then removed here;
-//! - what was read from the store is kept only if nothing was removed since before it was read (`Ticket`).
+//! - a session that was read from the store is kept only if none has been removed since before it was read (`Ticket`).
 //!
-//! Its size is bounded; roughly, the sessions that were not used for longest go first. It is written by hand: the second rule
-//! needs the check and the insert under one lock with both kinds of removal (one session, all sessions), and in `moka` the
-//! removal of all entries does not exclude an insert that is in progress.
+//! Its size is bounded; roughly, the least recently used sessions go first.
+//!
+//! It is written by hand for the second rule, which needs the check and the insert under one lock with both kinds of removal
+//! (one session, all sessions). `moka` excludes no insert while it removes all entries, so each entry would need an epoch to
+//! compare on every look-up; that works, but makes a session check over 10 % slower (see `benches/README.md`).
 
 use std::{
     collections::HashMap,
@@ -29,10 +32,10 @@ const SHARDS: usize = 16;
 /// How many sessions a shard holds at most.
 const SHARD_SIZE: usize = 640;
 
-/// A session that is alive, as far as is known.
+/// A session that is alive, as far as this process knows.
 #[derive(Debug)]
 pub struct LiveSession {
-    /// Names it in the store.
+    /// Its key in the store.
     pub key: SessionKey,
     /// Who is logged in.
     pub user: UserSession,
@@ -57,13 +60,13 @@ impl LiveSession {
         Self { key, user, ends, noted, read: now, looked_at: AtomicBool::new(true) }
     }
 
-    /// Whether it is over at `now`, by what the cache holds.
+    /// Whether it is over at `now`, as far as the cache knows.
     pub(super) fn is_over(&self, idle: Duration, now: OffsetDateTime) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
         self.ends <= now || noted.saturating_add(idle.whole_seconds()) <= now.unix_timestamp()
     }
 
-    /// Whether a use at `now` must be recorded in the store: yes for one of the callers that ask at the same time.
+    /// `Some` if a use at `now` must be recorded in the store. Of callers that ask at the same time, one gets it.
     pub(super) fn begin_to_record(&self, every: Duration, now: OffsetDateTime) -> Option<Recording<'_>> {
         let (before, now) = (self.noted.load(Ordering::Relaxed), now.unix_timestamp());
         let claimed = now.saturating_sub(before) >= every.whole_seconds()
@@ -72,7 +75,7 @@ impl LiveSession {
     }
 }
 
-/// The use of a session is being recorded. Dropped before it is done, the use counts as not recorded.
+/// A use that is being recorded. If this is dropped before [`done`](Self::done), the use counts as not recorded.
 #[derive(Debug)]
 pub(super) struct Recording<'a> {
     noted: &'a AtomicI64,
@@ -91,7 +94,7 @@ impl Drop for Recording<'_> {
     }
 }
 
-/// Keys are hashes already.
+/// Keys are hashes already, so their first bytes serve as the hash.
 #[derive(Default)]
 struct KeyHasher(u64);
 
@@ -110,12 +113,12 @@ impl Hasher for KeyHasher {
 #[derive(Debug, Default)]
 struct Shard {
     known: HashMap<SessionKey, Arc<LiveSession>, BuildHasherDefault<KeyHasher>>,
-    /// Counts what was removed.
+    /// Counts removals.
     forgotten: u64,
 }
 
 impl Shard {
-    /// Makes room: removes those that were not used since the last time, or all if there are none.
+    /// Makes room: removes the sessions that were not used since the last call, or all if every one was used.
     fn make_room(&mut self) {
         if self.known.len() < SHARD_SIZE {
             return;
@@ -127,7 +130,7 @@ impl Shard {
     }
 }
 
-/// Records what had been removed before a session was read from the store.
+/// The count of removals before a session was read from the store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket(u64);
 
@@ -149,7 +152,7 @@ impl LiveSessions {
     }
 
     fn shard(&self, key: SessionKey) -> MutexGuard<'_, Shard> {
-        // The map takes the first bytes.
+        // The map uses the first bytes.
         let shard = usize::from(key.0[31]) % SHARDS;
         self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,12 +171,12 @@ impl LiveSessions {
         Some(live)
     }
 
-    /// Take it before a session is read from the store.
+    /// Take a ticket before a session is read from the store.
     pub(super) fn ticket(&self, key: SessionKey) -> Ticket {
         Ticket(self.shard(key).forgotten)
     }
 
-    /// Keeps what was read, unless something was removed meanwhile.
+    /// Keeps a session that was read, unless something was removed meanwhile.
     pub(super) fn keep(&self, ticket: Ticket, live: &Arc<LiveSession>) {
         let mut shard = self.shard(live.key);
         if shard.forgotten == ticket.0 && self.connected.load(Ordering::Acquire) {
@@ -206,7 +209,7 @@ impl LiveSessions {
                 self.forget_all();
             }
             News::Connected => {
-                // Entries may have ended unreported.
+                // Sessions may have ended unreported.
                 self.forget_all();
                 self.connected.store(true, Ordering::Release);
             }
