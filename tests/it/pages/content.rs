@@ -336,9 +336,9 @@ fn without_a_token_for_transfer_no_page_leads_to_the_endpoints() {
 fn the_sessions_page_says_what_was_ended_in_good_english() {
     let (site, user) = (&site(""), &ada());
     for (ended, words) in [
-        (Some(0), Some("Nothing was left to end: it had ended before.")),
-        (Some(1), Some("One session was ended. What it was allowed to do is taken back.")),
-        (Some(2), Some("2 sessions were ended. What they were allowed to do is taken back.")),
+        (Some(0), Some("There was nothing to end: the session had already ended.")),
+        (Some(1), Some("One session was ended. Its permissions are revoked.")),
+        (Some(2), Some("2 sessions were ended. Their permissions are revoked.")),
         (None, None),
     ] {
         let page = html(SessionsPage { ended, ..sessions(site, user, "x") });

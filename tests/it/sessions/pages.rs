@@ -42,7 +42,7 @@ async fn a_person_sees_their_own_sessions_and_ends_one_or_all_others() {
     assert_eq!(forged.status, 403);
     let foreign = stranger.submit(&portal.url("/sessions"), &[("end", handle)]).await;
     let said = stranger.get(foreign.location().as_str()).await;
-    assert!(said.body.contains("Nothing was left to end"), "{}", said.body);
+    assert!(said.body.contains("There was nothing to end"), "{}", said.body);
     for browser in &browsers {
         assert_logged_in(&portal, browser).await;
     }
