@@ -1,6 +1,6 @@
 //! The commands.
 //!
-//! Exit status: 0 after a clean stop, 1 for a failed check or a failure at run time, 2 for wrong usage or settings.
+//! Exit status: 0 after a clean stop, 1 after a failed check or a runtime error, 2 for invalid usage or settings.
 
 mod check;
 mod config;
@@ -67,7 +67,7 @@ struct Serve {
     sandbox: bool,
 }
 
-/// Runs the command of this process's command line. `more` holds pages of your own; `Router::new()` for none.
+/// Runs the command that the command line names. `more` holds pages of your own; `Router::new()` for none.
 #[must_use]
 pub fn run(more: Router<AppState>) -> ExitCode {
     let cli = Cli::parse();

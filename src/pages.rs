@@ -1,16 +1,15 @@
 //! The pages: text and appearance.
 //!
-//! Plain data goes in, HTML comes out. Nothing here asks Globus, reads a session or decides who may see what: a route
-//! gathers the facts, fills one of these structs and renders it. There is one struct a template, named alike
-//! (`ProfilePage` is `templates/profile.html`), and two frames that the templates extend: `base.html` for all,
-//! `signed_in.html` for pages that require a login.
+//! Plain data goes in, HTML comes out. Nothing here calls Globus, reads a session or decides who may see what: a route
+//! gathers the data, fills one of these structs and renders it. Each template has one struct of the same name (`ProfilePage`
+//! is `templates/profile.html`). The templates extend `base.html`, or `signed_in.html` for pages that require a login.
 //!
-//! Names, descriptions and the like come from Globus, where anybody may have written them. Askama escapes all of it, and
-//! the templates put each such text into an element of its own (`<bdi>`, or `dir="auto"`), so that a mark which turns
-//! the direction of writing cannot reach the words around it.
+//! Names, descriptions and the like come from Globus, where anyone may have written them. Askama escapes them, and the
+//! templates isolate each one in an element of its own (`<bdi>`, or `dir="auto"`), so that characters which change the
+//! direction of text cannot affect the words around it.
 //!
-//! The stylesheet and the icon are compiled in. A hash of the content is part of their names, so a browser may keep
-//! them for ever and still has the right ones after an update.
+//! The stylesheet and the icon are compiled in. Their names contain a hash of the content, so a browser may cache them
+//! forever and still gets the right ones after an update.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -54,7 +53,7 @@ fn hashed_name(stem: &str, content: &str, extension: &str) -> String {
 pub struct Site {
     /// The portal's name, as its operator wrote it.
     pub app_name: String,
-    /// Where the portal is mounted: empty, or a path such as `/portal`. It stands before every path of our own.
+    /// Where the portal is mounted: empty, or a path such as `/portal`. Every path of our own begins with it.
     pub root: String,
     /// The front page of the sandbox, if the portal runs against one. Then every page says so.
     pub sandbox: Option<String>,
@@ -111,7 +110,7 @@ pub struct ProfilePage<'a> {
     pub user: &'a UserView,
     /// The identities that are linked with each other, the primary one first.
     pub identities: Vec<IdentityView>,
-    /// How many more there are at Globus.
+    /// How many more linked identities Globus knows.
     pub identities_left_out: usize,
     /// How long the reader stays signed in.
     pub session: SessionView,
@@ -145,9 +144,9 @@ pub struct IdentityView {
 pub struct SessionView {
     /// When the session began.
     pub began: OffsetDateTime,
-    /// When it ends, however busy it is.
+    /// When it ends, however much it is used.
     pub ends: OffsetDateTime,
-    /// After how many minutes without a request it ends earlier.
+    /// The minutes without a request after which it ends earlier.
     pub idle_minutes: u64,
 }
 
@@ -163,7 +162,7 @@ impl SessionView {
     }
 }
 
-/// What the portal may do at one service, and until when. The token itself stays out of here.
+/// What the portal may do at one service, and until when. The token itself is never part of a page.
 #[derive(Clone, Debug)]
 pub struct TokenView {
     /// The service's id, such as `transfer.api.globus.org`.
@@ -176,7 +175,7 @@ pub struct TokenView {
     pub expires: OffsetDateTime,
     /// Whether it has expired.
     pub expired: bool,
-    /// Whether the portal holds a refresh token and renews it by itself.
+    /// Whether the portal has a refresh token and renews the access token by itself.
     pub renewable: bool,
 }
 
@@ -195,17 +194,17 @@ pub struct SessionsPage<'a> {
     pub site: &'a Site,
     /// The reader.
     pub user: &'a UserView,
-    /// The sessions of this page; the one that asks is the first of the first page.
+    /// The sessions of this page. The reader's current session is the first one of the first page.
     pub sessions: Vec<BrowserSessionView>,
     /// The number of the first one, counted from 1 over all pages.
     pub first: usize,
     /// How many there are over all pages.
     pub total: usize,
-    /// Link to the page before, if there is one; `site.root` included.
+    /// Link to the previous page, if there is one; `site.root` included.
     pub previous: Option<String>,
-    /// Link to the page after, if there is one; `site.root` included.
+    /// Link to the next page, if there is one; `site.root` included.
     pub next: Option<String>,
-    /// How many sessions the reader has just ended, if that is what leads here.
+    /// How many sessions the reader has just ended, if any.
     pub ended: Option<usize>,
 }
 
@@ -221,7 +220,7 @@ impl SessionsPage<'_> {
 pub struct BrowserSessionView {
     /// Names the session in a form of this page.
     pub handle: String,
-    /// Whether it is that of the browser which asks.
+    /// Whether it is the session of the reader's browser.
     pub current: bool,
     /// The browser in a few words.
     pub browser: String,
@@ -231,7 +230,7 @@ pub struct BrowserSessionView {
     pub began: OffsetDateTime,
     /// When it was last used.
     pub last_seen: OffsetDateTime,
-    /// When it ends, however busy it is.
+    /// When it ends, however much it is used.
     pub ends: OffsetDateTime,
 }
 
@@ -247,9 +246,9 @@ pub struct EndpointsPage<'a> {
     pub endpoints: Vec<EndpointView>,
     /// The number of the first row, counted from 1 over all pages.
     pub first: usize,
-    /// Link to the page before, if there is one; `site.root` included.
+    /// Link to the previous page, if there is one; `site.root` included.
     pub previous: Option<String>,
-    /// Link to the page after, if there is one; `site.root` included.
+    /// Link to the next page, if there is one; `site.root` included.
     pub next: Option<String>,
 }
 
@@ -286,15 +285,15 @@ pub struct EndpointView {
 }
 
 impl EndpointView {
-    /// A description up to this many characters is shown whole, a longer one folded.
+    /// Descriptions of up to this many characters are shown in full, longer ones folded.
     const SHORT: usize = 240;
 
-    /// The description without blank ends; empty if there is none.
+    /// The trimmed description; empty if there is none.
     fn description(&self) -> &str {
         self.description.as_deref().unwrap_or_default().trim()
     }
 
-    /// How a long description begins, to a whole word if it has words; `None` if the description is short.
+    /// The beginning of a long description, up to a word boundary if there is one; `None` for a short one.
     fn beginning(&self) -> Option<&str> {
         let (end, _) = self.description().char_indices().nth(Self::SHORT)?;
         let head = &self.description()[..end];
@@ -327,13 +326,13 @@ pub struct ErrorPage<'a> {
     pub site: &'a Site,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// What happened, in a few plain words of our own.
+    /// What happened, in a few plain words.
     pub title: &'a str,
     /// What it means for the reader.
     pub message: &'a str,
     /// The next step; without one the page offers the start page.
     pub action: Option<Action>,
-    /// The id that the log has for this request.
+    /// The ID of this request in the log.
     pub request_id: &'a str,
 }
 
@@ -349,11 +348,11 @@ impl ErrorPage<'_> {
 pub struct Action {
     /// What the button says.
     pub label: String,
-    /// Where it leads; `site.root` included, for a page of our own.
+    /// Where it leads; for a page of our own, `site.root` included.
     pub href: String,
 }
 
-/// What the templates can do to a value.
+/// The filters of the templates.
 #[expect(unreachable_pub, reason = "askama's macro makes public items of the filters")]
 mod filters {
     use askama::filters::Safe;
@@ -375,7 +374,7 @@ mod filters {
         Ok(Safe(format!("<time datetime=\"{machine}\">{people}</time>")))
     }
 
-    /// A scope in plain words. The template shows the scope itself beside them, so an unknown one needs no guess.
+    /// A scope in plain words. The template also shows the scope itself, so an unknown one needs no guess.
     #[askama::filter_fn]
     pub fn plain_scope(scope: &str, _: &dyn Values) -> Result<&'static str> {
         const GLOBUS: &str = "urn:globus:auth:scope:";

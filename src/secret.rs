@@ -1,5 +1,5 @@
-//! Secrets of the portal beside those of the client of Globus: types that never print, random values, and comparison in
-//! constant time.
+//! The portal's own secrets, in addition to those of the Globus client: types that never print, random values, and comparison
+//! in constant time.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;

@@ -28,7 +28,7 @@ impl Settings {
     /// Reads and checks the settings.
     ///
     /// # Errors
-    /// [`Problems`]: every problem there is.
+    /// [`Problems`]: all problems at once.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
         let (values, problems) = sources.read()?;
         check::check(values, problems, sources)

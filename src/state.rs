@@ -42,7 +42,7 @@ use crate::{
 pub struct App {
     /// The settings it was built from.
     pub settings: Settings,
-    /// What judges age.
+    /// The clock that decides about age.
     pub clock: Clock,
     /// The HTTP client for calls to Globus.
     pub http: HttpClient,
@@ -52,17 +52,17 @@ pub struct App {
     pub provider: Arc<Provider>,
     /// Verifies id_tokens.
     pub id_tokens: Arc<IdTokenVerifier>,
-    /// Logins under way.
+    /// Logins in progress.
     pub login_attempts: LoginAttempts,
-    /// Exchanges of codes that are under way.
+    /// Code exchanges in progress.
     pub exchanges: Exchanges,
     /// States of logins that Globus has refused.
     pub refused_states: RefusedStates,
     /// The last login of each browser.
     pub recent_logins: RecentLogins,
-    /// What all logins have in common: one that comes back makes a flow of its own of it.
+    /// What all login flows have in common. A returning login makes its own flow from it.
     pub login_flow: AuthorizationCodeFlowManager,
-    /// Where logins send the browser.
+    /// The authorize URL to which logins send the browser.
     pub authorize_urls: AuthorizeUrls,
     /// Sessions: store, keys and lifetimes.
     pub vault: Vault,
@@ -70,7 +70,7 @@ pub struct App {
     pub tokens: Tokens,
     /// Sessions: begun, found, listed.
     pub records: Records,
-    /// Requests that go on in tasks of their own, whether or not their clients are there.
+    /// Requests that continue in tasks of their own, even if their clients have left.
     pub requests: TaskTracker,
     /// What every page shows.
     pub site: Site,
@@ -78,7 +78,7 @@ pub struct App {
 }
 
 impl App {
-    /// Says that the process is about to stop: `/readyz` says so from now on, and connections end with their next answer.
+    /// Marks the process as stopping: from now on `/readyz` answers 503, and connections end after their next response.
     pub fn begin_stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -93,13 +93,13 @@ impl App {
 /// Why a portal cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// No HTTP client can be made.
+    /// No HTTP client can be built.
     #[error("cannot make an HTTP client: are the certificates of authorities installed (Debian: ca-certificates)?")]
     Http(#[from] reqwest::Error),
     /// The session store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No login can be begun.
+    /// The login flow cannot be built.
     #[error("no login can be begun: {0}")]
     Flow(#[from] UsageError),
 }
@@ -137,17 +137,20 @@ impl AppState {
         Ok(app)
     }
 
-    /// Builds a portal on a store that is open. Called within a runtime.
+    /// Builds a portal on an open store. Call it within a runtime.
     ///
     /// # Errors
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let http = http_client(&settings)?;
-        // What fails at Globus Auth is tried again by those who know when: the list of revocations, the keeper of its
-        // documents, or the person.
-        let globus =
-            Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
-        let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
+        // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
+        let auth = ConfidentialAppAuthClient::new(
+            settings.environment.auth.clone(),
+            http.clone().without_retries(),
+            clock.clone(),
+            settings.client_id.clone(),
+            &settings.client_secret,
+        );
         let auth = match &settings.sandbox {
             Some(public) => auth.with_browser_base(public.clone()),
             None => auth,
@@ -187,11 +190,11 @@ impl AppState {
     }
 }
 
-/// The HTTP client that the settings ask for. One for services on plain http, which are on loopback, needs no certificates.
-/// For any other it is made in the background, so that a start need not wait for it.
+/// The HTTP client that the settings ask for. Services on plain http are on loopback, so a client for them needs no CA
+/// certificates. Any other client is built in the background, so that the start does not wait for it.
 ///
 /// # Errors
-/// When no client can be made.
+/// If no client can be built.
 pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
     let Environment { auth, transfer, groups, .. } = &settings.environment;
     let limits = Limits::for_web_pages().with_timeout(settings.globus_timeout);
@@ -202,7 +205,7 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
     Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
 }
 
-/// The same client, introduced to Globus as this portal.
+/// The same client, whose requests name the portal as the app.
 #[expect(clippy::expect_used, reason = "a name and version that Cargo allows")]
 fn named(http: HttpClient) -> HttpClient {
     let name = concat!("globus-portal/", env!("CARGO_PKG_VERSION"));

@@ -1,11 +1,11 @@
-//! The log: how it looks, where it goes, and the one line that each request leaves.
+//! The log: its format, its output, and the one line per request.
 //!
-//! A line has method, path without query, status, time, request id, the peer, and the person where known. A query, a
-//! header, a body or a cookie is never logged: that is where codes, states and tokens are. The one exception is why Globus
-//! refused a login (`error` and `error_description`).
+//! A line has the method, the path without its query, the status, the time, the request ID, the peer, and the person if known.
+//! Queries, headers, bodies and cookies are never logged, because they contain codes, states and tokens. The one exception is
+//! why Globus refused a login (`error` and `error_description`).
 //!
-//! The log cannot block the portal. A separate thread writes the lines, so that a full disk, a closed pipe or a reader
-//! that has stopped costs lines and no request; lines that were lost are counted, and reported once writing works again.
+//! The log cannot block the portal. A separate thread writes the lines, so that a full disk, a closed pipe or a stalled
+//! reader costs lines but no requests; lines that were lost are counted, and reported once writing works again.
 
 pub(crate) mod output;
 mod peer;
@@ -31,7 +31,7 @@ use crate::settings::LogFormat;
 /// How long the last lines may take at a stop.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
-/// Standard error, for the log and for what a command says last.
+/// Standard error, for the log and for the last message of a command.
 pub(crate) static STDERR: LazyLock<Output> = LazyLock::new(|| Output::start("log", io::stderr(), lost_lines_notice));
 static LOOK: OnceLock<Look> = OnceLock::new();
 
@@ -57,7 +57,7 @@ pub fn start(format: LogFormat) {
     }
 }
 
-/// A text for a terminal, as a line of the log would show it.
+/// A text for a terminal, made safe like a log line.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     text::safe_line(text, LogFormat::Pretty, false)
 }
@@ -73,7 +73,7 @@ pub fn lost_lines() -> u64 {
     STDERR.lost()
 }
 
-/// What formats events and hands each line to `push`.
+/// The subscriber that formats events and passes each line to `push`.
 fn dispatch(look: Look, push: impl Fn(&str) + Clone + Send + Sync + 'static) -> Dispatch {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
@@ -88,7 +88,7 @@ fn dispatch(look: Look, push: impl Fn(&str) + Clone + Send + Sync + 'static) -> 
     }
 }
 
-/// Takes one line from the formatter, which writes each at once.
+/// Takes lines from the formatter, which writes each in one call.
 struct LineWriter<P> {
     look: Look,
     push: P,

@@ -1,4 +1,4 @@
-//! `globus-portal check`: tries what a login needs, and prints one line a finding.
+//! `globus-portal check`: tests what a login needs, and prints one line per result.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 /// A token that does not exist: introspecting it tests the client id and secret without side effects.
 const NO_TOKEN: &str = "a-token-that-nobody-was-given";
 
-/// What was found about one thing.
+/// What one check has found.
 struct Finding {
     subject: &'static str,
     verdict: Verdict,
@@ -86,7 +86,7 @@ async fn globus(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// Globus says in its id_tokens when they were made, and one that seems to come from the future is refused.
+/// An id_token says when Globus issued it, and one that seems to come from the future is rejected.
 fn clock(difference: ClockDifference) -> Finding {
     let said = format!("{difference}, by the Date header of Globus Auth");
     let verdict = if difference.is_more_than(LEEWAY) {

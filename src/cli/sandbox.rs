@@ -30,8 +30,8 @@ pub(super) struct Started {
     pub public: Url,
 }
 
-/// Starts the sandbox beside the portal: on its usual port or, where that is taken, on any. With a public URL it listens
-/// where the portal does, on the port of that URL.
+/// Starts the sandbox beside the portal, on its usual port or, if that is in use, on any free one. With a public URL it
+/// listens on the portal's address and the port of that URL.
 pub(super) async fn start(settings: &Settings) -> Result<Started, Failure> {
     let public_url = settings.sandbox_public_url.clone();
     let options = |listen| sandbox::Options {

@@ -14,7 +14,7 @@ use crate::{
     telemetry::plain,
 };
 
-/// A running portal on the same SQLite file has seen what was written after this long at the latest.
+/// A running portal on the same SQLite file notices a write within this time.
 const SEEN_AFTER: Duration = Duration::from_millis(500);
 const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]Z");
 
@@ -80,7 +80,7 @@ async fn end(which: Which) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The sessions that are meant, the one that was used last first.
+/// The selected sessions, most recently used first.
 async fn find(which: Which) -> Result<(AppState, Vec<KnownSession>), Failure> {
     let settings = Settings::load(&which.config.sources(None)).map_err(Failure::Settings)?;
     refuse_memory(&settings)?;
@@ -100,7 +100,7 @@ fn refuse_memory(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// Tabs between, and nothing in a text that could pass for one.
+/// One line with tabs between the texts, in which control characters are escaped.
 fn line(session: &KnownSession) -> String {
     let claims = &session.user.claims;
     let address = session.user.address.map_or_else(|| "-".to_owned(), |address| address.to_string());

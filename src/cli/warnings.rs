@@ -9,10 +9,10 @@ use tokio::{net::TcpStream, time::timeout};
 
 use crate::settings::Settings;
 
-/// How long this machine may take to answer itself.
+/// How long a connection to this machine may take.
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 
-/// Every warning. Asked before the portal listens.
+/// All warnings. Call it before the portal listens.
 pub(super) async fn of(settings: &Settings) -> Vec<String> {
     let mut warnings = settings.warnings.clone();
     warnings.extend(other_listener(settings).await);
@@ -28,7 +28,7 @@ async fn other_listener(settings: &Settings) -> Option<String> {
     let other: IpAddr = match settings.listen.ip() {
         IpAddr::V4(ip) if ip == Ipv4Addr::LOCALHOST || ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         IpAddr::V6(Ipv6Addr::LOCALHOST) => Ipv4Addr::LOCALHOST.into(),
-        // `[::]` is both, and another address is no `localhost`.
+        // `[::]` covers both, and no other address is `localhost`.
         _ => return None,
     };
     let other = SocketAddr::new(other, settings.listen.port());

@@ -1,4 +1,4 @@
-//! Our cookies: read strictly, set with every attribute they need, and removed with the same.
+//! Our cookies: read strictly, set with every attribute they need, and removed with the same attributes.
 
 use std::str::FromStr as _;
 
@@ -21,8 +21,8 @@ const COUNT_FOR: u64 = 30;
 /// Ends a cookie.
 const REMOVED: &str = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
 
-/// The values of the cookies of this name, as the browser knows them: with nothing decoded, and no more taken off their
-/// ends than what may stand between cookies.
+/// The values of the cookies of this name, as the browser stores them: not decoded, and trimmed only of the characters that
+/// separate cookies.
 fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -54,7 +54,7 @@ fn set_cookie(name: &str, value: &str, expiry: &str, settings: &Settings) -> Opt
     Some(value)
 }
 
-/// The value that ties logins to this browser, when it has one.
+/// The value that ties logins to this browser, if it has one.
 pub(super) fn browser_binding(headers: &HeaderMap, settings: &Settings) -> Option<BrowserBinding> {
     cookies(headers, &settings.cookie_names.login).find_map(BrowserBinding::parse)
 }
@@ -68,9 +68,9 @@ pub(super) fn set_browser_binding(binding: &BrowserBinding, settings: &Settings)
 /// can add a second one, and there is no way to tell which one is ours.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SentSessions {
-    /// Those that have the form of ours, the first few of them.
+    /// The first few that have the right form.
     ids: Vec<Id>,
-    /// How many there were, of whatever form.
+    /// How many there were, whatever their form.
     count: usize,
 }
 
@@ -89,10 +89,10 @@ impl SentSessions {
         sent
     }
 
-    /// The session that a page may be shown for.
+    /// The session that a page may show.
     ///
     /// # Errors
-    /// If two came: either may belong to another person, whose data a page would then show. Login and logout still work.
+    /// If there are two: either may belong to another person, whose data a page would then show. Login and logout still work.
     pub(super) fn only(&self) -> Result<Option<SessionKey>, AppError> {
         if self.count < 2 {
             return Ok(self.keys().next());
@@ -104,36 +104,36 @@ impl SentSessions {
         })
     }
 
-    /// Whether no session cookie came at all.
+    /// Whether there is no session cookie.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Whether there is one, and it has the form of ours.
+    /// Whether there is exactly one, and it has the right form.
     pub(super) fn is_one_of_ours(&self) -> bool {
         self.count == 1 && self.ids.len() == 1
     }
 
-    /// All that may be our sessions: a login or a logout ends them.
+    /// All that may be our sessions. A login or a logout ends them.
     pub(super) fn keys(&self) -> impl Iterator<Item = SessionKey> {
         self.ids.iter().map(|id| session_key(*id))
     }
 }
 
-/// The header that gives a browser its session. The cookie ends with the browser; how long the session behind it lasts is
-/// decided by the store and our clock.
+/// The header that gives a browser its session. The cookie lasts until the browser closes; how long the session lasts is up to
+/// the store and our clock.
 pub(super) fn set_session(id: Id, settings: &Settings) -> Option<HeaderValue> {
     set_cookie(&settings.session_cookie_name, &id.to_string(), "", settings)
 }
 
-/// The header that takes the session cookie away, with every attribute that it was set with: a browser ignores the removal
-/// of a `__Host-` cookie that is not `Secure`.
+/// The header that removes the session cookie, with every attribute that it was set with: a browser ignores the removal of a
+/// `__Host-` cookie without `Secure`.
 pub(super) fn remove_session(settings: &Settings) -> Option<HeaderValue> {
     set_cookie(&settings.session_cookie_name, "", REMOVED, settings)
 }
 
-/// How many rounds the browser has just been through, by its own cookie: completed logins in a row after which it was not
-/// logged in. Forging the cookie only shows or hides an error page.
+/// How many rounds the browser has just been through, according to its own cookie: completed logins in a row after which it
+/// was not logged in. Forging the cookie only shows or hides an error page.
 pub(super) fn rounds(headers: &HeaderMap, settings: &Settings, now: OffsetDateTime) -> Option<u8> {
     cookies(headers, &settings.cookie_names.rounds).find_map(|value| {
         let bytes: [u8; 9] = URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok()?;

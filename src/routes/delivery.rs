@@ -31,7 +31,7 @@ impl IfUndelivered {
         response.extensions_mut().insert(this);
     }
 
-    /// The connection has the response: nothing is undone any more.
+    /// Call this when the connection has the response: from then on nothing is undone.
     pub(super) fn is_delivered(mut response: Response) -> Response {
         if let Some(Self(take_back)) = response.extensions_mut().remove::<Self>() {
             drop(take_back.take());

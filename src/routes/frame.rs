@@ -57,7 +57,7 @@ const LINGER: Duration = Duration::from_secs(10 * 60);
 
 /// The routes, guarded against panics.
 type Routes = CatchPanic<Router, fn(Box<dyn Any + Send>) -> Response>;
-/// The answer of a route.
+/// The response of a route, which may take its time.
 type Route = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// The portal as a service. Cheap to clone: one for each connection.
@@ -68,7 +68,7 @@ pub struct Frame {
     peer: SocketAddr,
 }
 
-/// What all answers have in common.
+/// What all responses have in common.
 #[derive(Debug)]
 struct Common {
     app: AppState,
@@ -77,7 +77,7 @@ struct Common {
 }
 
 impl Frame {
-    /// Stands around these routes.
+    /// A frame around these routes.
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
         let common = Arc::new(Common { fixed: Fixed::of(&app), app, unattended: Unattended::default() });
@@ -115,7 +115,7 @@ impl Frame {
     }
 }
 
-/// A request that is whole goes to its route.
+/// Passes a request to its route when it has arrived completely.
 async fn admit(
     Finish { common, facts, .. }: &Finish,
     mut routes: Routes,
@@ -159,7 +159,7 @@ async fn see_through(mut route: Route, finish: Finish, span: Span) -> Response {
     let tasks = finish.common.app.requests.clone();
     let (client, answer) = oneshot::channel();
     drop(tasks.spawn(go_on(route, finish, client).instrument(span)));
-    // The task answers in any case, unless the runtime ends.
+    // The task always answers, unless the runtime ends.
     answer.await.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
@@ -179,7 +179,7 @@ async fn go_on(mut route: Route, finish: Finish, mut client: oneshot::Sender<Res
     let is_done = done.is_some();
     let response = done.unwrap_or_else(|| StatusCode::GATEWAY_TIMEOUT.into_response());
     let response = finish.answer(response, !client.is_closed());
-    // A client that has left drops the answer, and with it what was not to be without the client.
+    // If the client has left, this drops the response, which undoes what must not exist without it.
     drop(client.send(response));
     if !is_done {
         let _left = left.unwrap_or_else(|| unattended.note(peer));
@@ -189,7 +189,7 @@ async fn go_on(mut route: Route, finish: Finish, mut client: oneshot::Sender<Res
     }
 }
 
-/// What makes the answer of a route the answer of the portal.
+/// Turns the response of a route into the response of the portal.
 struct Finish {
     common: Arc<Common>,
     facts: RequestFacts,
@@ -213,7 +213,7 @@ impl Finish {
 }
 
 impl Drop for Finish {
-    /// The client left before its request was whole: nothing has begun.
+    /// The client left before its request had arrived, so no route has begun.
     fn drop(&mut self) {
         if let Some(line) = self.line.take() {
             line.end_without_answer(&self.facts);

@@ -1,15 +1,15 @@
-//! Where a request comes from: the person, another site, a subresource or a prefetch.
+//! Who caused a request: the person, another site, a subresource or a prefetch.
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::settings::Settings;
 
-/// Who sends a request that changes something.
+/// Who caused a request that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
     /// The person: from one of our pages, or by the address bar.
     Person,
-    /// A page of another site, which sent the person here.
+    /// A page of another site.
     OtherSite,
     /// An image, a frame, a script, or a prefetch.
     Subresource,

@@ -29,17 +29,17 @@ use crate::{routes::frame::Frame, settings::ConnectionLimits};
 
 /// The longest head of a request, in bytes; the answer to a longer one is 431. Cookies of a whole host may take 60 kB.
 const MAX_HEAD: usize = 64 << 10;
-/// How long a client may go without reading any of its response.
+/// How long a client may read nothing of its response.
 const STALLED: Duration = Duration::from_secs(20);
-/// How often connections are checked against their limits.
+/// How often connections are checked against the limits.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long a connection without a request under way is left alone when the process stops: its last answer, or its next
-/// request, may be on its way.
+/// How long a connection without a request in progress is kept when the process stops: its last response may still be on
+/// its way.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
 /// The pause after a failed accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// The connections there are. Cheap to clone.
+/// The open connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Connections(Arc<Shared>);
 
@@ -64,7 +64,7 @@ struct Connection {
     task: AbortHandle,
 }
 
-/// Takes a connection out of the list when its task ends, however it ends.
+/// Removes a connection from the list when its task ends, however it ends.
 struct Listed {
     connections: Connections,
     number: u64,
@@ -78,8 +78,8 @@ impl Drop for Listed {
 }
 
 impl Open {
-    /// The connection that waits for its client for longest: one whose request has not come as a whole before one that is
-    /// idle, and none that waits for us.
+    /// The connection that has waited longest for its client. Incomplete requests come before idle connections; a connection
+    /// that waits for us is never chosen.
     fn least_wanted(&self) -> Option<u64> {
         let rank = |(number, connection): (&u64, &Connection)| {
             let waits = (connection.progress.phase(), connection.progress.for_how_long());
@@ -91,7 +91,7 @@ impl Open {
         self.connections.iter().filter_map(rank).max().map(|(_, number)| number)
     }
 
-    /// Closes the connection that is wanted least. Whether there was one.
+    /// Closes the least wanted connection. Returns whether there was one.
     fn make_room(&mut self) -> bool {
         let closed = self.least_wanted().and_then(|number| self.connections.remove(&number));
         if let Some(connection) = &closed {
@@ -125,7 +125,7 @@ impl Connections {
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
                     self.0.troubles.note("cannot accept connections", &error);
-                    // For want of descriptors, most likely.
+                    // Most likely the process has no free descriptors.
                     self.open().make_room();
                     sleep(ACCEPT_AGAIN).await;
                 }
@@ -133,22 +133,7 @@ impl Connections {
         }
     }
 
-    /// Serves the connections that the system has established and nobody has accepted: closing the listener would reset them.
-    pub(super) fn accept_waiting(&self, listener: &TcpListener, frame: &Frame) {
-        // Asked past the runtime, which may not know of the last ones yet.
-        let Ok(waiting) = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) else { return };
-        loop {
-            match waiting.accept().and_then(|(stream, peer)| Ok((into_async(stream)?, peer))) {
-                Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
-                Err(error) if is_of_one_client(&error) => {}
-                // There is none, or no descriptor for it.
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Serves a connection in a task of its own. Where there are too many, it takes the place of the one that is wanted
-    /// least.
+    /// Serves a connection in a task of its own. At the limit it replaces the least wanted connection.
     fn serve(&self, stream: TcpStream, frame: Frame, peer: SocketAddr) {
         let mut open = self.open();
         if open.connections.len() >= self.0.limits.max && !open.make_room() {
@@ -169,7 +154,7 @@ impl Connections {
         open.connections.insert(number, Connection { progress, task: task.abort_handle() });
     }
 
-    /// Closes connections that have had their time, for as long as it is polled.
+    /// Closes overdue connections, for as long as it is polled.
     pub(super) async fn keep_limits(self) {
         let mut stopping_since = None;
         loop {
@@ -190,7 +175,7 @@ impl Connections {
         let limit = match progress.phase() {
             Phase::Busy => return progress.stalled_for() > STALLED,
             _ if stopping => LAST_ANSWER,
-            // It has a limit of its own, and an answer.
+            // `bounds` limits its time, and answers 408.
             Phase::Body => return progress.stalled_for() > STALLED,
             Phase::Head => self.0.limits.head,
             Phase::Idle => self.0.limits.idle,
@@ -198,12 +183,12 @@ impl Connections {
         progress.for_how_long() > limit || progress.stalled_for() > STALLED
     }
 
-    /// Lets each connection end with the answer that is under way.
+    /// Lets each connection end after its current response.
     pub(super) fn stop(&self) {
         self.0.stopping.send_replace(true);
     }
 
-    /// Waits until there is none.
+    /// Waits until no connection is open.
     pub(super) async fn closed(&self) {
         loop {
             let closed_one = self.0.closed_one.notified();
@@ -214,7 +199,7 @@ impl Connections {
         }
     }
 
-    /// Closes all that are left.
+    /// Closes all remaining connections.
     pub(super) fn close(&self) {
         for connection in self.open().connections.values() {
             connection.task.abort();
@@ -222,19 +207,14 @@ impl Connections {
     }
 }
 
-fn into_async(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
-}
-
-/// Whether an accept failed because its client has gone again.
+/// Whether an accept failed because its client has already gone.
 fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn serve_connection(io: Watched, frame: Frame, mut stopping: watch::Receiver<bool>) {
-    // An answer is written as a whole: nothing is gained by waiting for more.
+    // A response is written as a whole, so waiting for more data gains nothing.
     let _ = io.stream.set_nodelay(true);
     let progress = io.progress.clone();
     let service = service_fn(move |request: Request<Incoming>| {

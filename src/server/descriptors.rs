@@ -1,10 +1,9 @@
-//! Open descriptors: each connection takes one, and shells hand out few.
+//! Open descriptors: each connection takes one, and the usual soft limit is low.
 
 /// Descriptors reserved for everything else: the log, the store, calls to Globus.
 const FOR_OTHERS: u64 = 256;
 
-/// Raises the soft limit of open descriptors to the hard one, and gives the number of connections that fit below it, of
-/// the `wanted` ones.
+/// Raises the soft limit on open descriptors to the hard limit. Returns how many of the `wanted` connections fit below it.
 pub(super) fn make_room(wanted: usize) -> usize {
     let limit = rlimit::increase_nofile_limit(u64::MAX);
     let limit = limit.inspect_err(|error| tracing::warn!(error = %error, "cannot raise the limit on open files"));

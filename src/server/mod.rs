@@ -45,7 +45,7 @@ impl Server {
     /// Binds to the address of the settings. `more` holds pages of your own; `Router::new()` for none.
     ///
     /// # Errors
-    /// When the address is in use or not this machine's.
+    /// If the address is in use, or does not belong to this machine.
     pub async fn bind(app: AppState, more: Router<AppState>) -> std::io::Result<Self> {
         let listener = TcpListener::bind(app.settings.listen).await?;
         let address = listener.local_addr()?;
@@ -53,7 +53,7 @@ impl Server {
         Ok(Self { listener, address, app, router, sweeps: true })
     }
 
-    /// The address it is bound to: with its port, where the settings asked for any.
+    /// The address it is bound to, with the actual port if the settings ask for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -87,9 +87,29 @@ impl Server {
             sleep(app.settings.shutdown_delay).await;
         }
         accepting.ended().await;
-        connections.accept_waiting(&listener, &frame);
-        drop(listener);
-        finish(&app, &connections).await;
+        let asked = Instant::now();
+        connections.stop();
+        // A closed tracker still accepts tasks, and `wait` returns when it has none left.
+        app.requests.close();
+        app.vault.underway.close();
+        let finishing = async {
+            connections.closed().await;
+            app.requests.wait().await;
+        };
+        if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
+            tracing::warn!("requests did not finish in time; stopping without them");
+        }
+        connections.close();
+        let at_globus = async {
+            // A call's result may go to a request that is still running, and that request may start new work: a login whose
+            // client has left ends its session.
+            app.vault.underway.wait().await;
+            app.requests.wait().await;
+            app.vault.underway.wait().await;
+        };
+        if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
+            tracing::warn!("calls to Globus did not finish in time; stopping without them");
+        }
         drop((limiting, sweeping, refreshing));
         app.vault.close().await;
     }

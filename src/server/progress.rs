@@ -1,4 +1,4 @@
-//! What a connection does, noted where its bytes pass: the limits go by it.
+//! What a connection is waiting for, recorded as its bytes pass. The connection limits depend on it.
 
 use std::{
     io,
@@ -19,22 +19,22 @@ use tokio::{
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// A request that has not come as a whole: a new connection, or one whose next request has begun.
+    /// The rest of a request head: a new connection, or one whose next request has begun.
     Head,
-    /// The next request, of which nothing is here.
+    /// The next request, of which nothing has arrived.
     Idle,
     /// The body of a request.
     Body,
-    /// Our answer.
+    /// Our response.
     Busy,
 }
 
 const PHASES: [Phase; 4] = [Phase::Head, Phase::Idle, Phase::Body, Phase::Busy];
 
-/// No write waits.
+/// No write is waiting.
 const NOT_STALLED: u64 = u64::MAX;
 
-/// What a connection does, and since when. Times are milliseconds since it was accepted.
+/// What a connection is waiting for, and since when. Times are milliseconds since it was accepted.
 #[derive(Debug)]
 pub(super) struct Progress {
     accepted: Instant,
@@ -61,12 +61,12 @@ impl Progress {
         PHASES[usize::from(self.phase.load(Ordering::Relaxed)) % PHASES.len()]
     }
 
-    /// For how long it has been in its phase; a connection that is idle counts from the last byte that was written.
+    /// How long it has been in its phase. An idle connection counts from the last byte that was written.
     pub(super) fn for_how_long(&self) -> Duration {
         Duration::from_millis(self.now().saturating_sub(self.since.load(Ordering::Relaxed)))
     }
 
-    /// For how long the client has taken no byte of what is there for it.
+    /// How long the client has not read any of the bytes that are waiting for it.
     pub(super) fn stalled_for(&self) -> Duration {
         Duration::from_millis(self.now().saturating_sub(self.stalled.load(Ordering::Relaxed)))
     }
@@ -76,17 +76,17 @@ impl Progress {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// The head of a request has come.
+    /// The head of a request has arrived.
     pub(super) fn head_is_here(&self) {
         self.enter(Phase::Body);
     }
 
-    /// A request has come, with its body.
+    /// A request has arrived with its body.
     pub(super) fn request_is_whole(&self) {
         self.enter(Phase::Busy);
     }
 
-    /// Its answer is there, and begins to be written.
+    /// Its response is ready and is about to be written.
     pub(super) fn answered(&self) {
         self.enter(Phase::Idle);
     }
@@ -105,12 +105,12 @@ impl Progress {
     }
 
     fn write_waits(&self) {
-        // The first wait counts.
+        // Time counts from the first wait.
         let _ = self.stalled.compare_exchange(NOT_STALLED, self.now(), Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
-/// A connection whose progress is noted.
+/// A connection whose progress is recorded.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) stream: TcpStream,

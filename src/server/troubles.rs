@@ -1,4 +1,4 @@
-//! Troubles that may come by the thousand: the log says them now and then, and how many there were.
+//! Errors that may occur by the thousand: the log shows one every ten seconds, with the number of those left out.
 
 use std::{
     fmt::Display,
@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The pause between two lines.
+/// The least time between two lines.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// What was not logged since the last line.
+/// What has not been logged since the last line.
 #[derive(Debug, Default)]
 pub(super) struct Troubles(Mutex<Unsaid>);
 
@@ -20,7 +20,7 @@ struct Unsaid {
 }
 
 impl Troubles {
-    /// Logs a trouble, or counts it where the last line is a moment ago.
+    /// Logs an error, or only counts it if the last line is too recent.
     pub(super) fn note(&self, what: &str, why: &dyn Display) {
         let mut unsaid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if unsaid.last_line.is_some_and(|last| last.elapsed() < PAUSE) {

@@ -13,8 +13,8 @@ use super::{
 use crate::globus::tokens::TokenResponse;
 
 impl Records {
-    /// Begins a session under a new id, with the tokens of its login, in one step: it is in the store when this returns. A
-    /// person who then has too many has lost the one that was used least recently.
+    /// Begins a session under a new id, with the tokens of its login, in one step. It is in the store when this returns. If the
+    /// person then has too many sessions, the least recently used one has ended.
     ///
     /// If the caller is dropped, the session begins as a whole or not at all, and its id is lost. A caller that must end such
     /// a session calls this in a task of its own.

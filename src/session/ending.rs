@@ -14,8 +14,8 @@ use super::{
 pub struct Ended {
     /// How many there were.
     pub count: usize,
-    /// The revocation of their tokens, which goes on in the background. Gives how many tokens are still queued because
-    /// Globus did not take them.
+    /// The revocation of their tokens, which continues in the background. Returns how many tokens are still queued because
+    /// Globus did not revoke them.
     pub revoking: JoinHandle<Result<usize, StoreError>>,
 }
 
@@ -23,7 +23,7 @@ impl Records {
     /// Ends a session for good, and starts to revoke its tokens. Finishes even if the caller is dropped.
     ///
     /// # Errors
-    /// [`StoreError`]: the session may have ended all the same.
+    /// [`StoreError`]: the session may have ended anyway.
     pub async fn end(&self, key: SessionKey) -> Result<Ended, StoreError> {
         let ended = self.vault.end(key, None).await?;
         Ok(Ended { count: usize::from(ended), revoking: self.revoke_in_background(vec![key]) })
@@ -46,7 +46,7 @@ impl Records {
     }
 
     async fn end_and_note(&self, key: SessionKey) -> Result<bool, StoreError> {
-        // Without a row there is nothing to note, but the cache may still hold the session.
+        // Without a row there is nothing to record, but the cache may still hold the session.
         let note_until = self.vault.store.session(key).await?.map(|row| row.ends);
         self.vault.end(key, note_until).await
     }
@@ -62,8 +62,8 @@ impl Records {
         drop(self.vault.underway.spawn(ending.in_current_span()));
     }
 
-    /// Revokes the tokens of sessions that have ended, one session after the other. What fails stays queued, and the sweep
-    /// tries again.
+    /// Revokes the tokens of ended sessions, one session after another. Failed revocations stay queued, and the sweep retries
+    /// them.
     fn revoke_in_background(&self, keys: Vec<SessionKey>) -> JoinHandle<Result<usize, StoreError>> {
         let tokens = self.tokens.clone();
         let revoking = async move {

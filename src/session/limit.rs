@@ -1,4 +1,4 @@
-//! How many sessions a person may have. A login beyond that ends those that were used least recently.
+//! The limit on the sessions of a person. A login beyond it ends the least recently used ones.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 500;
 
 impl Records {
-    /// Ends sessions of a person until no more are left than allowed; `newest` has just begun. It runs in a task of its own
-    /// and finishes even if the caller is dropped. What fails is made up for by the next login.
+    /// Ends sessions of a person down to the limit; `newest` has just begun. It runs in a task of its own and finishes even if
+    /// the caller is dropped. If it fails, the next login makes up for it.
     pub(super) async fn keep_to_the_limit(&self, person: [u8; 32], newest: SessionKey) {
         let this = self.clone();
         let limiting = async move {
@@ -39,7 +39,7 @@ impl Records {
         if first.len() <= self.per_person as usize {
             return Ok(());
         }
-        // One login at a time, everywhere: two that end each other's session would leave none.
+        // One login at a time, across all portals: two that end each other's session would leave none.
         let (lease, holder) = (hash(&[b"sessions of", &person]), random_bytes());
         for look in 0..LOOKS {
             match self.vault.store.take_lease(lease, holder, LEASE).await? {

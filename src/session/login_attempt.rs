@@ -1,10 +1,9 @@
-//! Logins under way, without a store.
+//! Logins in progress, kept in the browser rather than in a store.
 //!
-//! One small cookie binds the browser: a random value, the same for every tab. `state` is itself sealed: the time, the
-//! path to return to, a hash of that cookie, a random salt, and what came before it ([`Past`]).
-//! The nonce and the code verifier are derived from the
-//! cookie and the salt with the secret key. So any number of tabs works, the cookie never grows, and visitors who only look cost
-//! nothing.
+//! One small cookie identifies the browser: a random value, the same for every tab. `state` is a sealed value: the time, the
+//! path to return to, a hash of that cookie, a random salt, and what preceded the login ([`Past`]). The nonce and the code
+//! verifier are derived from the cookie and the salt with the secret key. So any number of tabs works, the cookie never
+//! grows, and visitors who do not log in leave nothing on the server.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use time::{Duration, OffsetDateTime};
@@ -15,16 +14,16 @@ use super::{
 };
 use crate::secret::{CodeVerifier, equal, random_bytes, random_text};
 
-/// How long a person may take at Globus: registering there can take a while.
+/// How long a person may take at Globus. Registering there can take a while.
 pub const MAX_AGE: Duration = Duration::minutes(30);
 
 const BINDING: usize = 24;
 const TIME: usize = 8;
 const HASH: usize = 32;
 const SALT: usize = 16;
-/// Rounds are counted so far.
+/// Rounds are counted up to this number.
 const MAX_ROUNDS: u8 = 9;
-/// Beside the rounds, in the same byte.
+/// The bit for `ended_elsewhere`, in the same byte as the rounds.
 const ENDED: u8 = 0x10;
 
 /// The value of the cookie that ties logins to one browser.
@@ -32,13 +31,13 @@ const ENDED: u8 = 0x10;
 pub struct BrowserBinding(String);
 
 impl BrowserBinding {
-    /// A new one: 192 random bits.
+    /// A new binding: 192 random bits.
     #[must_use]
     pub fn random() -> Self {
         Self(random_text::<BINDING>())
     }
 
-    /// The one a browser sent, when it has the form of ours.
+    /// The value a browser sent, if it has the right form.
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
@@ -62,17 +61,17 @@ impl std::fmt::Debug for BrowserBinding {
     }
 }
 
-/// What a login comes after.
+/// What preceded a login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Past {
-    /// How many rounds the browser had been through: logins that were completed and came to nothing.
+    /// How many logins in a row this browser has completed without being logged in afterwards.
     pub rounds: u8,
-    /// Whether the session before was ended by somebody else, so that Globus has to ask who it is.
+    /// Whether the previous session was ended from elsewhere, so that Globus must authenticate the person again.
     pub ended_elsewhere: bool,
 }
 
 impl Past {
-    /// In one byte, below that of a slash.
+    /// As one byte, always less than that of a slash.
     fn byte(self) -> u8 {
         self.rounds.min(MAX_ROUNDS) | if self.ended_elsewhere { ENDED } else { 0 }
     }
@@ -84,11 +83,11 @@ impl Past {
 
 /// The random values of one login.
 pub struct FlowSecrets {
-    /// Given back with the code: ties the answer to the browser that asked (RFC 6749 section 10.12).
+    /// Returned with the code: ties the response to the browser that sent the request (RFC 6749 section 10.12).
     pub state: String,
-    /// Given back in the id_token: ties it to this login (OpenID Connect Core section 3.1.2.1).
+    /// Returned in the id_token: ties it to this login (OpenID Connect Core section 3.1.2.1).
     pub nonce: String,
-    /// Proves at the exchange who asked for the code (RFC 7636).
+    /// Proves at the code exchange that the same client requested the code (RFC 7636).
     pub verifier: CodeVerifier,
 }
 
@@ -98,52 +97,52 @@ impl std::fmt::Debug for FlowSecrets {
     }
 }
 
-/// A login that came back in the browser that began it, in time.
+/// A login that returned in time, to the browser that began it.
 #[derive(Debug)]
 pub struct Attempt {
     /// Where to go afterwards.
     pub next: ReturnPath,
-    /// What it came after.
+    /// What preceded it.
     pub past: Past,
     /// The random values it began with.
     pub secrets: FlowSecrets,
-    /// Names the state in the list of spent ones.
+    /// Identifies the state in the list of spent states.
     pub state_hash: [u8; 32],
-    /// When the state stops opening, and so need not be remembered as spent any longer.
+    /// When the state expires. After that it need not be remembered as spent.
     pub expires: OffsetDateTime,
 }
 
-/// Why a login cannot go on with a `state`.
+/// Why a login cannot continue with a `state`.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// It is not ours.
+    /// This portal did not issue it.
     #[error("the state is not one of this portal's, or was sealed with another SECRET_KEY")]
     Unknown,
-    /// The browser has nothing that ties a login to it.
+    /// The browser sent no login cookie.
     #[error(
         "the browser sent no login cookie: it blocks cookies, the login was begun in another browser or under another \
          address, or a proxy changes our cookies (SameSite=Strict, another path or domain)"
     )]
     NoCookie {
-        /// Where the login wanted to go.
+        /// The path to return to.
         next: ReturnPath,
     },
     /// It was begun in another browser.
     #[error("the state is not one that this browser was given")]
     Foreign {
-        /// Where the login wanted to go.
+        /// The path to return to.
         next: ReturnPath,
     },
     /// It was begun too long ago.
     #[error("the login was begun too long ago")]
     Expired {
-        /// Where the login wanted to go.
+        /// The path to return to.
         next: ReturnPath,
     },
 }
 
 impl AttemptError {
-    /// Where the login wanted to go, as far as that is known: a path of this site, whoever began the login.
+    /// The path to return to, if known: a path on this site, whoever began the login.
     #[must_use]
     pub fn next(&self) -> Option<&ReturnPath> {
         match self {
@@ -153,14 +152,14 @@ impl AttemptError {
     }
 }
 
-/// Begins logins, and recognises them when they come back.
+/// Begins logins, and recognises them when they return.
 #[derive(Debug)]
 pub struct LoginAttempts {
     root: String,
 }
 
 impl LoginAttempts {
-    /// For a portal whose pages are below `root` (empty, or a path without a slash at its end).
+    /// For a portal whose pages are below `root` (empty, or a path without a trailing slash).
     #[must_use]
     pub fn new(root: String) -> Self {
         Self { root }
@@ -180,7 +179,7 @@ impl LoginAttempts {
         self.begin_after(Past::default(), keys, browser, next, now)
     }
 
-    /// Begins a login that comes after something.
+    /// Begins a login that something preceded.
     ///
     /// # Errors
     /// [`SealError`].
@@ -199,7 +198,7 @@ impl LoginAttempts {
         secrets(keys, browser, &salt, state, 0).ok_or(SealError)
     }
 
-    /// Opens a `state` that came back to a browser.
+    /// Opens a `state` that returned to a browser.
     ///
     /// # Errors
     /// [`AttemptError`].
@@ -213,7 +212,7 @@ impl LoginAttempts {
         let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Unknown)?;
         let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Unknown)?;
         let Plain { began, binding, salt, past, next } = Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
-        // Judged again where it is used: the rules may have changed since, or the root.
+        // Checked again, because the rules or the root may have changed since.
         let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
         let Some(browser) = browser else { return Err(AttemptError::NoCookie { next }) };
         if !equal(binding, &browser.hash()) {
@@ -229,7 +228,7 @@ impl LoginAttempts {
     }
 }
 
-/// What is sealed in a `state`.
+/// The contents of a `state`.
 struct Plain<'a> {
     began: OffsetDateTime,
     binding: &'a [u8],
@@ -244,7 +243,7 @@ impl<'a> Plain<'a> {
         let (binding, rest) = rest.split_at_checked(HASH)?;
         let (salt, rest) = rest.split_at_checked(SALT)?;
         let (past, next) = match rest.split_first()? {
-            // Left out where there is nothing to say: then the path begins here.
+            // The byte is left out for the default; then the path begins here.
             (b'/', _) => (Past::default(), rest),
             (byte, next) => (Past::of_byte(*byte), next),
         };

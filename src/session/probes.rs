@@ -1,5 +1,5 @@
-//! Whether the store works, for any number of callers: one probe runs at a time, and ten a second at most. Every caller gets
-//! the result of a probe that began after it asked.
+//! Tests whether the store works, for any number of callers: one probe at a time, and at most ten a second. Every caller gets
+//! the result of a probe that began after its call.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! The last login of each browser, for a while: logins that one browser finishes at the same moment, as when it restores many
-//! tabs, do not know of each other's sessions, and all but the last would be left over.
+//! The last login of each browser, remembered for a short time. Logins that one browser completes at the same moment, as when
+//! it restores many tabs, do not know each other's sessions, and all but the last session would be left over.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 
 use super::{login_attempt::BrowserBinding, store::SessionKey};
 
-/// Logins that were begun at the same time come back within this.
+/// Logins that began at the same time return within this time.
 const REMEMBERED: Duration = Duration::from_secs(30 * 60);
 /// How many browsers are remembered at most. A browser that is forgotten may keep one session too many.
 const BROWSERS: usize = 10_000;
@@ -19,8 +19,7 @@ const BROWSERS: usize = 10_000;
 pub struct RecentLogins(Mutex<HashMap<[u8; 32], (SessionKey, Instant)>>);
 
 impl RecentLogins {
-    /// Notes the session that a browser is given now. Returns the one it was given before, whose cookie the
-    /// new one replaces.
+    /// Records the session that a browser gets. Returns its previous one, whose cookie the new one replaces.
     pub fn replace(&self, browser: &BrowserBinding, session: SessionKey) -> Option<SessionKey> {
         let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.len() >= BROWSERS {

@@ -1,5 +1,5 @@
-//! Sessions in the store: found again, their use recorded, and listed. Ids are hashed, records sealed, and age is judged by
-//! the portal's clock.
+//! Sessions in the store: finding them, recording their use, and listing them. Ids are hashed, records are sealed, and the
+//! portal's clock decides about age.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::settings::MOST_PER_PERSON;
 
-/// How often the use of a session is recorded: not every page view needs a write.
+/// How often the use of a session is recorded, so that not every page view needs a write.
 const RECORD_EVERY: Duration = Duration::minutes(1);
-/// How many sessions are read at a time where all are.
+/// How many sessions are read at a time when all are listed.
 const PAGE: u32 = 500;
 
 /// The sessions of the portal. Cheap to clone.
@@ -28,10 +28,10 @@ pub struct Records {
     pub(super) per_person: u32,
 }
 
-/// A session, as its person or the operator sees it.
+/// A session, as its person or an operator sees it.
 #[derive(Debug)]
 pub struct KnownSession {
-    /// Names it in the store.
+    /// Its key in the store.
     pub key: SessionKey,
     /// Who is logged in, and where.
     pub user: UserSession,
@@ -42,7 +42,7 @@ pub struct KnownSession {
 }
 
 impl KnownSession {
-    /// Names it on a page, and nowhere else: neither its id nor its name in the store follows from it.
+    /// Identifies it on a page, and nowhere else: neither its id nor its key in the store can be derived from it.
     #[must_use]
     pub fn handle(&self) -> String {
         hex::encode(&hash(&[b"handle", &self.key.0])[..16])
@@ -56,22 +56,22 @@ impl Records {
         Self { vault, tokens, per_person: per_person.clamp(1, MOST_PER_PERSON) }
     }
 
-    /// A session that is alive, and records that it was used. `None` only when there is none. The caller may be dropped: a
-    /// use that was not recorded is recorded with the next one.
+    /// Finds a live session, and records that it was used. `None` only if there is none. The caller may be dropped: an
+    /// unrecorded use is recorded with the next one.
     ///
     /// # Errors
-    /// [`StoreError`]: whether there is a session is unknown.
+    /// [`StoreError`]: it is unknown whether there is a session.
     pub async fn find(&self, key: SessionKey) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let now = self.vault.clock.now();
         let known = self.vault.live.as_ref().and_then(|live| live.get(key, now));
         match known.filter(|live| !live.is_over(self.vault.lifetimes.idle, now)) {
             Some(live) => Ok(self.record_use(&live, now).await?.then_some(live)),
-            // Not cached, or over by the cache: another process may know of a later use.
+            // Not cached, or over as far as the cache knows: another process may know of a later use.
             None => self.look_up(key).await,
         }
     }
 
-    /// The same, past the cache: it may still hold a session that is just being ended.
+    /// The same without the cache, which may still hold a session that is being ended.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -84,7 +84,7 @@ impl Records {
         if !self.record_use(&live, now).await? {
             return Ok(None);
         }
-        // One that is not yet re-sealed as a whole is not cached, so that the next look-up tries again.
+        // A session that is not completely re-sealed is not cached, so that the next look-up tries again.
         let is_sealed = !opened.is_stale() || self.reseal(key, &opened).await?;
         if let (Some(known), Some(ticket), true) = (&self.vault.live, ticket, is_sealed) {
             known.keep(ticket, &live);
@@ -105,8 +105,8 @@ impl Records {
         Ok(is_there)
     }
 
-    /// Re-seals a session that an earlier key has sealed: its tokens first, so that the record shows whether all is done.
-    /// Returns whether it is.
+    /// Re-seals a session that an earlier key has sealed. The tokens come first, so that the record shows whether everything is
+    /// done. Returns whether it is.
     async fn reseal(&self, key: SessionKey, opened: &Opened) -> Result<bool, StoreError> {
         match self.tokens.reseal(key).await {
             Ok(true) => {
@@ -120,7 +120,7 @@ impl Records {
         }
     }
 
-    /// The sessions of a person, the one that was used last first: as many as a person can have.
+    /// All sessions of a person, most recently used first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -129,7 +129,7 @@ impl Records {
         Ok(rows.into_iter().filter_map(|(key, row)| self.known(key, &row)).collect())
     }
 
-    /// All sessions there are, in no order that means anything.
+    /// All sessions, in no particular order.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -144,7 +144,7 @@ impl Records {
         }
     }
 
-    /// A session that is not over, and whose record opens.
+    /// A row as a session, unless it is over or its record does not open.
     fn known(&self, key: SessionKey, row: &SessionRow) -> Option<KnownSession> {
         if self.vault.is_over(row, self.vault.clock.now()) {
             return None;

@@ -1,5 +1,5 @@
-//! States of logins that Globus has refused: none of them is exchanged afterwards. This process remembers a
-//! bounded number of them: being refused costs a stranger nothing, so they must not fill the store.
+//! States of logins that Globus has refused. No code is exchanged for them afterwards. This process remembers a bounded number
+//! of them: anyone can cause refusals for free, so they must not fill the store.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -20,7 +20,7 @@ struct Remembered {
 }
 
 impl RefusedStates {
-    /// Globus has refused the login with this state.
+    /// Records that Globus has refused the login with this state.
     pub fn add(&self, state: [u8; 32]) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !remembered.known.insert(state) {

@@ -1,4 +1,4 @@
-//! Where a login goes afterwards: a path on this site and nothing else.
+//! Where a login leads afterwards: always a path on this site.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -6,16 +6,16 @@ use url::Url;
 /// The longest path that is kept, in bytes. It travels inside `state`, in a URL.
 pub const MAX_LENGTH: usize = 1024;
 
-/// A path on this site, with its query, that is safe to put into a `Location` header.
+/// A path on this site, with its query, that is safe in a `Location` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnPath(String);
 
 impl ReturnPath {
-    /// The path a visitor asked for, when it is one that a login may lead to.
+    /// The requested path, if a login may lead to it.
     ///
-    /// Refused: whatever is not a plain absolute path (another scheme or host in any spelling, `//`, `\`, dot segments,
-    /// control characters, as they are or percent-encoded), what is longer than [`MAX_LENGTH`], and our own `/login`,
-    /// `/logout`, `/oauth2/…` below `root`, which would lead round in circles.
+    /// Refused: anything but a plain absolute path (another scheme or host in any spelling, `//`, `\`, dot segments, control
+    /// characters, literal or percent-encoded), anything longer than [`MAX_LENGTH`], and our own `/login`, `/logout`,
+    /// `/signed-out` and `/oauth2/…` below `root`, which would cause a loop.
     #[must_use]
     pub fn parse(asked: &str, root: &str) -> Option<Self> {
         let plain = asked.len() <= MAX_LENGTH && asked.starts_with('/') && asked.bytes().all(|b| b.is_ascii_graphic());
@@ -23,7 +23,7 @@ impl ReturnPath {
             return None;
         }
         let (path, _query) = asked.split_once('?').unwrap_or((asked, ""));
-        if !is_canonical(path) || leads_in_circles(path, root) {
+        if !is_canonical(path) || causes_a_loop(path, root) {
             return None;
         }
         Some(Self(asked.to_owned()))
@@ -42,8 +42,8 @@ impl ReturnPath {
     }
 }
 
-/// Whether a browser and a server would both read the path as it stands: no empty or dot segment, and nothing
-/// percent-encoded that a decoder could take for a separator, a dot or a control character.
+/// Whether a browser and a server read the path the same way: no empty or dot segment, and no percent-encoded separator, dot
+/// or control character.
 fn is_canonical(path: &str) -> bool {
     let decoded: Vec<u8> = percent_decode_str(path).collect();
     let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'.' | b'%')).count();
@@ -58,8 +58,8 @@ fn is_canonical(path: &str) -> bool {
         && separators(&decoded) == path.bytes().filter(|b| matches!(b, b'/' | b'.')).count()
 }
 
-/// Judged on the decoded path: a proxy in front may decode it before it reaches our routes.
-fn leads_in_circles(path: &str, root: &str) -> bool {
+/// Checks the decoded path, because a proxy in front may decode it before it reaches our routes.
+fn causes_a_loop(path: &str, root: &str) -> bool {
     let path = percent_decode_str(path).decode_utf8_lossy();
     let own = path.strip_prefix(root).unwrap_or(&path);
     let first = own.split('/').nth(1).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Sealing: what we keep is readable only with the key, and only for the purpose and place it was sealed for.
+//! Sealing: a sealed value opens only with the key that sealed it, for the same purpose and in the same place.
 //!
-//! Keys are derived from `SECRET_KEY` by purpose (HKDF-SHA256, RFC 5869), so nothing that was sealed for one purpose
-//! opens for another. A sealed value is a version byte, the id of the key, a random nonce and the output of
-//! AES-256-GCM-SIV (RFC 8452), which stays safe even if a nonce should ever repeat.
+//! Keys are derived from `SECRET_KEY`, one per purpose (HKDF-SHA256, RFC 5869), so a value that was sealed for one purpose
+//! does not open for another. A sealed value is a version byte, the id of the key, a random nonce and the output of
+//! AES-256-GCM-SIV (RFC 8452), which stays safe even if a nonce repeats.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -21,7 +21,7 @@ const HEAD: usize = 1 + KEY_ID + NONCE;
 /// What a value is sealed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The `state` of a login under way.
+    /// The `state` of a login in progress.
     LoginState,
     /// The record of a session.
     Session,
@@ -59,24 +59,24 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// A value that was opened.
+/// An opened value.
 #[derive(Debug)]
 pub struct Opened {
-    /// What had been sealed.
+    /// The plain text.
     pub plain: Vec<u8>,
-    /// The index of the key that sealed it: 0 is the current one, others are keys of before.
+    /// The index of the key that sealed it: 0 is the current key, others are fallbacks.
     pub key: usize,
 }
 
 impl Opened {
-    /// Whether it was sealed with a key of before: seal it anew.
+    /// Whether a fallback key sealed it, so that it should be re-sealed.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.key > 0
     }
 }
 
-/// Sealing failed: the text is larger than the cipher takes.
+/// Sealing failed: the plain text is too long for the cipher.
 #[derive(Debug, thiserror::Error)]
 #[error("the value cannot be sealed")]
 pub struct SealError;
@@ -96,7 +96,7 @@ impl KeyRing {
         Self { keys: std::iter::once(current).chain(fallbacks).map(Key::derive).collect() }
     }
 
-    /// Seals `plain` for a purpose and a place: `place` must be the same when it is opened.
+    /// Seals `plain` for a purpose and a place. It opens only with the same `place`.
     ///
     /// # Errors
     /// [`SealError`].
@@ -110,7 +110,7 @@ impl KeyRing {
         Ok([&[VERSION][..], &key.id, &nonce, &body].concat())
     }
 
-    /// Opens what was sealed for this purpose and place, by any of the keys. Nothing, when it was not.
+    /// Opens a value that any of the keys sealed for this purpose and place; else `None`.
     #[must_use]
     pub fn open(&self, purpose: Purpose, place: &[u8], sealed: &[u8]) -> Option<Opened> {
         let (head, body) = sealed.split_at_checked(HEAD)?;
@@ -127,8 +127,8 @@ impl KeyRing {
         })
     }
 
-    /// What follows from `parts` by the key with this index (0 is the current one; HMAC-SHA256, RFC 2104): a secret that
-    /// need not be kept, because it can be derived again. `label` separates uses.
+    /// Derives a secret from `parts` with the key at this index (0 is the current one; HMAC-SHA256, RFC 2104). It need not
+    /// be stored, because it can be derived again. `label` separates uses.
     #[must_use]
     pub fn derive(&self, key: usize, label: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
         let mut context = hmac::Context::with_key(&self.keys.get(key)?.deriving);
@@ -162,7 +162,7 @@ impl Key {
     }
 }
 
-#[expect(clippy::expect_used, reason = "32 bytes are what this cipher takes")]
+#[expect(clippy::expect_used, reason = "this cipher takes 32 bytes")]
 fn sealing_key(bytes: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, bytes).expect("32 bytes are a key"))
 }
@@ -175,7 +175,7 @@ fn expand<const N: usize>(root: &Prk, info: &[&[u8]]) -> [u8; N] {
     bytes
 }
 
-/// SHA-256 over parts, each with its length in front, so that no two lists of parts have the same text.
+/// SHA-256 over parts, each preceded by its length, so that no two lists of parts give the same input.
 #[must_use]
 pub fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut text = Vec::with_capacity(128);

@@ -1,4 +1,4 @@
-//! Who is logged in, and where: the record of a session.
+//! Who is logged in, and in which browser: the record of a session.
 
 use std::net::IpAddr;
 
@@ -7,38 +7,38 @@ use time::OffsetDateTime;
 
 use crate::globus::id_token::IdTokenClaims;
 
-/// The first byte of a record that is packed: JSON begins with none like it.
+/// The first byte of a packed record. JSON never begins with it.
 const PACKED: u8 = 1;
-/// The largest record, in bytes: [abridged](IdTokenClaims::abridged) claims are no longer than this.
+/// The largest record, in bytes. [Abridged](IdTokenClaims::abridged) claims fit into it.
 const MAX_RECORD: usize = 256 << 10;
 
-/// What a session says about its person. Written at login and not changed afterwards.
+/// What a session holds about its person. Written at login and not changed afterwards.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct UserSession {
-    /// What the id_token said.
+    /// The claims of the id_token.
     pub claims: IdTokenClaims,
     /// When the person logged in.
     #[serde(with = "time::serde::timestamp")]
     pub began: OffsetDateTime,
-    /// The browser it was begun in, in a few words: "Firefox on Linux".
+    /// The browser of the login, in a few words: "Firefox on Linux".
     #[serde(default)]
     pub browser: Option<String>,
-    /// The address it was begun from.
+    /// The address of the login.
     #[serde(default)]
     pub address: Option<IpAddr>,
-    /// Whether the login gave a token for all that Transfer does; not known of a session that an older version began.
+    /// Whether the login gave a token for Transfer's scope `all`; unknown for a session that an older version began.
     #[serde(default)]
     pub transfer: Option<bool>,
 }
 
-/// What is written for a session.
+/// The stored form.
 #[derive(Deserialize, Serialize)]
 struct Record<User> {
     user: User,
 }
 
 impl UserSession {
-    /// The name to show: the person's, or the username, or the id.
+    /// The name to show: the full name, else the username, else the id.
     #[must_use]
     pub fn display_name(&self) -> &str {
         let claims = &self.claims;
@@ -46,7 +46,7 @@ impl UserSession {
         names.into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or(&claims.sub)
     }
 
-    /// Whether this is the person whom somebody calls by this id or username, of any linked identity.
+    /// Whether `name` is an id or a username of this person, of any linked identity.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         let claims = &self.claims;
@@ -55,7 +55,7 @@ impl UserSession {
         linked || is(Some(&claims.sub)) || is(claims.preferred_username.as_deref())
     }
 
-    /// Writes a record in little space: member names, and texts that occur twice, are most of it.
+    /// Writes a compressed record: most of the JSON is member names and repeated texts.
     pub(super) fn pack(&self) -> Vec<u8> {
         let json = serde_json::to_vec(&Record { user: self }).unwrap_or_default();
         let mut packed = vec![PACKED];
@@ -64,7 +64,7 @@ impl UserSession {
         packed
     }
 
-    /// Reads a record. One of an unknown form is `None`.
+    /// Reads a record; `None` if its form is unknown.
     pub(super) fn unpack(record: &[u8]) -> Option<Self> {
         let stored: Option<Record<Self>> = match record.split_first() {
             Some((&PACKED, packed)) => {
@@ -78,13 +78,13 @@ impl UserSession {
     }
 }
 
-/// A browser in a few words, from its `User-Agent`: what a person recognises, and no more.
+/// A browser in a few words that people recognise, from its `User-Agent`.
 #[must_use]
 pub fn browser_of(user_agent: &str) -> String {
     let first = |known: &[(&str, &'static str)]| {
         known.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
-    // In this order: browsers name those whom they want to be taken for as well.
+    // The order matters: browsers also name the ones they imitate.
     let browsers = [
         ("Edg", "Edge"),
         ("OPR/", "Opera"),

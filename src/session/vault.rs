@@ -1,6 +1,6 @@
-//! The vault: the store behind one door, with its keys, its clock and the sessions that this process knows.
+//! The vault: the only way to the store, with its keys, its clock and the cache.
 //!
-//! Only this folder reaches the store, and only `Vault::end` ends a session in it, so that nothing passes by the cache.
+//! Only this folder can reach the store, and only `Vault::end` ends a session in it, so that nothing bypasses the cache.
 
 use std::sync::{Arc, Weak};
 
@@ -32,15 +32,15 @@ pub struct Lifetimes {
 pub struct Vault {
     /// Where sessions are kept.
     pub(super) store: Arc<dyn Store>,
-    /// What seals them.
+    /// The keys that seal them.
     pub keys: Arc<KeyRing>,
-    /// What judges their age.
+    /// The clock that decides about their age.
     pub clock: Clock,
     /// How long they last.
     pub lifetimes: Lifetimes,
     /// Work that finishes even if its caller is gone, and before the process stops.
     pub underway: TaskTracker,
-    /// The sessions that this process knows; `None` where every check asks the store.
+    /// The cache; `None` if every check asks the store.
     pub(super) live: Option<Arc<LiveSessions>>,
     probes: Probes,
 }
@@ -103,8 +103,8 @@ impl Vault {
     /// Ends a session for good, in the store and in the cache; its tokens are queued for revocation in the same step. With
     /// `note_until`, [`Vault::was_ended_elsewhere`] is true until then. Returns whether there was a session.
     ///
-    /// It runs in a task of its own and finishes even if the caller is dropped: stopped between the store and the cache, this
-    /// process would go on letting an ended session in.
+    /// It runs in a task of its own and finishes even if the caller is dropped: interrupted between the store and the cache, it
+    /// would leave an ended session usable in this process.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -113,7 +113,7 @@ impl Vault {
         let ending = async move {
             let ended = store.end_session(key, now, note_until).await;
             if let Some(live) = live {
-                // Even if the store did not answer: it may have ended the session all the same.
+                // Even if the store did not answer: it may have ended the session anyway.
                 live.forget(key);
             }
             ended
@@ -175,7 +175,7 @@ fn listen(store: &Arc<dyn Store>, lifetime: Option<Duration>) -> Arc<LiveSession
     live
 }
 
-/// Passes news on until the store has no more; notifications are down from then on.
+/// Passes news on until the store sends no more. From then on, notifications are down.
 async fn hear(news: Option<UnboundedReceiver<News>>, live: &Weak<LiveSessions>) {
     let Some(mut news) = news else { return };
     let _disconnect = Disconnect(live);
@@ -197,13 +197,13 @@ impl Drop for Disconnect<'_> {
     }
 }
 
-/// Names a person in the store, by the id of the identity that logs in.
+/// The key of a person in the store, from the id of the identity that logs in.
 #[must_use]
 pub fn person_key(identity: &str) -> [u8; 32] {
     hash(&[b"person", identity.as_bytes()])
 }
 
-/// Names a session in the store. The id itself is 128 random bits, so a plain hash cannot be reversed.
+/// The key of a session in the store. An id is 128 random bits, so a plain hash cannot be reversed.
 #[must_use]
 pub fn session_key(id: Id) -> SessionKey {
     SessionKey(hash(&[b"session", &id.0.to_be_bytes()]))

@@ -7,7 +7,7 @@ use url::{Host, Url};
 use super::reader::Reader;
 use crate::globus::environment::is_loopback as is_loopback_url;
 
-/// Under what address people reach the portal.
+/// The address at which browsers reach the portal.
 pub(super) struct PublicAddress {
     pub server_name: String,
     pub scheme: String,
@@ -25,7 +25,7 @@ impl PublicAddress {
                         unless SANDBOX_PUBLIC_URL opens the sandbox to others on purpose";
             reader.problem("SERVER_NAME", origin, text);
         }
-        // Sessions of invented people may go without https.
+        // The sandbox's people are invented, so their sessions do not need https.
         let open_sandbox = sandbox && sandbox_public_url.is_some_and(|url| url.scheme() == "http");
         let default = if loopback || open_sandbox { "http" } else { "https" };
         let scheme = reader.parsed("PREFERRED_URL_SCHEME", |text| match text {
@@ -42,8 +42,8 @@ impl PublicAddress {
         Self { server_name: without_default_port(&server_name, &scheme), scheme, root, loopback }
     }
 
-    /// What is odd about the address to bind, given where browsers are sent. `behind_proxy` says that a proxy stands
-    /// between, which listens elsewhere; `published` that the ports of a container are known to be published.
+    /// Warnings if the address to bind does not fit the one that browsers are sent to. `behind_proxy`: a proxy stands in
+    /// between and listens elsewhere; `published`: the ports of a container are known to be published.
     pub(super) fn warnings(&self, listen: SocketAddr, behind_proxy: bool, published: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         let name = &self.server_name;
@@ -66,7 +66,7 @@ impl PublicAddress {
         warnings
     }
 
-    /// Whether a browser on this machine that asks for the server name comes to this address.
+    /// Whether a browser on this machine that visits the server name reaches this address.
     fn leads_to(&self, listen: SocketAddr) -> bool {
         let Ok(url) = Url::parse(&format!("http://{}/", self.server_name)) else { return true };
         let ip = listen.ip().to_canonical();
@@ -76,13 +76,13 @@ impl PublicAddress {
             // Names of this machine resolve to these two (RFC 6761 section 6.3).
             _ => ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST,
         };
-        // Other machines' addresses have a warning of their own.
+        // Other addresses have a warning of their own.
         let is_ours = is_ours || !ip.is_loopback();
         is_ours && url.port_or_known_default() == Some(listen.port())
     }
 }
 
-/// Where browsers reach the sandbox of `--sandbox`. It has one base URL for all, so a path has no place in it.
+/// Where browsers reach the sandbox of `--sandbox`. It is mounted at the root, so a path is rejected.
 pub(super) fn sandbox_public_url(reader: &mut Reader, sandbox: bool) -> Option<Url> {
     let url = reader.parsed("SANDBOX_PUBLIC_URL", |text| {
         let bare = |url: &Url| {
@@ -102,7 +102,7 @@ fn server_name(text: &str) -> Result<String, String> {
     let expected = || "expected host or host:port, as in portal.example.org or localhost:5000".to_owned();
     let url = Url::parse(&format!("http://{text}/")).map_err(|_| expected())?;
     let host = url.host_str().ok_or_else(expected)?;
-    // Port 80 is left out of what was parsed.
+    // The parser drops port 80.
     let known =
         url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
     let name = text.to_ascii_lowercase();
@@ -115,7 +115,7 @@ fn without_default_port(server_name: &str, scheme: &str) -> String {
     server_name.strip_suffix(port).unwrap_or(server_name).to_owned()
 }
 
-/// Whether a host (with or without a port) is this machine and nothing else.
+/// Whether a host (with or without a port) is a loopback name.
 pub(super) fn is_loopback(server_name: &str) -> bool {
     Url::parse(&format!("http://{server_name}/")).is_ok_and(|url| is_loopback_url(&url))
 }

@@ -1,4 +1,4 @@
-//! From values to settings: reads every key and notes every problem.
+//! Turns values into settings: reads every key and collects every problem.
 
 mod globus;
 mod sessions;
@@ -20,13 +20,13 @@ use crate::{globus::scopes, secret::ClientSecret};
 
 const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
 
-/// Longer than most answers of Globus take by far.
+/// Far longer than most responses of Globus take.
 const REFRESH_TIMEOUT_SECONDS: u32 = 30;
-/// More than a machine of two cores serves, and not so many that they fill its memory.
+/// More than a machine with two cores can serve, but too few to fill its memory.
 const MAX_CONNECTIONS: usize = 10_000;
 const REQUEST_HEAD_SECONDS: u32 = 10;
 const KEEP_ALIVE_SECONDS: u32 = 60;
-/// An exchange takes some hundred milliseconds: some hundred logins a second, of them a quarter from one address.
+/// An exchange takes a few hundred milliseconds, so this allows a few hundred logins a second, a quarter from one address.
 const MAX_EXCHANGES: usize = 128;
 
 /// Checks everything. A wrong value is replaced by its default, so that the rest can be checked too.

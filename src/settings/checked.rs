@@ -1,4 +1,4 @@
-//! The settings of a portal, as the rest of it sees them.
+//! The checked settings of a portal.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -17,11 +17,11 @@ pub const MOST_PER_PERSON: u32 = 1000;
 /// The settings of a portal, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Public host, with its port where it is not the scheme's own (`SERVER_NAME`).
+    /// Public host, with its port unless it is the scheme's default (`SERVER_NAME`).
     pub server_name: String,
     /// Public scheme, `http` or `https` (`PREFERRED_URL_SCHEME`).
     pub scheme: String,
-    /// Path that all pages are below: empty, or `/portal` without a slash at its end (`APPLICATION_ROOT`).
+    /// Path that all pages are below: empty, or `/portal` without a trailing slash (`APPLICATION_ROOT`).
     pub root: String,
     /// Address to bind (`LISTEN`).
     pub listen: SocketAddr,
@@ -57,7 +57,7 @@ pub struct Settings {
     pub sessions_per_person: u32,
     /// Where Globus is (`GLOBUS_SDK_…`).
     pub environment: Environment,
-    /// Whom connections to Globus trust (`GLOBUS_SDK_VERIFY_SSL`).
+    /// Which CAs connections to Globus trust (`GLOBUS_SDK_VERIFY_SSL`).
     pub globus_trust: Trust,
     /// How long Globus may take for one answer (`GLOBUS_SDK_HTTP_TIMEOUT`).
     pub globus_timeout: std::time::Duration,
@@ -138,7 +138,7 @@ pub(super) fn cookie_name(name: &str, root: &str, https: bool) -> String {
     let prefix = if https { "__Host-" } else { "" };
     match root.strip_prefix('/') {
         None => format!("{prefix}{name}"),
-        // A slash may not be in a name, and a plus sign not in a root.
+        // A cookie name cannot contain a slash, and a root cannot contain a plus sign.
         Some(root) => format!("{prefix}{name}-{}", root.replace('/', "+")),
     }
 }
@@ -164,7 +164,7 @@ impl Settings {
         if self.is_https() || self.root.is_empty() { "/" } else { &self.root }
     }
 
-    /// Whether browsers reach the portal by https.
+    /// Whether browsers reach the portal over https.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == "https"

@@ -1,4 +1,4 @@
-//! Values as they were found, before anything is known of them but where they came from.
+//! Values as they were found, each with its origin.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) const FROM_ENVIRONMENT: &str = "the environment variable ";
 pub(super) struct Found {
     pub value: Value,
     pub origin: String,
-    /// Whether every character counts: of a secret in a file of its own.
+    /// Whether every character counts, as in a secret from a file of its own.
     pub is_verbatim: bool,
 }
 
@@ -31,7 +31,7 @@ impl Found {
         self.origin.starts_with(FROM_ENVIRONMENT)
     }
 
-    /// What an env file or a template left in a text of this value that should not be there.
+    /// What is wrong with a text of this value: a leftover of an env file or a template.
     pub(super) fn left_over(&self, text: &str) -> Option<String> {
         if self.is_verbatim {
             return None;
@@ -43,7 +43,7 @@ impl Found {
 /// All values by their key.
 pub(super) type Values = BTreeMap<String, Found>;
 
-/// Whether there is nothing in a value.
+/// Whether a value is empty.
 pub(super) fn is_empty(value: &Value) -> bool {
     matches!(&value.kind, ValueKind::String(text) if text.trim().is_empty()) || matches!(value.kind, ValueKind::Nil)
 }

@@ -1,4 +1,4 @@
-//! The settings there are.
+//! The list of settings.
 
 /// What a key is for; decides how its value is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6,11 +6,11 @@ pub(super) enum Kind {
     Plain,
     /// Its value is never shown, and `<KEY>_FILE` may name a file that holds it.
     Secret,
-    /// As the Python SDK knows it: read from the environment under exactly this name too.
+    /// A setting of the Python SDK: also read from the environment under exactly this name.
     Sdk,
 }
 
-/// Every key there is.
+/// Every key.
 pub(super) const KEYS: &[(&str, Kind)] = &[
     ("SERVER_NAME", Kind::Plain),
     ("PREFERRED_URL_SCHEME", Kind::Plain),

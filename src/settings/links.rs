@@ -1,10 +1,10 @@
-//! Variables that Kubernetes and Docker put into a container for the services beside it. Those of a service named
-//! `globus-portal`, or `globus-portal-postgresql`, begin like our settings and are none.
+//! Variables that Kubernetes and Docker put into a container for other services. For a service named `globus-portal`, or
+//! `globus-portal-postgresql`, their names begin like those of our settings.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-/// The keys, without the prefix of settings, that are variables of a service. Each is judged by its name and its value, so
-/// that a mistyped setting is still found.
+/// The keys, without the prefix of settings, that are variables of a service. Both name and value must match, so that a
+/// mistyped setting is still reported.
 pub(super) fn of_services<'a>(variables: &BTreeMap<&'a str, &'a str>) -> Vec<&'a str> {
     let links = variables.iter().filter(|(_, value)| is_link(value));
     let linked: Vec<String> =
@@ -16,7 +16,7 @@ pub(super) fn of_services<'a>(variables: &BTreeMap<&'a str, &'a str>) -> Vec<&'a
     variables.iter().filter(injected).map(|(key, _)| *key).collect()
 }
 
-/// A variable's name after `GLOBUS_PORTAL`, with which the name of the service begins.
+/// A variable's name after `GLOBUS_PORTAL`, which is the beginning of the service's name.
 fn rest_of(key: &str) -> String {
     format!("_{key}")
 }
@@ -45,7 +45,7 @@ fn is_link(value: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
 }
 
-/// What Docker adds for a link that has a port: `…_NAME=/portal/db`, and the variables of the other container.
+/// What Docker adds for a link with a port: `…_NAME=/portal/db`, and the other container's variables.
 fn is_of_link(rest: &str, value: &str, linked: &[String]) -> bool {
     let own = linked.iter().filter_map(|service| rest.strip_prefix(service.as_str()));
     own.into_iter().any(|own| own.starts_with("_ENV_") || (own == "_NAME" && value.starts_with('/')))

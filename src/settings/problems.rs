@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Problem {
     /// The key, as it was written.
     pub key: String,
-    /// Where the value came from; nothing for a key that is missing.
+    /// Where the value came from; `None` for a missing key.
     pub origin: Option<String>,
     /// What was expected, and how to fix it.
     pub text: String,

@@ -1,4 +1,4 @@
-//! Reads values one by one, and notes what is wrong with them.
+//! Reads values one by one, and collects what is wrong with them.
 
 use config::ValueKind;
 
@@ -7,7 +7,7 @@ use super::{
     problems::Problem,
 };
 
-/// Values that have not been read yet, and what was found about the others.
+/// The values that have not been read yet, and the problems of those that have.
 pub(super) struct Reader {
     pub values: Values,
     pub problems: Vec<Problem>,
@@ -32,12 +32,12 @@ impl Reader {
         }
     }
 
-    /// Whether the value of a key, or the file that should hold it, has been refused.
+    /// Whether the value of a key, or of its `_FILE`, was rejected.
     pub(super) fn has_problem(&self, key: &str) -> bool {
         self.problems.iter().any(|problem| problem.key.strip_suffix("_FILE").unwrap_or(&problem.key) == key)
     }
 
-    /// A value that `parse` makes of a text; what it says is wrong is noted.
+    /// A text that `parse` turns into a value. Its error becomes a problem.
     pub(super) fn parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let (text, origin) = self.text(key)?;
         match parse(&text) {
@@ -49,7 +49,7 @@ impl Reader {
         }
     }
 
-    /// A list, or a text with spaces or commas between its items.
+    /// A list, or a text whose items these separators separate.
     pub(super) fn list(&mut self, key: &str, separators: &[char]) -> Option<(Vec<String>, String)> {
         let found = self.values.remove(key)?;
         match items(&found, separators) {
@@ -61,7 +61,7 @@ impl Reader {
         }
     }
 
-    /// How many of something.
+    /// A whole number.
     pub(super) fn count(&mut self, key: &str, default: usize, (least, most): (usize, usize)) -> usize {
         let parsed = self.parsed(key, |text| match text.parse::<usize>() {
             Ok(count) if (least..=most).contains(&count) => Ok(count),
@@ -105,7 +105,7 @@ fn items(found: &Found, separators: &[char]) -> Result<Vec<String>, String> {
     items.iter().find_map(|item| found.left_over(item)).map_or(Ok(items), Err)
 }
 
-/// The items of a list that is one text, as in the environment.
+/// The items of a list that is given as one text, as in the environment.
 fn split(found: &Found, text: &str, separators: &[char]) -> Result<Vec<String>, String> {
     if !found.is_verbatim && text.starts_with('[') && text.ends_with(']') && text.contains(['"', '\'']) {
         return Err("expected only the items, separated by spaces: no brackets and no quotes".to_owned());

@@ -3,7 +3,7 @@
 use super::{address::PublicAddress, reader::Reader};
 use crate::secret::{SecretKey, random_text};
 
-/// `SECRET_KEY` must have this many bytes wherever the portal is more than a trial on one machine.
+/// `SECRET_KEY` must have this many bytes outside loopback.
 const MIN_LENGTH: usize = 32;
 const GENERATE: &str = "`globus-portal generate-key` prints a good one";
 
@@ -58,7 +58,7 @@ pub(super) fn secret_key(reader: &mut Reader, address: &PublicAddress, sandbox: 
     }
     let Some((key, origin)) = given else {
         if reader.has_problem("SECRET_KEY") {
-            // It is given, and refused.
+            // It is set, but was rejected.
         } else if address.loopback {
             reader.warnings.push(format!("SECRET_KEY is not set: using a temporary one for this run; {GENERATE}"));
         } else {

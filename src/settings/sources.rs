@@ -1,4 +1,4 @@
-//! Where values come from: a file and the environment, the file read by the `config` crate.
+//! The sources of values: a file, read by the `config` crate, and the environment.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
@@ -17,28 +17,28 @@ const PREFIX: &str = "GLOBUS_PORTAL_";
 const FILE_VARIABLE: &str = "GLOBUS_PORTAL_CONFIG";
 /// The largest settings file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// A mark that some editors put in front of a text.
+/// The byte order mark that some editors put in front of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What settings are read from.
+/// The sources that settings are read from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The settings file.
     pub file: PathBuf,
-    /// Whether it has to be there: a file that the operator named, yes; the default one, no.
+    /// Whether it must exist: a file that the operator named must, the default one need not.
     pub file_required: bool,
     /// The environment.
     pub environment: BTreeMap<String, String>,
-    /// The sandbox's app, when the portal is to run on it.
+    /// The sandbox's app, if the portal runs with the sandbox.
     pub sandbox: Option<SandboxClient>,
 }
 
-/// Credentials of the sandbox's app, for a portal that runs on it.
+/// Credentials of the sandbox's app, for a portal that runs with the sandbox.
 #[derive(Clone, Copy, Debug)]
 pub struct SandboxClient {
     /// Its client id.
     pub client_id: &'static str,
-    /// Its secret: no secret, for it opens nothing real.
+    /// Its secret, which protects nothing real.
     pub client_secret: &'static str,
 }
 
@@ -46,7 +46,7 @@ impl Sources {
     /// Sources with this process's environment.
     #[must_use]
     pub fn of_process(file: PathBuf, file_required: bool, sandbox: Option<SandboxClient>) -> Self {
-        // What is not text keeps a mark that no setting may hold.
+        // A value that is not UTF-8 keeps the replacement character, which no setting may contain.
         let text = |(name, value): (OsString, OsString)| {
             (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         };
@@ -122,7 +122,7 @@ fn parse_problem(error: &ConfigError) -> String {
     format!("{place}: write `KEY = 'text'`, one setting a line, as in TOML")
 }
 
-/// Names that people try, for settings that are named otherwise.
+/// Names that people try, for settings with other names.
 const OTHER_NAMES: [(&str, &str); 6] = [
     ("PORT", "LISTEN"),
     ("HOST", "LISTEN"),
@@ -132,7 +132,7 @@ const OTHER_NAMES: [(&str, &str); 6] = [
     ("LOG_LEVEL", "RUST_LOG, a variable of its own"),
 ];
 
-/// Takes out keys that do not exist, each with the nearest one that does.
+/// Removes unknown keys, and suggests the nearest known one for each.
 fn refuse_unknown(values: &mut Values, problems: &mut Vec<Problem>) {
     let known = |key: &str| {
         KEYS.iter().any(|(name, kind)| {

@@ -1,4 +1,4 @@
-//! URLs of stores, which may hold a password: what can be said of one that is wrong.
+//! URLs of stores, which may hold a password: what a message may show of an invalid one.
 
 /// What to do about a user name or password that reads as another part of the URL.
 pub const ENCODE: &str = "there is an @ after the host, so a user name or password has a character that must be \

@@ -1,11 +1,11 @@
-//! Text files as editors write them: with a byte order mark, or in an encoding that we refuse by name.
+//! Text files as editors write them: with a byte order mark, or in an encoding that is rejected by name.
 
 use std::{fs::File, io::Read as _, path::Path};
 
 /// Reads a file of UTF-8 text, without its byte order mark.
 ///
 /// # Errors
-/// Why it cannot be read, in words that show nothing of what is in it.
+/// Why it cannot be read, without showing any of its contents.
 pub(super) fn read(path: &Path, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));

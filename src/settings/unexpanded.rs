@@ -1,12 +1,12 @@
-//! What a shell would have taken away and an env file keeps: quotes around a value, and references to variables. And
-//! what was no text to begin with.
+//! What a shell would have processed but an env file keeps: quotes around a value, and references to variables. Also values
+//! that are not UTF-8.
 
-/// Pairs of quotes, those of word processors included.
+/// Pairs of quotes, including typographic ones.
 const QUOTES: [(char, char); 7] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('„', '“'), ('‘', '’'), ('«', '»')];
 
-/// What is wrong with a value that still holds its quotes or the name of a variable, and what to do. It shows nothing of
-/// the value, which may be a secret. A secret that is really meant so goes into a file (`<KEY>_FILE`).
+/// What is wrong with a value that still has its quotes or a reference to a variable, and what to do. The text shows nothing
+/// of the value, which may be a secret. A secret that really looks like that belongs in a file (`<KEY>_FILE`).
 pub(super) fn problem(text: &str) -> Option<String> {
     let text = text.trim();
     if text.contains(char::REPLACEMENT_CHARACTER) {
@@ -23,8 +23,8 @@ pub(super) fn problem(text: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with a variable's value that still holds the comment behind it. In the settings file `#` is just a
-/// character of a text.
+/// What is wrong with a variable's value that still has a comment after it. Within a string of the settings file, `#` is an
+/// ordinary character.
 pub(super) fn comment(text: &str) -> Option<String> {
     let has_comment = text.contains(" # ") || text.contains("\t# ");
     has_comment.then(|| "what follows # is part of the value: write the comment on a line of its own".to_owned())
@@ -37,8 +37,8 @@ fn is_quoted(text: &str) -> bool {
     })
 }
 
-/// Whether a text refers to a variable: `${NAME}` anywhere, `$NAME` alone or between separators, and as a whole `$(…)`,
-/// `%NAME%` and `{{ … }}`. A `$` in the middle of a random key is none.
+/// Whether a text refers to a variable: `${NAME}` anywhere, `$NAME` alone or between separators, or as the whole text `$(…)`,
+/// `%NAME%` or `{{ … }}`. A `$` in the middle of a random key does not count.
 fn has_reference(text: &str) -> bool {
     let between = |open: &str, close: &str| {
         text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(|inner| !inner.is_empty())

@@ -125,7 +125,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Swaps in the lines that wait. With lost lines to report it does not wait for others for ever.
+    /// Takes the waiting lines. If lost lines must be reported, it does not wait forever for others.
     fn take(&self, lines: &mut Vec<u8>) {
         let mut queue = self.shared.queue();
         queue.writing = false;

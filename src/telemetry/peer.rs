@@ -121,7 +121,7 @@ mod tests {
             let chain = format!("203.0.113.9, {garbage}, 10.0.0.2");
             assert_eq!(found(&[chain.as_bytes()]), "10.0.0.2", "{chain}");
         }
-        // A line that is not text is not skipped either: what stands before it is anybody's claim.
+        // A line that is not text is not skipped either: anyone could have written the entries before it.
         assert_eq!(found(&[b"203.0.113.9", b"\xff\xfe"]), "10.0.0.1");
         assert_eq!(found(&[b"203.0.113.9", b"\xff, 198.51.100.7:80"]), "198.51.100.7");
     }

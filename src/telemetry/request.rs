@@ -1,4 +1,4 @@
-//! What is known of a request while it is answered, and the one line that it leaves.
+//! The facts about a request while it is answered, and its one log line.
 
 use std::{
     fmt,
@@ -21,9 +21,9 @@ use tracing::Level;
 use super::{peer::peer_of, text::shortened};
 use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession};
 
-/// What load balancers and Kubernetes ask for, at the root and below `APPLICATION_ROOT`.
+/// What load balancers and Kubernetes request, at the root and below `APPLICATION_ROOT`.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
-/// The longest method that a line shows, in characters. No registered method is as long.
+/// The longest method that a line shows, in characters. Registered methods are shorter.
 const MAX_METHOD: usize = 20;
 /// The longest path that a line shows, in characters.
 const MAX_PATH: usize = 200;
@@ -61,19 +61,19 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// What is known of a request while it is answered. Handlers find it among the request's extensions.
+/// The facts about a request while it is answered. Handlers find them among the request's extensions.
 #[derive(Clone, Debug)]
 pub struct RequestFacts {
-    /// Names the request, in the log and on an error page.
+    /// Identifies the request in the log and on an error page.
     pub id: RequestId,
-    /// Who sent it: the peer, or whom a trusted proxy names.
+    /// Who sent it: the peer, or the address that a trusted proxy names.
     pub peer: IpAddr,
-    /// The session it was answered for, once that is known.
+    /// The session of the request, once it is known.
     pub session: Arc<OnceLock<Arc<LiveSession>>>,
 }
 
 impl RequestFacts {
-    /// Of a request that has come in by a connection from `peer`.
+    /// The facts about a request from a connection to `peer`.
     #[must_use]
     pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
         let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
@@ -81,7 +81,7 @@ impl RequestFacts {
     }
 }
 
-/// The line of a request, from its begin to its end.
+/// The log line of a request, from its beginning to its end.
 pub(crate) struct Line(Option<Begun>);
 
 struct Begun {
@@ -91,13 +91,13 @@ struct Begun {
 }
 
 impl Line {
-    /// Notes what a request is, if that will be logged.
+    /// Records the request, if it will be logged.
     pub(crate) fn begin(request: &Request) -> Self {
         let begun = || Begun { method: request.method().clone(), uri: request.uri().clone(), at: Instant::now() };
         Self(tracing::enabled!(Level::ERROR).then(begun))
     }
 
-    /// Logs the line of a request that never became whole, because its client left.
+    /// Logs a request whose client left before it had arrived.
     pub(crate) fn end_without_answer(self, facts: &RequestFacts) {
         let Some(Begun { method, uri, at }) = self.0 else { return };
         let (method, path) = (&*shortened(method.as_str(), MAX_METHOD), &*shortened(uri.path(), MAX_PATH));
@@ -106,7 +106,7 @@ impl Line {
         tracing::info!(request_id = %facts.id, method, path, ms, peer = %facts.peer, left, "request");
     }
 
-    /// Logs the line; also for a client that has left before its answer was there.
+    /// Logs the line, even if the client has left before the response was ready.
     pub(crate) fn end(self, facts: &RequestFacts, response: &Response, client_is_there: bool) {
         let Some(Begun { method, uri, at }) = self.0 else { return };
         let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
@@ -116,7 +116,7 @@ impl Line {
         let cause = cause.as_deref();
         let status = response.status().as_u16();
         let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // Only where it is so: nothing else is the rule.
+        // The field is left out in the usual case.
         let left = (!client_is_there).then_some("client left");
         let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
         macro_rules! log {
@@ -133,7 +133,7 @@ impl Line {
     }
 }
 
-/// How much a line matters. Probes come every few seconds, so those that find all well are for debugging.
+/// The level of a line. Probes come every few seconds, so successful ones are logged at debug.
 fn level(status: StatusCode, path: &str, has_cause: bool) -> Level {
     let is_probe = matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE)
         && PROBES.iter().any(|probe| path.ends_with(probe));

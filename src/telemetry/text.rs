@@ -1,5 +1,5 @@
-//! What a line of the log may hold: nothing that a terminal or a reader of lines could take for an instruction, and no more
-//! than one can read. Every line passes here, in both formats.
+//! Makes log lines safe: no characters that control a terminal or split a line, and a maximum length. Every line passes
+//! through here, in both formats.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -9,10 +9,10 @@ use crate::settings::LogFormat;
 
 /// The longest line, in bytes. Longer ones are shortened.
 const MAX_LINE: usize = 4 << 10;
-/// The longest text within a line that had to be shortened, in characters.
+/// The longest text within a shortened JSON line, in characters.
 const MAX_TEXT: usize = 1000;
 
-/// A text with at most `most` characters; one that was longer ends in an ellipsis.
+/// A text of at most `most` characters. A longer one is cut and ends in an ellipsis.
 pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -20,7 +20,7 @@ pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// A line as it may be written. `colours` says whether colour codes are the formatter's own.
+/// The safe form of a line. With `colours`, colour codes are the formatter's own and stay.
 pub(super) fn safe_line(line: &str, format: LogFormat, colours: bool) -> Cow<'_, str> {
     let bounded = if line.len() <= MAX_LINE {
         Cow::Borrowed(line)
@@ -53,8 +53,8 @@ fn shorten_texts(value: &mut Value) {
     }
 }
 
-/// Control characters (C0, DEL, C1), the separators of lines and paragraphs, and characters that change the direction of
-/// text or do not show.
+/// Control characters (C0, DEL, C1), line and paragraph separators, and characters that are invisible or change the direction
+/// of text.
 fn is_unsafe(c: char) -> bool {
     let invisible = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -73,7 +73,7 @@ fn escaped(line: &str, format: LogFormat, colours: bool) -> String {
             LogFormat::Pretty => safe.extend(c.escape_default()),
             LogFormat::Json => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String does not fail.
+                    // Writing to a String cannot fail.
                     let _ = write!(safe, "\\u{unit:04x}");
                 }
             }
@@ -83,7 +83,7 @@ fn escaped(line: &str, format: LogFormat, colours: bool) -> String {
     safe
 }
 
-/// The colour code that a text begins with: `ESC [ 1;31 m`.
+/// The colour code at the start of a text: `ESC [ 1;31 m`.
 fn colour_code(text: &str) -> Option<&str> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;

@@ -6,14 +6,13 @@ use time::{Duration, OffsetDateTime};
 
 use super::error::StoreError;
 
-/// How much a store remembers of what strangers can write to it. A little more may be kept until the next trim.
+/// How many of the rows that strangers can cause a store remembers. There may be a few more until the next trim.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// How many spent states. When there are more, those whose time ends first are forgotten, and all states of their age
-    /// are too old from then on.
+    /// The number of spent states. Beyond it, those whose time ends first are forgotten, and all states of their age are too
+    /// old from then on.
     pub spent_states: u32,
-    /// How many notes about sessions ended from elsewhere. When there are more, those whose time ends first are
-    /// forgotten.
+    /// The number of notes about sessions ended from elsewhere. Beyond it, those whose time ends first are forgotten.
     pub ended_notes: u32,
 }
 
@@ -45,7 +44,7 @@ impl Trimming {
     }
 }
 
-/// Logs a trim that failed: what was done before it stands.
+/// Logs a failed trim. The operation before it remains done.
 pub(super) fn warn_of_trim(trimmed: Result<(), StoreError>) {
     if let Err(error) = trimmed {
         tracing::warn!(error = %error, "cannot trim the session store");
@@ -58,7 +57,7 @@ pub(super) const CLOCKS_DIFFER: Duration = Duration::HOUR;
 /// The shortest and the longest pause before revoking is tried again, in seconds.
 pub(super) const REVOKE_AGAIN: (i64, i64) = (60, 60 * 60);
 
-/// When tokens that have been on the list since `added`, and are tried now, are due again.
+/// When tokens that were queued at `added`, and are tried now, are due again.
 pub(super) fn next_try(added: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
     let (shortest, longest) = REVOKE_AGAIN;
     now.saturating_add(Duration::seconds(((now - added).whole_seconds() / 2).clamp(shortest, longest)))

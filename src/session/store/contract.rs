@@ -1,4 +1,4 @@
-//! The contract of a session store, as a trait. What every store guarantees is said [one level up](super).
+//! The contract of a session store, as a trait. What every store guarantees is described [one level up](super).
 
 use std::fmt;
 
@@ -86,10 +86,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Queues tokens for revocation, due at `now`.
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Takes up to `limit` of the tokens that are due to be revoked, of one session or of any, those that have been due
-    /// for longest first, and makes them due again later: no other caller takes them meanwhile, and those that cannot
-    /// be revoked do not hold up the rest. Later is half as long from now as they have been on the list, a minute at
-    /// least and an hour at most.
+    /// Claims up to `limit` of the tokens that are due for revocation, of one session or of any, the longest due first, and
+    /// makes them due again later, so that no other caller claims them meanwhile, and tokens that cannot be revoked do not
+    /// hold up the rest. They are due again after half the time they have been queued, at least a minute and at most an hour.
     async fn claim_revocations(
         &self,
         session: Option<SessionKey>,
@@ -120,11 +119,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// for a day; and keeps to its [`Bounds`](super::Bounds).
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Does once everything that sessions need of the store, to the disk where there is one: it fails where a login or a logout
-    /// would. Leaves nothing behind that matters.
+    /// Does everything once that sessions need from the store, including writes to disk. It fails if a login or a logout would.
+    /// It leaves nothing behind that matters.
     async fn probe(&self) -> Result<(), StoreError>;
 
-    /// What an operator should know about a store that works but is set up badly: one sentence each.
+    /// Warnings for the operator about a store that works but is badly configured, one sentence each.
     async fn warnings(&self) -> Vec<String> {
         Vec::new()
     }

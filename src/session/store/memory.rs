@@ -1,7 +1,6 @@
 //! Sessions in memory: they end with the process.
 //!
-//! Rows are kept in as little space as they need, for a portal may have a hundred thousand sessions that nobody uses at the
-//! moment.
+//! Rows are stored compactly, because a portal may have a hundred thousand idle sessions.
 
 mod remembered;
 
@@ -24,7 +23,7 @@ use super::{
     rows::{Lease, RevocationRow, SessionKey, SessionRow, Spent, TokenRow, time_of},
 };
 
-/// Keeps everything in this process.
+/// A store in the memory of this process.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     tables: Mutex<Tables>,
@@ -36,7 +35,7 @@ struct Tables {
     sessions: HashMap<SessionKey, Box<Session>>,
     /// The sessions of each person.
     persons: HashMap<[u8; 32], Vec<SessionKey>>,
-    /// Every name of a resource server once, however many sessions have a token for it.
+    /// The name of each resource server, stored once for all sessions with a token for it.
     names: Vec<Arc<str>>,
     revocations: BTreeMap<i64, Revocation>,
     last_revocation: i64,

@@ -1,5 +1,7 @@
-//! What brings the tables of a SQL store up to date. The files are compiled in by `include_str!`: sqlx's own macro would
-//! build the drivers a second time, for the compiler.
+//! Migrates the tables of a SQL store. The files are compiled in by `include_str!`: sqlx's own macro would build the drivers a
+//! second time, for the compiler.
+//!
+//! Never edit a migration, not even its comments: sqlx refuses a database whose applied migrations have other checksums.
 
 use sqlx::{
     SqlSafeStr as _,

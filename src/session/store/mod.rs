@@ -1,9 +1,9 @@
 //! The contract of a session store. Every store passes the same test.
 //!
-//! A store keeps bytes it cannot read: values come sealed, and sessions are named by a hash of their id, so that a dump
-//! of the store gives neither a token nor a working cookie. It can read only what it needs to find and to expire rows:
-//! the hash of the person's identity, resource servers, and times. (With a person's identity, the
-//! hash shows that the person has a session, and when it was used.)
+//! A store cannot read what it keeps: values are sealed, and sessions are named by a hash of their id, so that a dump of the
+//! store yields neither a token nor a working cookie. In the clear is only what the store needs to find and expire rows: the
+//! hash of the person's identity, resource servers, and times. (Anyone who knows the identity can tell from the hash that
+//! the person has a session, and when it was used.)
 //!
 //! What every store guarantees:
 //!
@@ -12,11 +12,10 @@
 //! - **A token is replaced by compare-and-set**: of two writers that read the same version, one wins and one learns that it lost.
 //! - **No token is forgotten**: ending a session moves its tokens, in the same transaction, to the list of tokens to
 //!   revoke, where they stay until that is done.
-//! - **A state is spent once**, however many callers ask at the same time, and however many states strangers spend:
-//!   the number of states that are remembered is bounded, and a state that is older than the oldest one remembered counts
-//!   as too old.
-//! - **A lease has one holder**, by the clock of the store and not by those of its users.
-//! - **An answer or an error comes in a few seconds**, even if the server behind the store hangs.
+//! - **A state is spent once**, however many callers ask at the same time, and however many states strangers spend. The
+//!   number of remembered states is bounded; a state older than the oldest remembered one counts as too old.
+//! - **A lease has one holder**, by the clock of the store rather than those of the portals.
+//! - **Every call returns within a few seconds**, with an error if need be, even if the server behind the store hangs.
 
 mod bounds;
 mod contract;

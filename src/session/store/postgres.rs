@@ -1,11 +1,11 @@
-//! Sessions in PostgreSQL (13 or newer): for several portals, or for one beside a database that is there anyway.
+//! Sessions in PostgreSQL (13 or newer), for several portals, or for one portal next to an existing database.
 //!
-//! Tables are in the schema `globus_portal`, and are made at the start; portals that start at the same time wait for each
-//! other. What ends a session says so by NOTIFY in the same transaction.
+//! The tables are in the schema `globus_portal` and are created at the start; portals that start at the same time wait for
+//! each other. The transaction that ends a session announces it by NOTIFY.
 //!
-//! Nothing depends on what a connection was told before: every name has its schema. So a pooler such as PgBouncer may stand
-//! between, in session or in transaction mode. Where one does, nothing outlives a transaction: settings come with each,
-//! statements have no names, and ends are looked for instead of listened to.
+//! Nothing depends on the state of a connection: every name has its schema. So a pooler such as PgBouncer may stand in
+//! between, in session or transaction mode. Behind a pooler nothing outlives a transaction: each one makes its own settings,
+//! statements are unnamed, and the portal polls for ended sessions instead of using LISTEN.
 
 mod connect;
 mod lend;
@@ -35,7 +35,7 @@ use super::{
 };
 use crate::keep_running::keep_running;
 
-/// A connection that has not been used for this long is tested before it is lent.
+/// A connection that has been idle for this long is tested before use.
 const TRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
 static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
@@ -49,7 +49,7 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     })
 });
 
-/// Keeps everything in a PostgreSQL database.
+/// A store in a PostgreSQL database.
 pub type PostgresStore = SqlStore<Postgres>;
 
 /// A PostgreSQL database.
@@ -61,12 +61,12 @@ pub struct Postgres {
 }
 
 impl SqlStore<Postgres> {
-    /// Connects to the database, and brings its tables up to date. `url` is `postgres://user:password@host:port/database`
-    /// with the parameters of libpq, among them `sslmode` and `sslrootcert`. At most `connections` are open at a time, of
-    /// which one listens where somebody wants to hear of ends: two at least.
+    /// Connects to the database, and migrates its tables. `url` is `postgres://user:password@host:port/database`
+    /// with the parameters of libpq, among them `sslmode` and `sslrootcert`. At most `connections` are open at a time, at
+    /// least two: one of them listens if [`news`](super::Store::news) is used.
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot be reached, or its tables cannot be made.
+    /// [`StoreError`] if the database cannot be reached, or its tables cannot be created.
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         let Way { options, is_pooled } = connect(url).await?;
         let pool =
@@ -127,7 +127,7 @@ impl Database for Postgres {
         Ok(query.fetch_optional(&mut **lent).await?.is_some())
     }
 
-    /// Takes the tokens away as it reads them: one that is replaced at the same moment is moved in its newer form.
+    /// Deletes the tokens and reads them in one statement, so that a token that is being replaced is queued in its newer form.
     async fn end(
         &self,
         lent: &mut Lent,
@@ -135,7 +135,7 @@ impl Database for Postgres {
         now: OffsetDateTime,
         note_until: Option<OffsetDateTime>,
     ) -> Result<bool, StoreError> {
-        // A writer of one of its tokens waits for this row, and then finds no session.
+        // A writer of one of its tokens waits for this row, and then finds the session gone.
         let lock = "SELECT 1 FROM globus_portal.sessions WHERE key = $1 FOR UPDATE";
         if lent.rows(lock, &[Bytes(&key.0)]).await?.is_empty() {
             return Ok(false);
@@ -156,8 +156,8 @@ impl Database for Postgres {
         Ok(true)
     }
 
-    /// The lock on the floor keeps a trim from deleting this state between the look at the floor and the end of this
-    /// statement; a caller that waits for a trim sees the floor that it has left.
+    /// The lock on the floor keeps a trim from deleting this state between the check of the floor and the end of this
+    /// statement. A caller that waits for a trim sees the new floor.
     async fn spend(&self, lent: &mut Lent, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
         let sql = "WITH floor AS (SELECT until FROM globus_portal.state_floor FOR SHARE), \
                    spent AS (INSERT INTO globus_portal.spent_states (state, until) \
@@ -171,14 +171,14 @@ impl Database for Postgres {
         }
     }
 
-    /// Callers that spend a state share the lock of the one row, so a trim that waited for that row could wait for as long as
-    /// one of them is there. The lock of the table has a queue.
+    /// Callers that spend a state share the lock of the one row, so a trim that waited for the row might wait forever. The lock
+    /// of the table has a queue.
     async fn stop_spending(&self, lent: &mut Lent) -> Result<(), StoreError> {
         lent.run("LOCK TABLE globus_portal.state_floor IN EXCLUSIVE MODE", &[]).await?;
         Ok(())
     }
 
-    /// Deletes ends that no portal looks for any more.
+    /// Deletes announcements that no portal polls for any more.
     async fn sweep_more(&self, lent: &mut Lent) -> Result<(), StoreError> {
         let sql = "DELETE FROM globus_portal.recent_ends \
                    WHERE at < CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - 60000";
@@ -186,7 +186,7 @@ impl Database for Postgres {
         Ok(())
     }
 
-    /// The database reports a full disk itself.
+    /// Nothing to do: PostgreSQL reports a full disk itself.
     async fn has_room(&self) -> Result<(), StoreError> {
         Ok(())
     }

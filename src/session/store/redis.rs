@@ -1,13 +1,12 @@
 //! Sessions in a Redis or Valkey server, for several processes at once.
 //!
-//! It takes Redis 6.2 or later, or any Valkey, as one server that others may follow; a Redis Cluster will not do, since
-//! a change is one script over many keys. All keys are below `globus-portal:`, and the end of a session is told on the
-//! channel `globus-portal:ended`. A user of its own needs `~globus-portal:* &globus-portal:* +@all`, less what an
-//! operator knows is not used.
+//! It needs Redis 6.2 or later, or any Valkey: a single server, which may have replicas, but not a Redis Cluster, because each
+//! change is one script over many keys. All keys start with `globus-portal:`, and the end of a session is published on the
+//! channel `globus-portal:ended`. The README names the rights that a dedicated user needs.
 //!
-//! The server must keep what it has: `maxmemory-policy noeviction` (its default), and `appendonly yes` for sessions that
-//! outlive it. A server that takes over from another one lacks the last moments of it, in which a session may have
-//! ended.
+//! The server must not drop data: `maxmemory-policy noeviction` (its default), and `appendonly yes` for sessions that survive
+//! a restart of the server. After a failover the new server may lack the last moments of the old one, in which a session may
+//! have ended.
 
 mod about;
 mod link;
@@ -36,19 +35,19 @@ use super::{
 };
 use crate::{keep_running::keep_running, secret::random_bytes};
 
-/// The oldest version whose `ZRANGE` takes what the scripts ask.
+/// The oldest version whose `ZRANGE` takes the options that the scripts use.
 const OLDEST: (u64, u64) = (6, 2);
-/// How many revocations one run of the sweep forgets: nobody else is served while it runs.
+/// How many revocations one sweep deletes. The server serves no other client meanwhile.
 const SWEPT_AT_ONCE: u32 = 500;
 
-/// Keeps everything in a Redis server, and listens to what others do there.
+/// A store in a Redis server.
 #[derive(Debug)]
 pub struct RedisStore {
     link: Link,
     bounds: Bounds,
 }
 
-/// The scripts: each is one change, which is made as a whole or not at all.
+/// The scripts. Each is one change, made completely or not at all.
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
         $(static $name: LazyLock<Script> =
@@ -79,12 +78,12 @@ scripts! {
 
 impl RedisStore {
     /// Connects to a server: `redis://[user:password@]host[:port][/database]`, the same with `rediss` for TLS, or
-    /// `redis+unix:///path/of/socket[?db=…&user=…&pass=…]`. With TLS, the certificate of the server is held against the
-    /// CAs of the system, or against those in a file alone: `rediss://…?sslrootcert=/path/of/ca.pem`.
+    /// `redis+unix:///path/of/socket[?db=…&user=…&pass=…]`. With TLS, the server's certificate must come from
+    /// a CA of the system, or from one in a file: `rediss://…?sslrootcert=/path/of/ca.pem`.
     ///
     /// # Errors
-    /// [`StoreError`] when the URL is wrong, or the server cannot be reached, refuses, or will not do. It tells no
-    /// password.
+    /// [`StoreError`] if the URL is invalid, or the server cannot be reached, refuses the connection or is unsuitable. The
+    /// error contains no password.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self { link: Link::to(Server::from_url(url)?), bounds: Bounds::default() };
         store.check_server().await?;
@@ -97,15 +96,15 @@ impl RedisStore {
         Self { bounds, ..self }
     }
 
-    /// Whether the server is one that will do. Where it does not tell, that is found out later.
+    /// Rejects an unsuitable server. If the user may not ask (`INFO`), later commands fail instead.
     async fn check_server(&self) -> Result<(), StoreError> {
         self.command::<String>(&cmd("PING")).await?;
         let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Ok(()) };
         if let Some(version) = about::fact(&info, "redis_version").filter(|version| about::is_older(version, OLDEST)) {
-            return Err(StoreError::new(format!("this is Redis {version}, and it takes 6.2 or later")));
+            return Err(StoreError::new(format!("this is Redis {version}, but the portal needs 6.2 or later")));
         }
         if about::fact(&info, "cluster_enabled") == Some("1") {
-            return Err(StoreError::new("this is a Redis Cluster, and it takes one server"));
+            return Err(StoreError::new("this is a Redis Cluster, but the portal needs a single server"));
         }
         Ok(())
     }
@@ -320,7 +319,7 @@ impl Store for RedisStore {
 
     async fn warnings(&self) -> Vec<String> {
         let Ok(info) = self.command::<String>(&cmd("INFO")).await else { return Vec::new() };
-        // Servers that others run for us often do not say.
+        // Managed servers often reject this command.
         let config = self.command::<HashMap<String, String>>(cmd("CONFIG").arg("GET").arg("save")).await;
         about::warnings(&info, config.unwrap_or_default().get("save").map(String::as_str))
     }

@@ -1,5 +1,5 @@
-//! What a SQL database must do for a store: lend connections, run statements, and the few things that SQLite and PostgreSQL
-//! each do in their own way. `sql_texts` has the statements, and `sql_store` the store.
+//! What a SQL database does for a store: it lends connections, runs statements, and does the few operations that differ
+//! between SQLite and PostgreSQL. `sql_texts` has the statements, and `sql_store` the store.
 
 use std::{fmt, future::Future, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{
     sql_texts::Texts,
 };
 
-/// How long a store may take for one thing.
+/// How long one operation of a store may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl From<sqlx::Error> for StoreError {
@@ -40,28 +40,28 @@ pub(super) enum Value<'a> {
     Maybe(Option<&'a [u8]>),
 }
 
-/// A row of an answer. Columns are read by name.
+/// A row of a result. Columns are read by name.
 pub(super) trait ReadRow: Send + Sync {
     fn int(&self, column: &str) -> Result<i64, StoreError>;
     fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError>;
     fn text(&self, column: &str) -> Result<String, StoreError>;
 }
 
-/// A connection that is borrowed for one thing. Dropped before [`Connection::finish`], it counts as broken.
+/// A connection that is lent for one operation. If it is dropped before [`Connection::finish`], it counts as broken.
 pub(super) trait Connection: Send {
     type Row: ReadRow;
 
-    /// Runs a statement, and gives its rows.
+    /// Runs a statement, and returns its rows.
     fn rows(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
 
-    /// Runs a statement, and gives how many rows it has changed.
+    /// Runs a statement, and returns how many rows it changed.
     fn run(&mut self, sql: &'static str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Commits, if it is in a transaction. The connection is good.
+    /// Commits, if a transaction is open. The connection counts as good.
     fn finish(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -72,7 +72,7 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
 
     type Lent: Connection;
 
-    /// The statements, in this database's words.
+    /// The statements, in this database's dialect.
     fn texts() -> &'static Texts;
 
     /// Lends a connection for statements that only read.
@@ -110,16 +110,16 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
         until: i64,
     ) -> impl Future<Output = Result<Spent, StoreError>> + Send;
 
-    /// Keeps all others from spending a state until the transaction ends.
+    /// Keeps other callers from spending a state until the transaction ends.
     fn stop_spending(&self, connection: &mut Self::Lent) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Sweeps what only this database has.
+    /// Sweeps the tables that only this database has.
     fn sweep_more(&self, connection: &mut Self::Lent) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Checks that the disk has room, where a write to the database does not show that.
     fn has_room(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Starts to report what other processes do.
+    /// Starts to report sessions that other processes end.
     fn listen(&self) -> UnboundedReceiver<News>;
 
     /// Closes all connections.

@@ -18,10 +18,10 @@ use super::{
 };
 use crate::secret::random_bytes;
 
-/// How many spent states one transaction forgets, more or less.
+/// About how many spent states one transaction deletes.
 const TRIMMED_AT_ONCE: u32 = 10_000;
 
-/// Keeps everything in a SQL database.
+/// A store in a SQL database.
 #[derive(Debug)]
 pub struct SqlStore<D> {
     database: D,
@@ -41,7 +41,7 @@ impl<D> SqlStore<D> {
     }
 }
 
-/// The rows of one statement on a connection that goes back as good.
+/// The rows of one statement. The connection is returned as good.
 async fn rows<C: Connection>(mut lent: C, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<C::Row>, StoreError> {
     within(async {
         let rows = lent.rows(sql, values).await?;
@@ -51,7 +51,7 @@ async fn rows<C: Connection>(mut lent: C, sql: &'static str, values: &[Value<'_>
     .await
 }
 
-/// How many rows one statement has changed, on a connection that goes back as good.
+/// How many rows one statement changed. The connection is returned as good.
 async fn run<C: Connection>(mut lent: C, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StoreError> {
     within(async {
         let changed = lent.run(sql, values).await?;
@@ -102,8 +102,8 @@ async fn time_at(database: &impl Database, sql: &'static str, place: u32) -> Res
     found.first().map(|row| row.int("until")).transpose()
 }
 
-/// Deletes the oldest spent states where there are more than `bound`: first all of their age become too old, then they go. A
-/// caller that spends one at the same moment is done before that, or finds it too old.
+/// Deletes the oldest spent states if there are more than `bound`: the floor rises first, then they are deleted. A caller that
+/// spends a state of that age at the same time is done before that, or finds it too old.
 async fn trim_states<D: Database>(database: &D, bound: u32) -> Result<(), StoreError> {
     let texts = &D::texts().upkeep;
     while let Some(until) = time_at(database, &texts.newest_state, bound).await? {
@@ -121,7 +121,7 @@ async fn trim_states<D: Database>(database: &D, bound: u32) -> Result<(), StoreE
     Ok(())
 }
 
-/// Deletes the oldest notes where there are more than `bound`.
+/// Deletes the oldest notes if there are more than `bound`.
 async fn trim_notes<D: Database>(database: &D, bound: u32) -> Result<(), StoreError> {
     let texts = &D::texts().upkeep;
     let Some(until) = time_at(database, &texts.newest_note, bound).await? else { return Ok(()) };
@@ -177,7 +177,7 @@ impl<D: Database> Store for SqlStore<D> {
             Ok(ended)
         })
         .await?;
-        // The connection goes back before another one is asked for.
+        // The connection is returned before another one is lent.
         drop(lent);
         if note_until.is_some() && ended && self.trimming.of_notes_is_due() {
             warn_of_trim(trim_notes(&self.database, self.trimming.bounds.ended_notes).await);
@@ -206,7 +206,7 @@ impl<D: Database> Store for SqlStore<D> {
         after: Option<SessionKey>,
         limit: u32,
     ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        // No key is empty, so the empty one comes before all.
+        // No key is empty, so an empty one sorts before all of them.
         let after = after.as_ref().map_or(&[][..], |key| &key.0);
         let values = [Bytes(after), Int(limit.into())];
         let found = rows(self.database.read().await?, &D::texts().sessions.after, &values).await?;
@@ -233,7 +233,7 @@ impl<D: Database> Store for SqlStore<D> {
     async fn tokens(&self, key: SessionKey) -> Result<Vec<TokenRow>, StoreError> {
         let found = rows(self.database.read().await?, &D::texts().tokens.of_session, &[Bytes(&key.0)]).await?;
         let mut tokens = found.iter().map(token_row).collect::<Result<Vec<_>, _>>()?;
-        // Here and not in SQL: the order of texts depends on the database's locale.
+        // Not in SQL, where the order of texts depends on the database's locale.
         tokens.sort_by(|a, b| a.resource_server.cmp(&b.resource_server));
         Ok(tokens)
     }
@@ -290,7 +290,7 @@ impl<D: Database> Store for SqlStore<D> {
             Ok(spent)
         })
         .await?;
-        // The connection goes back before another one is asked for.
+        // The connection is returned before another one is lent.
         drop(lent);
         if spent == Spent::First && self.trimming.of_states_is_due() {
             warn_of_trim(trim_states(&self.database, self.trimming.bounds.spent_states).await);
@@ -327,7 +327,7 @@ impl<D: Database> Store for SqlStore<D> {
             lent.finish().await
         })
         .await?;
-        // The connection goes back before another one is asked for.
+        // The connection is returned before another one is lent.
         drop(lent);
         trim_notes(&self.database, self.trimming.bounds.ended_notes).await?;
         trim_states(&self.database, self.trimming.bounds.spent_states).await
@@ -337,10 +337,10 @@ impl<D: Database> Store for SqlStore<D> {
         let texts = &D::texts().upkeep;
         let mut lent = self.database.write().await?;
         within(async {
-            // Few rows, so that their number does not grow, and several, so that portals seldom wait for each other.
+            // Few ids, so that the table stays small; several, so that portals seldom wait for each other.
             let id = i64::from(random_bytes::<1>()[0] % 16);
             lent.run(&texts.probe, &[Int(id), Bytes(&[0x5a; 1024])]).await?;
-            // None is that old: this only shows that logins can write to their table.
+            // No state is that old: this only tests that logins can write to their table.
             lent.run(&texts.probe_states, &[]).await?;
             lent.finish().await
         })

@@ -1,18 +1,18 @@
 //! The statements that SQLite and PostgreSQL share.
 
-/// What SQLite and PostgreSQL call differently.
+/// Where the dialects of SQLite and PostgreSQL differ.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words {
-    /// The schema of the tables, with the dot behind it.
+    /// The schema of the tables, with a trailing dot.
     pub(super) schema: &'static str,
     /// The database's time in milliseconds.
     pub(super) now: &'static str,
-    /// The function that gives the least of its arguments, and the one that gives the greatest.
+    /// The functions that return the least and the greatest of their arguments.
     pub(super) least: &'static str,
     pub(super) greatest: &'static str,
     /// Lets callers that claim at the same time skip each other's rows.
     pub(super) skip_locked: &'static str,
-    /// What stands before and after a statement that may reach the disk a little later.
+    /// What precedes and follows a statement that may reach the disk a little later.
     pub(super) soon: (&'static str, &'static str),
 }
 

@@ -1,9 +1,9 @@
 //! Sessions in an SQLite file: nothing to install, and they survive a restart.
 //!
-//! One connection writes and one reads, so that no writer waits for a lock of this process's own. What must not be taken
-//! back is on the disk when it is done: that a session has ended, and a renewed token. The rest gets there with the next
-//! write of that kind, or soon, and always in its order: a power cut may take back a login of the last moments, which costs
-//! a person another one; the end of a process takes back nothing.
+//! One connection writes and one reads, so that no writer waits for a lock of this process. The end of a session and a
+//! renewed token are on disk before the call returns. Other writes reach the disk in order, with the next such write or soon
+//! after: a power failure may lose a login of the last moments, so that its person must log in again. The end of the process
+//! loses nothing.
 
 mod files;
 mod lend;
@@ -54,7 +54,7 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     })
 });
 
-/// Keeps everything in one SQLite file, with a write-ahead log beside it.
+/// A store in one SQLite file, with a write-ahead log beside it.
 pub type SqliteStore = SqlStore<Sqlite>;
 
 /// An SQLite file.
@@ -66,10 +66,10 @@ pub struct Sqlite {
 }
 
 impl SqlStore<Sqlite> {
-    /// Opens the file, or makes it, readable for its owner alone, and brings its tables up to date.
+    /// Opens or creates the file, readable by its owner only, and migrates its tables.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be opened or written, or is no database of ours.
+    /// [`StoreError`] if the file cannot be opened or written, or is not a database of the portal.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         files::create_private(path).map_err(|error| cannot_open(path, error))?;
         let options = SqliteConnectOptions::new()
@@ -81,7 +81,7 @@ impl SqlStore<Sqlite> {
             .disable_statement_logging();
         let mut writer = options.connect().await.map_err(|error| cannot_open(path, error))?;
         let mut migrations = migrator(&MIGRATIONS);
-        // A version of before may come back after a newer one has been here.
+        // An older version of the portal may run again after a newer one.
         migrations.set_ignore_missing(true);
         let migrated = migrations.run(&mut writer).await;
         migrated.map_err(|error| {
@@ -113,8 +113,8 @@ impl Database for Sqlite {
         self.write().await?.in_transaction().await
     }
 
-    /// All of it is said at once: each word to a connection costs more than what is said. Who breaks off in the middle
-    /// leaves the connection in doubt.
+    /// One batch of statements, because each call on a connection costs more than a statement. A caller that is dropped
+    /// half way leaves the connection in doubt.
     async fn create(
         &self,
         lent: &mut Lent,
@@ -140,7 +140,7 @@ impl Database for Sqlite {
         });
         match query.execute(&mut **lent).await {
             Ok(_) => Ok(true),
-            // The id is taken. Two tokens for one service are another matter, and an error.
+            // The key is taken. Two tokens for one resource server are an error instead.
             Err(sqlx::Error::Database(error)) if error.message().contains("sessions.key") => {
                 clear_up(lent).await?;
                 Ok(false)
@@ -166,7 +166,7 @@ impl Database for Sqlite {
         Ok(query.fetch_all(&mut **lent).await?.len() == 1)
     }
 
-    /// One row says that it was spent, and one how old a state may be.
+    /// One row records that the state was spent, another how old a state may be.
     async fn spend(&self, lent: &mut Lent, state: [u8; 32], until: i64) -> Result<Spent, StoreError> {
         let sql = "PRAGMA synchronous = NORMAL; \
                    INSERT INTO main.spent_states (state, until) \
@@ -183,7 +183,7 @@ impl Database for Sqlite {
         }
     }
 
-    /// A transaction that writes is alone.
+    /// SQLite runs one writing transaction at a time.
     async fn stop_spending(&self, _: &mut Lent) -> Result<(), StoreError> {
         Ok(())
     }
@@ -192,12 +192,12 @@ impl Database for Sqlite {
         Ok(())
     }
 
-    /// Whether the disk has room. A write to the database does not tell: it may find a page that is free, or one of the log
-    /// that is there already.
+    /// Whether the disk has room. A write to the database does not show that: it may reuse a free page, or one of the
+    /// write-ahead log.
     async fn has_room(&self) -> Result<(), StoreError> {
         let path = self.path.clone();
         let tried = tokio::task::spawn_blocking(move || files::try_room(&path)).await;
-        let tried = tried.unwrap_or_else(|_| Err(std::io::Error::other("it was broken off")));
+        let tried = tried.unwrap_or_else(|_| Err(std::io::Error::other("it was interrupted")));
         tried.map_err(|error| {
             StoreError::from_cause(error).within(&format!("cannot write to the disk of {}", self.path.display()))
         })
@@ -210,13 +210,13 @@ impl Database for Sqlite {
         heard
     }
 
-    /// The last connection that closes folds the write-ahead log into the database: from then on the one file is all.
+    /// The last connection to close merges the write-ahead log into the database. Then the one file is complete.
     async fn close(&self) {
         for connection in [&self.reader, &self.writer] {
             if let Some(kept) = connection.lock().await.take()
                 && let Err(error) = kept.connection.close().await
             {
-                tracing::warn!(error = %error, "the session store was not closed well");
+                tracing::warn!(error = %error, "cannot close the session store cleanly");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A good token for a caller, and for a client whose token was refused.
+//! A valid token for a caller, and for a client whose token was rejected.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -53,7 +53,7 @@ impl Tokens {
         }
     }
 
-    /// Another access token, after its resource server has refused this one before its time; `None` when there is no other.
+    /// Another access token, after its resource server has rejected this one before it expired; `None` if there is no other.
     ///
     /// # Errors
     /// [`TokenUnavailable`].
@@ -71,7 +71,7 @@ impl Tokens {
     }
 }
 
-/// The token of a session for one resource server, as the source of a client's tokens: refused once, it is renewed once.
+/// The token of a session for one resource server, as a client's token source. If the token is rejected, it is renewed once.
 #[derive(Debug)]
 pub struct SessionToken {
     tokens: Tokens,

@@ -28,13 +28,13 @@ const REFRESH_TOKEN_LIFETIME: Duration = Duration::days(183);
 /// Why there is no token to use.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenUnavailable {
-    /// There is none, or it is no longer good: the person has to sign in again.
+    /// There is none, or it is no longer valid: the person must sign in again.
     #[error("the session has no good token for {0}")]
     SignIn(String),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Globus did not renew it, which signing in again would not change.
+    /// Globus did not renew it, and signing in again would not help.
     #[error("the token could not be renewed: {}", .0.for_log())]
     Globus(#[from] TokenError),
     /// It is being renewed, and that takes longer than a request can wait.
@@ -64,7 +64,7 @@ pub struct TokenFacts {
     pub renewable: bool,
 }
 
-/// What is sealed in a token row.
+/// The sealed contents of a token row.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Kept {
     pub(super) access_token: String,

@@ -7,7 +7,7 @@
 //! | `kept` | rows of tokens, written and read |
 //! | `revocation` | tokens of sessions that have ended, until Globus has revoked them |
 //! | `renewal` | one refresh at a time, in this process and everywhere |
-//! | `fresh` | a good token for a caller, and for a client that was refused |
+//! | `fresh` | a valid token for a caller, and for a client whose token was rejected |
 
 mod fresh;
 mod kept;

@@ -31,11 +31,11 @@ use crate::{
 
 /// A token is renewed this long before it expires.
 pub(super) const MARGIN: time::Duration = time::Duration::minutes(1);
-/// How long a request waits for a renewal, which goes on without it.
+/// How long a request waits for a renewal, which continues without it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause between two looks at a token that another process is renewing.
+/// The pause between two checks of a token that another process is renewing.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// The pause before a renewed token that the store has not taken is written again.
+/// The pause before another attempt to store a renewed token.
 const WRITE_AGAIN: Duration = Duration::from_millis(200);
 /// How long one attempt to write it may take.
 const WRITE_WITHIN: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ const TAKE_OVER_AFTER: Duration = Duration::from_millis(1500);
 pub(super) enum Wanted {
     /// One that does not expire within a minute.
     GoodForAWhile,
-    /// One other than this one, which was refused.
+    /// One other than this one, which was rejected.
     OtherThan(AccessToken),
 }
 
@@ -159,7 +159,7 @@ impl Tokens {
         }
         let sign_in = || TokenUnavailable::SignIn(resource_server.to_owned());
         let refresh_token = kept.refresh_token.as_deref().ok_or_else(sign_in)?;
-        // A process that was suspended on the way here must not send what another may have sent by now.
+        // A process that was suspended before this point must not send a token that another process may have sent by now.
         if Instant::now() + self.renewal.timeout > until {
             return Err(TokenUnavailable::TakesLong);
         }
@@ -184,8 +184,8 @@ impl Tokens {
         self.keep_renewed(key, token, &kept, row.version).await
     }
 
-    /// The token that was asked for, when the answer is about the same person: an id_token that says otherwise makes the
-    /// whole answer somebody else's (OpenID Connect Core section 12.2).
+    /// The requested token, if the response is about the same person. If the id_token names another one, the whole response is
+    /// rejected (OpenID Connect Core section 12.2).
     async fn token_for<'a>(
         &self,
         key: SessionKey,
@@ -197,7 +197,7 @@ impl Tokens {
         let expected = Expected::of_a_refresh();
         let person = match self.renewal.id_tokens.verify(id_token, &expected).await {
             Ok(claims) => claims.sub,
-            // The answer came from Globus Auth itself; a failure to get its keys says nothing against it.
+            // The response came from Globus Auth itself; a failure to fetch its keys does not make it invalid.
             Err(IdTokenError::Provider(_)) => return Some(token),
             Err(error) => {
                 tracing::error!(error = %error, "refused the id_token of a refresh, and its tokens with it");

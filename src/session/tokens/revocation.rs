@@ -17,10 +17,10 @@ use crate::{
 const A_ROUND: u32 = 64;
 
 impl Tokens {
-    /// Revokes what is due: the tokens of one ended session, or of any. What fails is due again later; once Globus takes
-    /// none of a round, the rest waits. Returns how many tokens were revoked and how many could not be.
+    /// Revokes the tokens that are due, of one ended session or of any. Failed revocations are due again later; if a whole round
+    /// fails, the rest waits. Returns how many tokens were revoked and how many could not be.
     ///
-    /// The caller may be dropped: what was not finished stays queued, and is due again a minute later.
+    /// The caller may be dropped: unfinished revocations stay queued, and are due again a minute later.
     ///
     /// # Errors
     /// [`StoreError`].

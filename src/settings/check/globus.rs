@@ -7,7 +7,7 @@ use crate::{
     settings::reader::Reader,
 };
 
-/// How long one answer of Globus may take, in seconds: less than a browser waits for a page.
+/// How long one response of Globus may take, in seconds: the default, and the bounds. Less than a browser waits for a page.
 const DEFAULT_TIMEOUT: u64 = 10;
 const TIMEOUTS: (f64, f64) = (1.0, 60.0);
 

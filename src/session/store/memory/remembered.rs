@@ -1,4 +1,4 @@
-//! Names that are remembered until a time, and no more of them than there may be.
+//! Names that are remembered until a given time, up to a bounded number.
 
 use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
@@ -35,7 +35,7 @@ impl Remembered {
         }
     }
 
-    /// Forgets the oldest where there are more than `bound`, and gives the time of the last one that went.
+    /// Forgets the oldest names if there are more than `bound`, and returns the time of the last one forgotten.
     pub(super) fn trim(&mut self, bound: u32) -> Option<i64> {
         let mut last = None;
         while self.until.len() > bound as usize

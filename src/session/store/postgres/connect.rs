@@ -1,4 +1,4 @@
-//! The way to the database: what the URL says, what is between, and the tables.
+//! Connecting to the database: the URL, the detection of a pooler, and the tables.
 
 use std::str::FromStr as _;
 
@@ -17,11 +17,11 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
     (3, "probes", include_str!("0003_probes.sql")),
 ];
 const SCHEMA: &str = "globus_portal";
-/// What a connection of our own is told at its start; a pooler has none that is ours alone.
+/// The settings of a connection at its start. Behind a pooler no connection is ours alone.
 const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "4s"), ("idle_in_transaction_session_timeout", "10s")];
-/// The setting by which a connection is known again.
+/// The setting that shows whether startup options took effect.
 const MARK: &str = "globus_portal.connection";
-/// The parameters of a URL that are read; sqlx logs others with their values.
+/// The accepted parameters of a URL. sqlx would log others with their values.
 const PARAMETERS: &[&str] = &[
     "sslmode",
     "ssl-mode",
@@ -47,12 +47,12 @@ const PARAMETERS: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) options: PgConnectOptions,
-    /// Whether a pooler is between, which may lend another connection to each transaction: nothing is kept in one then, no
-    /// setting, no statement, no subscription.
+    /// Whether a pooler is in between, which may give each transaction another connection. Then no setting, statement or
+    /// subscription is kept on one.
     pub(super) is_pooled: bool,
 }
 
-/// Finds the way to the database, and brings its tables up to date. The errors quote nothing of the URL but host and port.
+/// Connects to the database, and migrates its tables. The errors quote only the host and port of the URL.
 pub(super) async fn connect(url: &str) -> Result<Way, StoreError> {
     let options = read(url)?;
     let place = match options.get_socket() {
@@ -68,29 +68,29 @@ pub(super) async fn connect(url: &str) -> Result<Way, StoreError> {
     found.await.map_err(|error| error.within(&format!("cannot use PostgreSQL at {place}")))
 }
 
-/// Reads a URL. There may be a password in any part of one that is wrong.
+/// Reads a URL. Any part of an invalid one may hold a password, so errors quote nothing of it.
 fn read(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let invalid = |why: &str| StoreError::new(format!("the URL of PostgreSQL is not valid: {why}"));
+    let invalid = |why: &str| StoreError::new(format!("the PostgreSQL URL is invalid: {why}"));
     if store_url::has_stray_at(url) {
         return Err(invalid(store_url::ENCODE));
     }
     let parsed = Url::parse(url).map_err(|error| invalid(&error.to_string()))?;
     let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");
     if !parsed.query_pairs().all(|(name, _)| is_known(&name)) {
-        return Err(invalid(&format!("it has a parameter that is none of {}", PARAMETERS.join(", "))));
+        return Err(invalid(&format!("it has a parameter other than {}", PARAMETERS.join(", "))));
     }
     let options = PgConnectOptions::from_str(url).map_err(|_| invalid("a value in it cannot be read"))?;
-    // Poolers refuse what they do not know, and no number here is a fraction.
+    // Poolers reject this parameter, and no number here has a fraction.
     Ok(options.application_name("globus-portal").extra_float_digits(None).disable_statement_logging())
 }
 
-/// Whether the URL says that statements do not outlive a transaction, in the words of sqlx.
+/// Whether the URL says that statements do not outlive a transaction, with sqlx's parameter.
 fn wants_no_statements(url: &str) -> bool {
     let named = |url: &Url| url.query_pairs().any(|(name, value)| name == "statement-cache-capacity" && value == "0");
     Url::parse(url).is_ok_and(|url| named(&url))
 }
 
-/// Whether the database does as it is told when a connection starts: a pooler refuses that, or drops it.
+/// Connects, and finds out whether startup options take effect. A pooler rejects them or drops them.
 async fn find(options: PgConnectOptions, pooled: bool) -> Result<(Way, PgConnection), StoreError> {
     let mark = random_text::<12>();
     let told = options.clone().options(SETTINGS).options([(MARK, &mark)]);
@@ -112,7 +112,8 @@ async fn find(options: PgConnectOptions, pooled: bool) -> Result<(Way, PgConnect
     Ok((Way { options, is_pooled: true }, connection))
 }
 
-/// A violation of the protocol is what PgBouncer calls it, and something unsupported what others do.
+/// Whether an error means that startup options are rejected: a protocol violation from PgBouncer, an unsupported feature from
+/// others.
 fn is_refusal_of_options(code: Option<&str>) -> bool {
     matches!(code, Some("08P01" | "0A000"))
 }
@@ -124,8 +125,8 @@ async fn is_in_force(connection: &mut PgConnection, mark: &str) -> Result<bool, 
     Ok(known.as_deref() == Some(mark) && timeout == SETTINGS[0].1)
 }
 
-/// Makes the schema and the tables in one transaction, as a pooler needs it; a lock keeps others waiting who start at the same
-/// time. The table of what was done is the one of sqlx.
+/// Creates the schema and the tables in one transaction, because of poolers. A lock makes portals that start at the same time
+/// wait. Applied migrations are recorded in sqlx's table.
 async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     let migrations = migrator(&MIGRATIONS);
     let cannot = |error: StoreError| error.within("cannot create the tables");
@@ -137,7 +138,7 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 async fn migrate_in(connection: &mut PgConnection, migrations: &Migrator) -> Result<(), StoreError> {
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('globus_portal migrations'))").await?;
-    // Making what is there does no harm, but needs a right that the portal's role need not have once it is there.
+    // CREATE SCHEMA needs a right that the portal's role may lack, so it runs only if the schema is missing.
     let there = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").persistent(false).bind(SCHEMA);
     if there.fetch_optional(&mut *connection).await?.is_none() {
         connection.execute("CREATE SCHEMA globus_portal").await?;
@@ -171,7 +172,7 @@ async fn migrate_in(connection: &mut PgConnection, migrations: &Migrator) -> Res
     Ok(())
 }
 
-/// The table of the migrations that were done, as sqlx makes it.
+/// sqlx's table of applied migrations.
 const DONE: &str = "CREATE TABLE globus_portal._sqlx_migrations (\
                     version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
                     installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, \

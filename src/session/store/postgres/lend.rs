@@ -1,4 +1,4 @@
-//! Connections, each lent for one thing.
+//! Connections to PostgreSQL, each lent for one operation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,11 +15,11 @@ use super::super::{
     sql::{Connection, ReadRow, Value, within},
 };
 
-/// Begins a transaction; a connection of a pooler has no settings of ours, so it gets them with each.
+/// Begins a transaction, with our settings: a pooler's connection does not have them.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '4s'; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
-/// Whether the database could be reached the last time. While it could not, one request at a time waits for it, and all
-/// others fail at once.
+/// Whether the database was reachable last time. While it is not, one request at a time waits for it, and all others fail at
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     lost: AtomicBool,
@@ -39,8 +39,8 @@ impl Reach {
     }
 }
 
-/// A connection that is lent for one thing. It goes back to the pool when it is good; otherwise it is closed, so that one
-/// that hangs takes no place in the pool.
+/// A connection that is lent for one operation. It returns to the pool if it is good; otherwise it is closed, so that a
+/// connection that hangs takes no place in the pool.
 pub(crate) struct Lent {
     connection: Option<PoolConnection<Postgres>>,
     is_pooled: bool,
@@ -49,20 +49,20 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Lends a connection; `is_pooled` says that a pooler is in between.
+    /// Lends a connection. `is_pooled`: a pooler is in between.
     pub(super) async fn new(reach: &Reach, pool: &PgPool, is_pooled: bool) -> Result<Self, StoreError> {
         let connection = Some(reach.connection(pool).await?);
         Ok(Self { connection, is_pooled, in_transaction: false, good: false })
     }
 
-    /// Begins a transaction: everything done with the connection takes effect together, or not at all.
+    /// Begins a transaction: all statements on the connection take effect together, or none does.
     pub(super) async fn in_transaction(mut self) -> Result<Self, StoreError> {
         within(async { Ok(self.execute(BEGIN).await?) }).await?;
         self.in_transaction = true;
         Ok(self)
     }
 
-    /// A statement. Behind a pooler it has no name: another connection may use the same name for another one.
+    /// A statement. Behind a pooler it is unnamed: on another connection the name may belong to another statement.
     pub(super) fn query<'q>(&self, sql: &'static str) -> Query<'q, Postgres, PgArguments> {
         sqlx::query(sql).persistent(!self.is_pooled)
     }
@@ -119,18 +119,18 @@ impl Drop for Lent {
     }
 }
 
-#[expect(clippy::expect_used, reason = "it is taken at the drop alone")]
+#[expect(clippy::expect_used, reason = "it is taken only on drop")]
 impl std::ops::Deref for Lent {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().expect("it is taken at the drop alone")
+        self.connection.as_ref().expect("it is taken only on drop")
     }
 }
 
-#[expect(clippy::expect_used, reason = "it is taken at the drop alone")]
+#[expect(clippy::expect_used, reason = "it is taken only on drop")]
 impl std::ops::DerefMut for Lent {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect("it is taken at the drop alone")
+        self.connection.as_mut().expect("it is taken only on drop")
     }
 }

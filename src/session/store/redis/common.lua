@@ -1,22 +1,22 @@
--- What all scripts share: this text stands before each of them.
+-- Shared by all scripts: this text precedes each of them.
 --
--- All keys are below one prefix. Ids come as hex.
+-- All keys start with one prefix. Ids are hex.
 --   session:ID        hash: record, person, last_seen, ends
 --   tokens:ID         hash: resource server -> "VERSION REVOKE_UNTIL SEALED"
 --   sessions          all sessions, in the order of their ids
 --   seen, ends        all sessions, by when they were last used and by when they end
 --   person:PERSON     set of the sessions of a person
 --   revocation:NUMBER hash: session, resource_server, sealed, added
---   due, due:ID       revocations by when they are due, of all sessions and of one
---   worth             revocations by how long they make sense
---   last-revocation   the last number that was given
---   states            spent states by how long they are remembered
+--   due, due:ID       revocations of all sessions and of one, by when they are due
+--   worth             revocations by when their tokens have expired
+--   last-revocation   the last number used
+--   states            spent states by when they are forgotten
 --   state-floor       states whose time ends at or before this are too old
---   ended-elsewhere   notes about sessions that somebody else has ended, by how long they are kept
+--   ended-elsewhere   notes about sessions that were ended from elsewhere, by when they are deleted
 --   lease:NAME        hash: holder, until_ms
 local P = 'globus-portal:'
 
--- A number as text of one length, so that the order of texts is that of numbers.
+-- A number as text of fixed length, so that texts sort like numbers.
 local function numbered(number)
   return string.format('%016.0f', number)
 end
@@ -48,11 +48,11 @@ local function forget_revocation(number)
   redis.call('DEL', P .. 'revocation:' .. number)
 end
 
--- How many members one trim takes out: nobody else is served while it runs.
+-- How many members one trim removes: the server serves no other client meanwhile.
 local TRIMMED_AT_ONCE = 1000
 
--- Takes the first members out of a sorted set that has more than `bound`, a few more with a score that goes with them. Gives
--- the last score that went, as text.
+-- Removes the first members of a sorted set that has more than `bound`, with all others of the same score. Returns the last
+-- score removed, as text.
 local function trim(name, bound)
   local over = math.min(redis.call('ZCARD', name) - bound, TRIMMED_AT_ONCE)
   if over <= 0 then
@@ -66,7 +66,7 @@ end
 local function trim_states(bound)
   local last = trim(P .. 'states', bound)
   if last then
-    -- In one script with the trim, so that nobody comes between; what is trimmed is newer than the floor.
+    -- In the same script as the trim, so that no client sees one without the other.
     redis.call('SET', P .. 'state-floor', last)
   end
 end
@@ -75,7 +75,7 @@ local function trim_notes(bound)
   trim(P .. 'ended-elsewhere', bound)
 end
 
--- A session as a row: its id, and what its hash holds. Nothing where there is no hash.
+-- A session as a row: its id and the values of its hash; nil if there is none.
 local function row(id)
   local values = redis.call('HMGET', P .. 'session:' .. id, 'record', 'person', 'last_seen', 'ends')
   if values[1] or values[2] or values[3] or values[4] then

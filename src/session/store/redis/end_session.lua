@@ -1,15 +1,15 @@
--- id, now, until when it is noted that somebody else did it or nothing, how many such notes are kept
+-- id, now, until when to note that it was ended from elsewhere (or ''), how many such notes to keep
 local id, now, note_until, note_bound = unpack(ARGV)
 local existed = exists(id)
 local person = redis.call('HGET', P .. 'session:' .. id, 'person')
 local tokens = redis.call('HGETALL', P .. 'tokens:' .. id)
 
--- First, for a server that refuses this refuses the whole, before anything is written.
+-- PUBLISH comes first: a server that rejects it then rejects the whole script before anything is written.
 if existed then
   redis.call('PUBLISH', P .. 'ended', id)
 end
--- A full server refuses the first write of a script if that needs room, and none after it. So what needs none is first:
--- people can log out of a full server.
+-- A full server rejects a script whose first write needs memory, but no later write. So writes that need none come first, and
+-- people can log out although the server is full.
 redis.call('ZREM', P .. 'sessions', id)
 redis.call('ZREM', P .. 'seen', id)
 redis.call('ZREM', P .. 'ends', id)

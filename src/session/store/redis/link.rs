@@ -1,4 +1,4 @@
-//! The connection to a Redis server: made when it is needed, shared by all who ask, and replaced when it is gone.
+//! The connection to a Redis server: made when needed, shared by all callers, and replaced when it is lost.
 
 use std::{
     fmt,
@@ -25,21 +25,21 @@ use url::Url;
 use super::about;
 use crate::{session::store::error::StoreError, settings::store_url};
 
-/// How long making a connection may take.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How long an answer may take, with the connection that it needs.
+/// How long an answer may take, including connecting.
 const ANSWER: Duration = Duration::from_millis(4500);
-/// How much of the server's own words an error repeats.
+/// How many characters of the server's message an error repeats.
 const WORDS: usize = 200;
 const SCHEMES: &[&str] = &["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
 /// The parameter of a URL that names the file with the CA to trust.
 const ROOT_CERTIFICATE: &str = "sslrootcert";
 
-/// What is asked of the server.
+/// A question to the server.
 pub(super) enum Question<'a> {
     Command(&'a Cmd),
     Script(&'a ScriptInvocation<'a>),
-    /// To hear of a channel, and then no more.
+    /// Subscribes to a channel and unsubscribes at once.
     Subscription(&'a str),
 }
 
@@ -57,7 +57,7 @@ impl Question<'_> {
     }
 }
 
-/// Where the server is, and how to get in.
+/// The address of the server, and the credentials.
 #[derive(Clone)]
 pub(super) struct Server(Client);
 
@@ -68,9 +68,9 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Reads a URL. The errors quote nothing of it: there may be a password in any part of one that is wrong.
+    /// Reads a URL. The errors quote nothing of it: any part of an invalid URL may hold a password.
     pub(super) fn from_url(url: &str) -> Result<Self, StoreError> {
-        let invalid = |why: &str| StoreError::new(format!("the URL of Redis is not valid: {why}"));
+        let invalid = |why: &str| StoreError::new(format!("the Redis URL is invalid: {why}"));
         if !url.starts_with("unix:") && !url.contains("+unix:") && store_url::has_stray_at(url) {
             return Err(invalid(store_url::ENCODE));
         }
@@ -89,7 +89,7 @@ impl Server {
         }
     }
 
-    /// A connection, which tells what the server says unasked. (Even when nothing else is told, its end is.)
+    /// Makes a connection that passes push messages on, its end among them.
     pub(super) async fn connect(&self, pushes: impl AsyncPushSender) -> Result<MultiplexedConnection, StoreError> {
         install_crypto();
         let config = AsyncConnectionConfig::new()
@@ -105,7 +105,7 @@ impl Server {
         Err(StoreError::new(format!("cannot connect to Redis at {}: {why}", self.0.get_connection_info().addr())))
     }
 
-    /// An error in a few words. Some servers repeat the whole command that they do not understand: not the password.
+    /// An error in a few words, without the password: some servers repeat a whole command that they do not understand.
     fn words(&self, error: &RedisError) -> String {
         let mut text = error.to_string();
         if let Some(password) = self.0.get_connection_info().redis_settings().password()
@@ -122,7 +122,7 @@ fn reason(text: &str) -> &str {
     text.split(" - ").next().unwrap_or_default()
 }
 
-/// Takes a parameter out of a URL, so that nobody else comes upon it.
+/// Takes a parameter out of a URL. It is ours, so the client must not see it.
 fn take_parameter(url: &mut Url, name: &str) -> Option<String> {
     let (taken, others): (Vec<_>, Vec<_>) = url.query_pairs().into_owned().partition(|(key, _)| key == name);
     let (_, value) = taken.into_iter().next()?;
@@ -134,9 +134,9 @@ fn take_parameter(url: &mut Url, name: &str) -> Option<String> {
 }
 
 fn with_settings(info: redis::ConnectionInfo) -> redis::ConnectionInfo {
-    // The third protocol tells of the end of a connection, and takes subscriptions beside commands.
+    // RESP3 reports the end of a connection, and allows subscriptions and commands on the same one.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    // Every question is small, and none waits for another one.
+    // Every question is small, and none waits for another.
     let tcp = info.tcp_settings().clone().set_nodelay(true);
     info.set_redis_settings(settings).set_tcp_settings(tcp)
 }
@@ -152,16 +152,16 @@ fn trusting(info: redis::ConnectionInfo, path: &Path) -> Result<Server, StoreErr
     Ok(Server(Client::build_with_tls(info, certificates).map_err(|error| refused(&error))?))
 }
 
-/// TLS to Redis asks for the crypto library of the process, and panics where more than one could be meant: so one is
-/// named, unless somebody has done so.
+/// TLS to Redis uses the process's default crypto library, and panics if several are compiled in and none is chosen. Chooses
+/// one, unless the program has done so.
 fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Only fails where somebody else was faster.
+        // It fails only if another thread was faster.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
 }
 
-/// A connection, and whether it is of no use any more.
+/// A connection, and whether it is unusable by now.
 #[derive(Clone)]
 struct Live {
     connection: MultiplexedConnection,
@@ -181,11 +181,11 @@ impl Live {
 #[derive(Default)]
 struct State {
     live: Option<Live>,
-    /// When making a connection failed last, and why.
+    /// When connecting last failed, and why.
     failed: Option<(Instant, StoreError)>,
 }
 
-/// One connection for all who ask.
+/// One connection for all callers.
 pub(super) struct Link {
     server: Server,
     state: Mutex<State>,
@@ -206,8 +206,8 @@ impl Link {
         &self.server
     }
 
-    /// Asks, and gives the answer or an error in good time. Nothing is asked twice: who has got no answer does not know
-    /// whether the server has done it.
+    /// Asks the server. Returns its answer, or an error in time. Nothing is sent twice: without an answer, the caller does not
+    /// know whether the server has done it.
     pub(super) async fn ask<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, StoreError> {
         let deadline = Instant::now() + ANSWER;
         let mut live = in_time(deadline, self.live()).await??;
@@ -225,7 +225,7 @@ impl Link {
                     _ => StoreError::new(format!("Redis: {words}")),
                 })
             }
-            // It may be that nobody is there any more, which nothing but silence tells.
+            // The server may be gone, and silence is the only sign of that.
             Err(silence) => {
                 live.give_up();
                 Err(silence)
@@ -233,7 +233,7 @@ impl Link {
         }
     }
 
-    /// The connection, or a new one. Those who wait while one is made share what comes of it.
+    /// The connection, or a new one. Callers that wait while it is made share the result.
     async fn live(&self) -> Result<Live, StoreError> {
         let asked = Instant::now();
         let mut state = self.state.lock().await;
@@ -274,8 +274,8 @@ async fn in_time<T>(deadline: Instant, answer: impl Future<Output = T>) -> Resul
     timeout_at(deadline, answer).await.map_err(|_| StoreError::new("Redis does not answer"))
 }
 
-/// Whether the next question needs another connection. A server that was the first and now follows another one refuses
-/// to write: by its name one may reach the new first.
+/// Whether the next question needs another connection. A primary that has become a replica rejects writes; its name may lead
+/// to the new primary by now.
 fn ends_connection(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse)
         || error.is_unrecoverable_error()

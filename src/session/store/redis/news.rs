@@ -86,8 +86,8 @@ async fn silence(mut connection: MultiplexedConnection) {
     }
 }
 
-/// What a message on the channel means: nothing where a probe tests the channel. One that this version does not know means
-/// that something has changed.
+/// What a message on the channel means. The message of a probe means nothing; one that this version does not know means that
+/// any session may have ended.
 fn report(message: &[Value]) -> Option<News> {
     match message {
         [_, Value::BulkString(word)] if word == b"probe" => None,

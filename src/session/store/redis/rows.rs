@@ -1,4 +1,4 @@
-//! Rows, from what Redis has and to what it keeps.
+//! Rows, read from Redis's values and turned into them.
 
 use hex::FromHex as _;
 use time::OffsetDateTime;
@@ -9,7 +9,7 @@ use super::super::{
 };
 
 pub(super) fn corrupt(what: &str) -> StoreError {
-    StoreError::new(format!("Redis has {what} that cannot be read"))
+    StoreError::new(format!("cannot read {what} in Redis"))
 }
 
 fn number(text: &[u8]) -> Option<i64> {
@@ -24,10 +24,10 @@ fn key(text: &[u8]) -> Option<[u8; 32]> {
     <[u8; 32]>::from_hex(text).ok()
 }
 
-/// What a hash or a script gives: texts that may be missing.
+/// The values of a hash or a script: texts that may be missing.
 pub(super) type Values = Vec<Option<Vec<u8>>>;
 
-/// A session from the values of its hash: record, person, last_seen, ends. Nothing where nothing is there.
+/// A session from the values of its hash: record, person, last_seen, ends. `None` if all are missing.
 pub(super) fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreError> {
     if values.iter().all(Option::is_none) {
         return Ok(None);
@@ -42,14 +42,14 @@ pub(super) fn session_row(values: &Values) -> Result<Option<SessionRow>, StoreEr
     row.map(Some).ok_or_else(|| corrupt("a session"))
 }
 
-/// A session with its key before it.
+/// A session preceded by its key.
 pub(super) fn keyed_row(mut values: Values) -> Result<(SessionKey, SessionRow), StoreError> {
     let row = if values.is_empty() { Values::new() } else { values.split_off(1) };
     let name = values.pop().flatten().and_then(|name| key(&name)).map(SessionKey);
     name.zip(session_row(&row)?).ok_or_else(|| corrupt("a session"))
 }
 
-/// What is kept of tokens.
+/// The stored value of tokens.
 pub(super) fn token_value(row: &TokenRow, version: i64) -> Vec<u8> {
     let mut value = format!("{version} {} ", row.revoke_until.unix_timestamp()).into_bytes();
     value.extend_from_slice(&row.sealed);

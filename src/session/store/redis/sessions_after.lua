@@ -1,4 +1,4 @@
--- the first id as ZRANGE takes it, limit
+-- the lower bound for ZRANGE, limit
 local from, limit = ARGV[1], tonumber(ARGV[2])
 local rows = {}
 while #rows < limit do

@@ -1,4 +1,4 @@
--- person, how many at most
+-- person, limit
 local limit = tonumber(ARGV[2])
 local seen, ends = {}, {}
 local ids = redis.call('SMEMBERS', P .. 'person:' .. ARGV[1])

@@ -1,4 +1,4 @@
--- state, until, how many are remembered
+-- state, until, how many to remember
 local state, until_, bound = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local floor = tonumber(redis.call('GET', P .. 'state-floor'))
 if floor and until_ <= floor then

@@ -1,4 +1,4 @@
--- now, how many revocations at most, until when states are forgotten, how many states and notes are remembered
+-- now, how many revocations to delete at most, until when to forget states, how many states and notes to remember
 local now, limit, states, state_bound, note_bound = unpack(ARGV)
 redis.call('ZREMRANGEBYSCORE', P .. 'states', '-inf', states)
 redis.call('ZREMRANGEBYSCORE', P .. 'ended-elsewhere', '-inf', now)

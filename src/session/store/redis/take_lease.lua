@@ -9,6 +9,6 @@ if held_until and held_until > now then
 end
 local until_ms = now + length
 redis.call('HSET', name, 'holder', holder, 'until_ms', string.format('%.0f', until_ms))
--- Who has not given it back is remembered for a day.
+-- A lease that was not released is remembered for a day.
 redis.call('PEXPIREAT', name, string.format('%.0f', until_ms + DAY))
 return held_until and 'taken over' or 'taken'

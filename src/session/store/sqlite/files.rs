@@ -1,4 +1,4 @@
-//! The files of an SQLite database: for their owner alone, and what is wrong with the folder they are in.
+//! The files of an SQLite database: readable by their owner only; and what may be wrong with their folder.
 
 use std::{
     ffi::OsString,
@@ -9,11 +9,11 @@ use std::{
 
 use crate::secret::random_text;
 
-/// What SQLite puts beside the database.
+/// The suffixes of the files that SQLite puts beside the database.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// Makes the file, or narrows one that others may read. SQLite gives the files beside the database the same mode as the
-/// database itself when it makes them.
+/// Creates the file, or makes an existing one private. SQLite creates the files beside the database with the mode of the
+/// database.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     private(OpenOptions::new().create(true).append(true)).open(path)?;
     narrow(path);
@@ -34,7 +34,7 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Takes the rights of others away. What it holds is sealed, so a file that stays open to others is worth a warning only.
+/// Removes the rights of other users. The values are sealed, so if that fails, a warning is enough.
 fn narrow(path: &Path) {
     #[cfg(unix)]
     {
@@ -58,7 +58,7 @@ fn narrow(path: &Path) {
     }
 }
 
-/// What is wrong with the folder of the database, and what to do; nothing where files can be made in it.
+/// What is wrong with the folder of the database, and what to do; `None` if files can be created in it.
 pub(super) fn trouble_with_folder(path: &Path) -> Option<String> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent()?;
@@ -77,15 +77,15 @@ pub(super) fn trouble_with_folder(path: &Path) -> Option<String> {
     ))
 }
 
-/// As much as some logins and logouts need.
+/// The bytes that some logins and logouts need.
 static ROOM: [u8; 64 << 10] = [0x5a; 64 << 10];
 
-/// Writes as much beside the database as some logins and logouts need, and takes it away again.
+/// Writes as many bytes beside the database as some logins and logouts need, and deletes them.
 pub(super) fn try_room(path: &Path) -> io::Result<()> {
     unlinked(path)?.write_all(&ROOM)
 }
 
-/// A file of no name beside the database.
+/// An unnamed temporary file beside the database.
 fn unlinked(path: &Path) -> io::Result<File> {
     let path = beside(path, &format!("-probe-{}", random_text::<9>()));
     let file = private(OpenOptions::new().create_new(true).write(true)).open(&path)?;

@@ -1,4 +1,4 @@
-//! The connections to an SQLite file, each lent for one thing at a time.
+//! The connections to an SQLite file, each lent for one operation at a time.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -23,11 +23,11 @@ pub(super) type Shared = Arc<Mutex<Option<Kept>>>;
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) connection: SqliteConnection,
-    /// What it was last used for was not finished: a transaction may be open.
+    /// Its last operation was not finished, so a transaction may be open.
     in_doubt: bool,
 }
 
-/// A connection that is lent for one thing.
+/// A connection that is lent for one operation.
 pub(crate) struct Lent {
     kept: OwnedMappedMutexGuard<Option<Kept>, Kept>,
     in_transaction: bool,
@@ -37,7 +37,7 @@ pub(super) fn shared(connection: SqliteConnection) -> Shared {
     Arc::new(Mutex::new(Some(Kept { connection, in_doubt: false })))
 }
 
-/// Lends a connection, once it is free.
+/// Lends a connection as soon as it is free.
 pub(super) async fn lend(shared: &Shared) -> Result<Lent, StoreError> {
     within(async {
         let lent = OwnedMutexGuard::try_map(shared.clone().lock_owned().await, Option::as_mut);
@@ -51,16 +51,16 @@ pub(super) async fn lend(shared: &Shared) -> Result<Lent, StoreError> {
     .await
 }
 
-/// Rolls back what a connection was last used for.
+/// Rolls back a connection's unfinished operation.
 pub(super) async fn clear_up(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    // It fails where no transaction is open, and that is fine.
+    // It fails if no transaction is open, which is fine.
     let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
     sqlx::query("PRAGMA synchronous = FULL").execute(connection).await?;
     Ok(())
 }
 
 impl Lent {
-    /// Begins a transaction: everything done with the connection takes effect together, or not at all.
+    /// Begins a transaction: all statements on the connection take effect together, or none does.
     pub(super) async fn in_transaction(mut self) -> Result<Self, StoreError> {
         within(async { Ok(self.execute("BEGIN IMMEDIATE").await?) }).await?;
         self.in_transaction = true;
