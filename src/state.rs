@@ -94,13 +94,13 @@ impl App {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// No HTTP client can be built.
-    #[error("cannot make an HTTP client: are the certificates of authorities installed (Debian: ca-certificates)?")]
+    #[error("cannot build an HTTP client: are CA certificates installed (Debian: ca-certificates)?")]
     Http(#[from] reqwest::Error),
     /// The session store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The login flow cannot be built.
-    #[error("no login can be begun: {0}")]
+    #[error("cannot build the login flow: {0}")]
     Flow(#[from] UsageError),
 }
 

@@ -122,5 +122,5 @@ fn lost_lines_notice(lost: u64) -> String {
 /// Logs a panic through the log thread: writing to standard error directly could block on a full pipe.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    tracing::error!(panic = panic.payload_as_str().unwrap_or("of another kind"), place, "a task panicked");
+    tracing::error!(panic = panic.payload_as_str().unwrap_or("not a text"), place, "a task panicked");
 }

@@ -143,7 +143,7 @@ fn is_healthz(request: &Request, root: &str) -> bool {
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("of another kind"), "a request handler panicked");
+    tracing::error!(panic = text.unwrap_or("not a text"), "a request handler panicked");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 

@@ -120,21 +120,21 @@ pub enum AttemptError {
     Unknown,
     /// The browser sent no login cookie.
     #[error(
-        "the browser sent no login cookie: it blocks cookies, the login was begun in another browser or under another \
+        "the browser sent no login cookie: it blocks cookies, the login began in another browser or under another \
          address, or a proxy changes our cookies (SameSite=Strict, another path or domain)"
     )]
     NoCookie {
         /// The path to return to.
         next: ReturnPath,
     },
-    /// It was begun in another browser.
-    #[error("the state is not one that this browser was given")]
+    /// It began in another browser.
+    #[error("the state was issued to another browser")]
     Foreign {
         /// The path to return to.
         next: ReturnPath,
     },
-    /// It was begun too long ago.
-    #[error("the login was begun too long ago")]
+    /// It began too long ago.
+    #[error("the login began too long ago")]
     Expired {
         /// The path to return to.
         next: ReturnPath,

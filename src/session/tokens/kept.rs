@@ -29,7 +29,7 @@ const REFRESH_TOKEN_LIFETIME: Duration = Duration::days(183);
 #[derive(Debug, thiserror::Error)]
 pub enum TokenUnavailable {
     /// There is none, or it is no longer valid: the person must sign in again.
-    #[error("the session has no good token for {0}")]
+    #[error("the session has no valid token for {0}")]
     SignIn(String),
     /// The store does not answer.
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub enum TokenUnavailable {
     #[error("the token could not be renewed: {}", .0.for_log())]
     Globus(#[from] TokenError),
     /// It is being renewed, and that takes longer than a request can wait.
-    #[error("renewing the token takes too long; it goes on in the background")]
+    #[error("renewing the token takes too long; it continues in the background")]
     TakesLong,
     /// Our own failure.
     #[error(transparent)]

@@ -244,7 +244,7 @@ impl Tokens {
                 }
                 Ok(Replaced::Gone) => return Err(self.came_too_late(key, row, token).await),
                 Err(error) if is_last => {
-                    tracing::error!(resource_server, error = %error, "lost a renewed token: the store does not take it");
+                    tracing::error!(resource_server, error = %error, "lost a renewed token: the store did not accept it in time");
                     self.revoke_beside(token, before).await;
                     return Err(error);
                 }

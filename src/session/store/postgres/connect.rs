@@ -159,7 +159,9 @@ async fn migrate_in(connection: &mut PgConnection, migrations: &Migrator) -> Res
     for migration in migrations.iter() {
         match done.iter().find(|(version, _)| *version == migration.version) {
             Some((_, checksum)) if *checksum == *migration.checksum => {}
-            Some((version, _)) => return Err(StoreError::new(format!("the tables of version {version} are not ours"))),
+            Some((version, _)) => {
+                return Err(StoreError::new(format!("the applied migration {version} differs from this portal's")));
+            }
             None => {
                 connection.execute(migration.sql.clone()).await?;
                 let sql = "INSERT INTO globus_portal._sqlx_migrations \
