@@ -144,13 +144,9 @@ impl AppState {
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let http = http_client(&settings)?;
         // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
-        let auth = ConfidentialAppAuthClient::new(
-            settings.environment.auth.clone(),
-            http.clone().without_retries(),
-            clock.clone(),
-            settings.client_id.clone(),
-            &settings.client_secret,
-        );
+        let globus =
+            Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
+        let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
         let auth = match &settings.sandbox {
             Some(public) => auth.with_browser_base(public.clone()),
             None => auth,

@@ -33,8 +33,8 @@ const MAX_HEAD: usize = 64 << 10;
 const STALLED: Duration = Duration::from_secs(20);
 /// How often connections are checked against the limits.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long a connection without a request in progress is kept when the process stops: its last response may still be on
-/// its way.
+/// How long a connection without a request in progress is kept when the process stops: its last response, or its next
+/// request, may be on its way.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
 /// The pause after a failed accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -133,6 +133,21 @@ impl Connections {
         }
     }
 
+    /// Serves the connections that the kernel has established but that are not accepted yet: closing the listener would reset
+    /// them.
+    pub(super) fn accept_waiting(&self, listener: &TcpListener, frame: &Frame) {
+        // Straight from the kernel: the runtime may not know of the last ones yet.
+        let Ok(waiting) = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) else { return };
+        loop {
+            match waiting.accept().and_then(|(stream, peer)| Ok((into_async(stream)?, peer))) {
+                Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
+                Err(error) if is_of_one_client(&error) => {}
+                // There is none, or no descriptor for it.
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Serves a connection in a task of its own. At the limit it replaces the least wanted connection.
     fn serve(&self, stream: TcpStream, frame: Frame, peer: SocketAddr) {
         let mut open = self.open();
@@ -205,6 +220,11 @@ impl Connections {
             connection.task.abort();
         }
     }
+}
+
+fn into_async(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 /// Whether an accept failed because its client has already gone.

@@ -87,29 +87,9 @@ impl Server {
             sleep(app.settings.shutdown_delay).await;
         }
         accepting.ended().await;
-        let asked = Instant::now();
-        connections.stop();
-        // A closed tracker still accepts tasks, and `wait` returns when it has none left.
-        app.requests.close();
-        app.vault.underway.close();
-        let finishing = async {
-            connections.closed().await;
-            app.requests.wait().await;
-        };
-        if timeout_at(asked + REQUESTS_WITHIN, finishing).await.is_err() {
-            tracing::warn!("requests did not finish in time; stopping without them");
-        }
-        connections.close();
-        let at_globus = async {
-            // A call's result may go to a request that is still running, and that request may start new work: a login whose
-            // client has left ends its session.
-            app.vault.underway.wait().await;
-            app.requests.wait().await;
-            app.vault.underway.wait().await;
-        };
-        if timeout_at(asked + STOP_WITHIN, at_globus).await.is_err() {
-            tracing::warn!("calls to Globus did not finish in time; stopping without them");
-        }
+        connections.accept_waiting(&listener, &frame);
+        drop(listener);
+        finish(&app, &connections).await;
         drop((limiting, sweeping, refreshing));
         app.vault.close().await;
     }
@@ -119,7 +99,7 @@ impl Server {
 async fn finish(app: &AppState, connections: &Connections) {
     let asked = Instant::now();
     connections.stop();
-    // Closed trackers take more tasks, and let us wait until they have none.
+    // A closed tracker still accepts tasks, and `wait` returns when it has none left.
     app.requests.close();
     app.vault.underway.close();
     let finishing = async {

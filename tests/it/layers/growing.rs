@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::imports::files;
+use super::code::files;
 
 /// Enums that programs match as a whole: a program does something else for each variant.
 const COMPLETE: [&str; 1] = ["Fault"];

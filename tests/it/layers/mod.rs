@@ -2,6 +2,7 @@
 
 mod circles;
 mod code;
+mod growing;
 mod imports;
 mod lengths;
 

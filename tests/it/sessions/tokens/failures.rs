@@ -21,6 +21,7 @@ use time::Duration;
 
 use super::{LIFE, Stage, TRANSFER, renewed, transfer};
 use crate::harness::{
+    globus_at,
     place::on_every_store,
     provider::{CLIENT_ID, Request},
 };

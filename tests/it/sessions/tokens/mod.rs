@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use tower_sessions::session::Id;
 
 use crate::harness::{
-    Answer, Browser, Portal, PortalBuilder, Provider, globus_at, parameter,
+    Answer, Browser, Portal, PortalBuilder, Provider, parameter,
     provider::{Request, id_token, token_response},
 };
 
