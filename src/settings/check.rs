@@ -138,7 +138,7 @@ fn scopes(reader: &mut Reader) -> Vec<String> {
         let text =
             "expected scopes with spaces between them and no commas, as in 'openid email' or ['openid', 'email']";
         reader.problem("SCOPES", Some(origin), text);
-    } else if let Err(error) = scopes::parse(&scopes.join(" ")) {
+    } else if let Err(error) = scopes::parse(&scopes) {
         reader.problem("SCOPES", Some(origin), format!("expected scopes with spaces between them: {error}"));
     }
     if !scopes.iter().any(|scope| scope == scopes::auth::OPENID) {

@@ -39,7 +39,7 @@ fn transfer(portal: &Portal, tokens: &TokenResponse) -> TransferClient {
 #[tokio::test]
 async fn what_a_collection_requires_becomes_a_login_after_which_the_call_goes_through() {
     let portal = Portal::start().await;
-    let usual = scopes::parse(&format!("openid {}", scopes::transfer::ALL)).unwrap();
+    let usual = scopes::parse(format!("openid {}", scopes::transfer::ALL)).unwrap();
     let first = log_in(&portal, &usual, &AuthorizeParameters::default(), MIRA).await;
     let refused = transfer(&portal, &first).operation_ls(WANTS_A_GLOBUS_ID, &LsQuery::default()).await.unwrap_err();
     assert_eq!(refused.fault(), Fault::SignInAgain);
