@@ -18,7 +18,7 @@ use crate::{
         environment::{Environment, Trust},
         error::UsageError,
         flow::{AuthorizationCodeFlowManager, AuthorizeUrls},
-        http::{HttpClient, Limits, Proxies},
+        http::{ClientError, HttpClient, Limits, Proxies},
         id_token::IdTokenVerifier,
         provider::Provider,
     },
@@ -95,7 +95,7 @@ impl App {
 pub enum BuildError {
     /// No HTTP client can be built.
     #[error("cannot build an HTTP client: are CA certificates installed (Debian: ca-certificates)?")]
-    Http(#[from] reqwest::Error),
+    Http(#[from] ClientError),
     /// The session store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -191,7 +191,7 @@ impl AppState {
 ///
 /// # Errors
 /// If no client can be built.
-pub fn http_client(settings: &Settings) -> Result<HttpClient, reqwest::Error> {
+pub fn http_client(settings: &Settings) -> Result<HttpClient, ClientError> {
     let Environment { auth, transfer, groups, .. } = &settings.environment;
     let limits = Limits::for_web_pages().with_timeout(settings.globus_timeout);
     if [auth, transfer, groups].iter().all(|url| url.scheme() == "http") {

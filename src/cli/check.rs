@@ -67,7 +67,7 @@ async fn globus(settings: &Settings) -> Vec<Finding> {
     let http = match http_client(settings) {
         Ok(http) => http,
         Err(error) => {
-            let verdict = Verdict::Bad(format!("cannot make an HTTP client: {error}"));
+            let verdict = Verdict::Bad(error.to_string());
             return vec![Finding { subject: "https", verdict }];
         }
     };

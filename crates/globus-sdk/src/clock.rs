@@ -8,6 +8,14 @@ use std::{
 use time::{Duration, OffsetDateTime};
 
 /// A clock. Cheap to clone; all clones show the same time.
+///
+/// ```
+/// use globus_sdk::{clock::Clock, time::{Duration, OffsetDateTime}};
+///
+/// let clock = Clock::manual(OffsetDateTime::UNIX_EPOCH);
+/// clock.advance(Duration::MINUTE);
+/// assert_eq!(clock.now().unix_timestamp(), 60);
+/// ```
 #[derive(Clone)]
 pub struct Clock(Source);
 

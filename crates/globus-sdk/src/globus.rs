@@ -12,7 +12,7 @@ use crate::{
     service::{
         authorizer::Authorizer,
         client::ServiceClient,
-        http::{HttpClient, Limits},
+        http::{ClientError, HttpClient, Limits},
     },
     transfer::TransferClient,
 };
@@ -36,8 +36,8 @@ impl Globus {
     /// The production services, with the Python SDK's limits.
     ///
     /// # Errors
-    /// When no TLS configuration can be made, for example because the machine has no CA certificates.
-    pub fn production() -> Result<Self, reqwest::Error> {
+    /// [`ClientError`].
+    pub fn production() -> Result<Self, ClientError> {
         Ok(Self::new(Environment::production(), HttpClient::new(Limits::default())?))
     }
 

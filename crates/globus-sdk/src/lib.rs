@@ -26,6 +26,8 @@
 //! | [`clock`], [`clock_difference`] | time, and how far this machine's clock is from Globus's |
 //! | [`keep_running`] | work that runs as long as the process: the provider's documents, and the portal's own tasks |
 //!
+//! The crates whose types stand in its signatures are re-exported: `async_trait`, `futures_core`, `serde_json`, `time`, `url`.
+//!
 //! Files import each other in one direction: secrets and texts, errors, `service` (calls), the clients, [`Globus`].
 //!
 #![doc = include_str!("differences.md")]
@@ -51,6 +53,10 @@ pub mod secret;
 mod service;
 mod text;
 pub mod transfer;
+
+// Their types stand in signatures of this crate.
+pub use async_trait::async_trait;
+pub use {futures_core, serde_json, time, url};
 
 pub use auth::{claims, flow, id_token, provider, tokens};
 pub use globus::Globus;

@@ -63,6 +63,14 @@ impl Environment {
     }
 
     /// All services behind one base URL, as a stand-in for Globus serves them.
+    ///
+    /// ```
+    /// use globus_sdk::{environment::Environment, url::Url};
+    ///
+    /// let environment = Environment::at(&Url::parse("http://127.0.0.1:8080/globus")?);
+    /// assert_eq!(environment.auth.as_str(), "http://127.0.0.1:8080/globus/");
+    /// # Ok::<(), globus_sdk::url::ParseError>(())
+    /// ```
     #[must_use]
     pub fn at(base: &Url) -> Self {
         let base = with_slash(base.clone());

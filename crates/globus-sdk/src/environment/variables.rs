@@ -6,7 +6,7 @@ use url::Url;
 
 use super::names::{Environment, UnknownEnvironment};
 use crate::service::{
-    http::{Certificate, HttpClient, Limits, Proxies},
+    http::{Certificate, ClientError, HttpClient, Limits, Proxies},
     trust::Trust,
     url::service_url,
 };
@@ -31,9 +31,9 @@ pub enum VariableError {
         /// What was expected.
         problem: String,
     },
-    /// No HTTP client can be made of what they say.
-    #[error("cannot make an HTTP client: {0}")]
-    Http(#[from] reqwest::Error),
+    /// No HTTP client can be created with them.
+    #[error(transparent)]
+    Http(#[from] ClientError),
 }
 
 fn refused(variable: &str, problem: impl Into<String>) -> VariableError {

@@ -73,7 +73,7 @@ impl Connections {
     }
 
     /// The same at once, for a caller that has time.
-    pub(super) fn open_now(&self) -> Result<(), reqwest::Error> {
+    pub(super) fn open_now(&self) -> Result<(), ClientError> {
         let (cell, proxied) = self.proxied.as_ref().map_or((&self.direct, false), |proxied| (proxied, true));
         // A client that is there already is as good.
         let _ = cell.set(build(&self.trust, proxied, self.connect_timeout)?);
@@ -94,18 +94,18 @@ impl Connections {
             let (trust, timeout) = (self.trust.clone(), self.connect_timeout);
             let made = tokio::task::spawn_blocking(move || build(&trust, proxied, timeout)).await;
             let made = made.map_err(|error| CallError::Request(error.into()))?;
-            made.map_err(|error| CallError::Request(NoClient(error).into()))
+            made.map_err(|error| CallError::Request(error.into()))
         };
         cell.get_or_try_init(make).await
     }
 }
 
-/// There is no HTTP client.
+/// No HTTP client can be created: there is no TLS configuration, for example because the machine has no CA certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot create an HTTP client: check that CA certificates are installed")]
-struct NoClient(#[source] reqwest::Error);
+pub struct ClientError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqwest::Client, ClientError> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, JSON);
     let mut builder = reqwest::Client::builder()
@@ -123,5 +123,5 @@ fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqw
         // Only on the way that leads to this machine itself.
         Trust::AnyoneOnLoopback => builder = builder.tls_danger_accept_invalid_certs(!proxied),
     }
-    builder.build()
+    builder.build().map_err(|error| ClientError(error.into()))
 }

@@ -22,7 +22,7 @@ use super::{
     name::Introduction,
 };
 pub use super::{
-    connect::Proxies,
+    connect::{ClientError, Proxies},
     limits::{Limits, Pause, RealPause},
     trust::Trust,
 };
@@ -45,8 +45,8 @@ impl HttpClient {
     /// A client that trusts the CAs of this machine and uses the proxies that the environment names.
     ///
     /// # Errors
-    /// When no TLS configuration can be made, for example because the machine has no CA certificates.
-    pub fn new(limits: Limits) -> Result<Self, reqwest::Error> {
+    /// [`ClientError`].
+    pub fn new(limits: Limits) -> Result<Self, ClientError> {
         Self::trusting(limits, Trust::System, Proxies::FromEnvironment)
     }
 
@@ -54,7 +54,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn direct(limits: Limits) -> Result<Self, reqwest::Error> {
+    pub fn direct(limits: Limits) -> Result<Self, ClientError> {
         Self::trusting(limits, Trust::System, Proxies::Ignored)
     }
 
@@ -62,7 +62,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn trusting(limits: Limits, trust: Trust, proxies: Proxies) -> Result<Self, reqwest::Error> {
+    pub fn trusting(limits: Limits, trust: Trust, proxies: Proxies) -> Result<Self, ClientError> {
         let client = Self::when_needed(limits, trust, proxies);
         client.connections.open_now()?;
         Ok(client)
