@@ -92,7 +92,8 @@ impl Blocks {
     fn claim_another(&mut self) {
         const BLOCK: u16 = 500;
         let claim = |first| Some((UdpSocket::bind(("127.0.0.1", first)).ok()?, first..first + BLOCK));
-        let (socket, ports) = (20_000..32_000).step_by(usize::from(BLOCK)).find_map(claim).expect("no port is free");
+        let claimed = (20_000..32_000).step_by(usize::from(BLOCK)).find_map(claim);
+        let (socket, ports) = claimed.unwrap_or_else(|| panic!("no port is free"));
         self.claims.push(socket);
         self.ports = ports;
     }
