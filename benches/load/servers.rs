@@ -14,10 +14,7 @@ use axum::{
 };
 use globus_portal::{error::AppError, globus::scopes, routes::logged_in::LoggedIn, state::AppState};
 
-use crate::{
-    client::Connection,
-    provider::{self, CLIENT_ID},
-};
+use crate::{client::Connection, provider};
 
 /// What a child process is to be.
 pub fn be(role: &str) -> ExitCode {
