@@ -27,6 +27,8 @@
 //! | [`keep_running`] | work that runs as long as the process: the provider's documents, and the portal's own tasks |
 //!
 //! The crates whose types stand in its signatures are re-exported: `async_trait`, `futures_core`, `serde_json`, `time`, `url`.
+//! A limit or a pause is a [`std::time::Duration`]; what is added to a point in time, or may be negative, is a
+//! [`time::Duration`].
 //!
 //! Files import each other in one direction: secrets and texts, errors, `service` (calls), the clients, [`Globus`].
 //!

@@ -61,7 +61,7 @@ fn target(start: &Module, path: &str, all: &BTreeMap<Module, String>) -> Module 
     place
 }
 
-/// The files that `module` names.
+/// The files that `module` names. The root of a program, which holds what comes from elsewhere by `#[path]`, is none of them.
 fn named(module: &Module, all: &BTreeMap<Module, String>) -> BTreeSet<Module> {
     let text = &all[module];
     let parent = module[..module.len().saturating_sub(1)].to_vec();
@@ -71,7 +71,8 @@ fn named(module: &Module, all: &BTreeMap<Module, String>) -> BTreeSet<Module> {
     starts.extend(children.map(|child| (child[module.len()].clone(), child.clone())));
     let paths =
         starts.iter().flat_map(|(first, start)| paths_from(first, text).into_iter().map(move |path| (start, path)));
-    paths.map(|(start, path)| target(start, &path, all)).filter(|other| other != module).collect()
+    let targets = paths.map(|(start, path)| target(start, &path, all));
+    targets.filter(|other| other != module && all.contains_key(other)).collect()
 }
 
 /// The files that lead back to themselves, and which of these each of them names.

@@ -337,8 +337,8 @@ fn the_sessions_page_says_what_was_ended_in_good_english() {
     let (site, user) = (&site(""), &ada());
     for (ended, words) in [
         (Some(0), Some("There was nothing to end: the session had already ended.")),
-        (Some(1), Some("One session was ended. Its permissions are revoked.")),
-        (Some(2), Some("2 sessions were ended. Their permissions are revoked.")),
+        (Some(1), Some("One session was ended. Its access to Globus is revoked.")),
+        (Some(2), Some("2 sessions were ended. Their access to Globus is revoked.")),
         (None, None),
     ] {
         let page = html(SessionsPage { ended, ..sessions(site, user, "x") });
