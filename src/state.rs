@@ -1,6 +1,7 @@
 //! What every handler can reach: built once from the settings.
 
 use std::{
+    fmt,
     ops::Deref,
     sync::{
         Arc,
@@ -105,8 +106,15 @@ pub enum BuildError {
 }
 
 /// A handle on the [`App`]. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AppState(Arc<App>);
+
+/// Shows nothing: every page's visitor holds the state, and in it are the sessions of others.
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppState")
+    }
+}
 
 impl Deref for AppState {
     type Target = App;

@@ -67,8 +67,9 @@ async fn end(which: Which) -> Result<(), Failure> {
     let (ended, result) = app.records.end_from_elsewhere(&keys).await;
     let count = ended.count;
     say(&format!("ended {count} session{}", if count == 1 { "" } else { "s" }));
-    result.map_err(BuildError::from)?;
+    // Also where some could not be ended: the tokens of the others are revoked before this process is gone.
     let revoking = ended.revoking.await.unwrap_or_else(|error| Err(StoreError::from_cause(error)));
+    result.map_err(BuildError::from)?;
     let left = revoking.map_err(BuildError::from)?;
     if left > 0 {
         say(&format!("{left} tokens could not be revoked yet: a running portal will retry"));

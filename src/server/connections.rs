@@ -36,6 +36,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a connection without a request in progress is kept when the process stops: its last response, or its next
 /// request, may be on its way.
 const LAST_ANSWER: Duration = Duration::from_millis(500);
+/// How many connections may wait to be accepted when the process stops (Linux's default, `net.core.somaxconn`). Whoever keeps
+/// connecting must not keep the process from stopping.
+const MAX_WAITING: usize = 4096;
 /// The pause after a failed accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -138,7 +141,7 @@ impl Connections {
     pub(super) fn accept_waiting(&self, listener: &TcpListener, frame: &Frame) {
         // Straight from the kernel: the runtime may not know of the last ones yet.
         let Ok(waiting) = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) else { return };
-        loop {
+        for _ in 0..MAX_WAITING {
             match waiting.accept().and_then(|(stream, peer)| Ok((into_async(stream)?, peer))) {
                 Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
                 Err(error) if is_of_one_client(&error) => {}

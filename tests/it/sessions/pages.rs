@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use globus_portal::{clock::Clock, settings::StoreKind};
+use axum::{Router, routing::get};
+use globus_portal::{clock::Clock, routes::logged_in::LoggedIn, settings::StoreKind};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use time::{Duration, OffsetDateTime};
 
 use crate::harness::{
@@ -202,4 +204,44 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     assert_eq!(provider.revoke_calls().len(), 1);
     let (_, left) = sessions(&portal, folder.path(), &["list", "--all"]);
     assert_eq!(left.lines().count(), 1, "{left}");
+}
+
+/// Row E10.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_cannot_end_one_session_has_ended_the_others_with_their_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = Provider::start().await;
+    let store = format!("sqlite:{}", folder.path().join("sessions.db").display());
+    let portal = Portal::with().provider(&provider).set("SESSION_STORE", &store).set("SECRET_KEY", KEY).start().await;
+    let (stays, ends) = (Browser::new(), Browser::new());
+    log_in_at(&portal, &provider, &stays, "person-1").await;
+    log_in_at(&portal, &provider, &ends, "person-1").await;
+    let key: String = key_of(&portal, &stays).0.iter().map(|byte| format!("{byte:02X}")).collect();
+    let trigger = format!(
+        "CREATE TRIGGER stuck BEFORE DELETE ON sessions WHEN hex(old.key) = '{key}' BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+    );
+    let mut connection = SqliteConnection::connect(&store).await.unwrap();
+    sqlx::query(AssertSqlSafe(trigger)).execute(&mut connection).await.unwrap();
+
+    let (well, said) = sessions(&portal, folder.path(), &["end", "--user", "person-1@example.org"]);
+    assert!(!well && said.contains("ended 1 session\n"), "{said}");
+    assert_eq!(provider.revoke_calls().len(), 1, "before the command was over");
+    assert_logged_in(&portal, &stays).await;
+    assert_ended_elsewhere(&portal, &ends).await;
+}
+
+/// What a page logs about its visitor.
+#[tokio::test]
+async fn a_visitor_for_debugging_shows_no_other_person() {
+    async fn page(user: LoggedIn) -> String {
+        format!("{user:?}")
+    }
+    let provider = Provider::start().await;
+    let portal = Portal::with().provider(&provider).pages(Router::new().route("/page", get(page))).start().await;
+    let (one, two) = (Browser::new(), Browser::new());
+    log_in_at(&portal, &provider, &one, "person-1").await;
+    log_in_at(&portal, &provider, &two, "person-2").await;
+    assert_logged_in(&portal, &two).await;
+    let shown = one.get(&portal.url("/page")).await.body;
+    assert!(shown.contains("person-1") && !shown.contains("person-2"), "{shown}");
 }
