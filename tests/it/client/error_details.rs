@@ -42,6 +42,20 @@ async fn the_headers_of_an_error_can_be_read() {
 }
 
 #[tokio::test]
+async fn the_request_id_of_a_header_counts_where_the_body_has_none() {
+    let error = refused(&[("X-Request-Id", "of-the-header")]).await;
+    assert_eq!(error.request_id(), Some("of-the-header"));
+    assert_eq!(error.for_log(), "HTTP status 429, TooManyRequests, request of-the-header");
+    let server = Provider::answering(|_| {
+        let document = json!({"code": "Gone", "message": "gone", "request_id": "of-the-body"});
+        (StatusCode::GONE, [("x-request-id", "of-the-header")], Json(document)).into_response()
+    })
+    .await;
+    let error = transfer_client(&server).get_endpoint("e").await.unwrap_err();
+    assert!(matches!(&error, CallError::Api(error) if error.request_id() == Some("of-the-body")), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_date_to_try_again_at_counts_from_the_date_of_the_answer() {
     let now = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
     let at = |value: &'static str| refused(Vec::leak(vec![now, ("retry-after", value)]));

@@ -255,3 +255,23 @@ async fn one_handle_makes_every_client() {
     assert_eq!(globus.native_app("c").unwrap().base_url(), &environment.auth);
     assert!(globus.native_app("").is_err());
 }
+
+#[tokio::test]
+async fn a_list_is_read_as_a_list() {
+    let server = Provider::with(r#"[{"id": "g1"}, {"id": "g2"}]"#).await;
+    let answer = ServiceClient::new(server.url.clone(), http(), token()).get("v2/groups/my_groups", &[]).await.unwrap();
+    assert_eq!(answer.json::<Value>().unwrap(), json!([{ "id": "g1" }, { "id": "g2" }]));
+    let error = answer.json::<Vec<String>>().unwrap_err();
+    assert!(matches!(&error, CallError::Malformed { what } if what.contains("/v2/groups/my_groups")), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_prints_its_status_and_length_only() {
+    let body = r#"{"secret": "SENTINEL"}"#;
+    let server = Provider::scripted([Step::text(201, body).with("X-Secret", "SENTINEL")]).await;
+    let answer = ServiceClient::new(server.url.clone(), http(), token()).post("clients", &[], &()).await.unwrap();
+    assert_eq!(answer.header("x-secret"), Some("SENTINEL"));
+    let printed = format!("{answer:?}");
+    assert!(printed.contains("201") && printed.contains(&body.len().to_string()), "{printed}");
+    assert!(!printed.contains("SENTINEL") && !printed.contains(&format!("{:?}", body.as_bytes())), "{printed}");
+}

@@ -196,10 +196,10 @@ impl ApiError {
         (!self.0.messages.is_empty()).then(|| self.0.messages.join("; "))
     }
 
-    /// Globus's id of the call.
+    /// Globus's id of the call: that of the body, or else that of the header `x-request-id`.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.0.request_id.as_deref()
+        self.0.request_id.as_deref().or_else(|| self.header("x-request-id"))
     }
 
     /// The body's JSON, whatever it is; `None` when the content type does not say JSON, or the body is none.

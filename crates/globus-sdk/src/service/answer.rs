@@ -1,6 +1,6 @@
 //! A complete answer, and what it says.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use reqwest::{
     StatusCode,
@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// A complete answer.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(super) service: Service,
     /// Which call it answers: method and path.
@@ -28,6 +27,16 @@ pub(crate) struct Answer {
     /// When the headers had come.
     pub(super) came: Instant,
     pub(super) body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    /// Neither headers nor body: a new client secret or a token may be in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status.as_u16())
+            .field("length", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -43,7 +52,8 @@ impl Answer {
         Ok(objects.into_iter().map(|Object(document)| document).collect())
     }
 
-    fn read<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+    /// The JSON of a successful answer, whatever it is.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, CallError> {
         self.success()?;
         document::read(&self.body).map_err(|problem| self.malformed(&problem))
     }

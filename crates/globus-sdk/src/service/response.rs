@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::answer::Answer;
 use crate::error::CallError;
 
-/// The successful answer to a raw call.
+/// The successful answer to a raw call. `{:?}` prints its status and length only: headers and body may hold secrets.
 #[derive(Debug)]
 pub struct Response(Answer);
 
@@ -34,11 +34,12 @@ impl Response {
         &self.0.body
     }
 
-    /// The body, read as a JSON object: into [`serde_json::Value`] or a type of the caller's.
+    /// The body, read as JSON, be it an object, a list or anything else: into [`serde_json::Value`] or a type of the
+    /// caller's.
     ///
     /// # Errors
     /// [`CallError::Malformed`], which names the call and the member that is missing or odd.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        self.0.document()
+        self.0.read()
     }
 }
