@@ -194,9 +194,16 @@ async fn a_server_is_trusted_for_the_given_authority_alone() {
     let friend = HttpClient::trusting(limits, Trust::Only(vec![own]), Proxies::Ignored).unwrap();
     // The page that it serves is not a document of Globus, but it was read.
     assert!(matches!(asked(&base, friend).await, CallError::Malformed { .. }));
-    // On loopback verification can be switched off.
-    let trusting = HttpClient::trusting(limits, Trust::AnyoneOnLoopback, Proxies::FromEnvironment).unwrap();
-    assert!(matches!(asked(&base, trusting).await, CallError::Malformed { .. }));
+    // On loopback verification can be switched off. 0.0.0.0 reaches the same server and is no loopback address.
+    let mut elsewhere = base.clone();
+    elsewhere.set_host(Some("0.0.0.0")).unwrap();
+    for proxies in [Proxies::FromEnvironment, Proxies::Ignored] {
+        let trusting = HttpClient::trusting(limits, Trust::AnyoneOnLoopback, proxies).unwrap();
+        assert!(matches!(asked(&base, trusting.clone()).await, CallError::Malformed { .. }), "{proxies:?}");
+        let error = asked(&elsewhere, trusting).await;
+        assert!(matches!(error, CallError::Connection(_)), "{proxies:?}: {error:?}");
+        assert!(error.to_string().contains("certificate"), "{proxies:?}: {error}");
+    }
 }
 
 /// `check` with Globus Auth here and the other services elsewhere, where a proxy would be used.

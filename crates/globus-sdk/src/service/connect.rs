@@ -36,48 +36,54 @@ pub enum Proxies {
 #[derive(Debug)]
 pub(super) struct Connections {
     trust: Trust,
+    proxies: Proxies,
     connect_timeout: Duration,
-    /// Made when they are first needed: reading the machine's CA certificates takes longer than all else at a start.
-    direct: OnceCell<reqwest::Client>,
-    /// Through the proxies that the environment names; nothing where none are used at all.
-    proxied: Option<OnceCell<reqwest::Client>>,
+    /// To this machine itself. Made when they are first needed: reading the machine's CA certificates takes longer than all
+    /// else at a start.
+    here: OnceCell<reqwest::Client>,
+    /// To everywhere else, perhaps through proxies and always verified; nothing where it would be the same client.
+    elsewhere: Option<OnceCell<reqwest::Client>>,
     turns: [Semaphore; 4],
 }
 
 impl Connections {
     pub(super) fn new(trust: Trust, proxies: Proxies, timeout: Duration) -> Self {
+        let differ = proxies == Proxies::FromEnvironment || matches!(trust, Trust::AnyoneOnLoopback);
         Self {
             trust,
+            proxies,
             connect_timeout: timeout.min(Duration::from_secs(5)),
-            direct: OnceCell::new(),
-            proxied: (proxies == Proxies::FromEnvironment).then(OnceCell::new),
+            here: OnceCell::new(),
+            elsewhere: differ.then(OnceCell::new),
             turns: std::array::from_fn(|_| Semaphore::new(CALLS_AT_A_TIME)),
         }
     }
 
     /// The client for a URL.
     pub(super) async fn to(&self, url: &Url) -> Result<&reqwest::Client, CallError> {
-        match &self.proxied {
-            Some(proxied) if !is_loopback(url) => self.made(proxied, true).await,
-            _ => self.made(&self.direct, false).await,
+        match &self.elsewhere {
+            Some(elsewhere) if !is_loopback(url) => self.made(elsewhere, false).await,
+            _ => self.made(&self.here, true).await,
         }
     }
 
     /// Makes the client for services elsewhere now, if that has not been done yet.
     pub(super) async fn open(&self) -> Result<(), CallError> {
-        let made = match &self.proxied {
-            Some(proxied) => self.made(proxied, true).await,
-            None => self.made(&self.direct, false).await,
-        };
-        made.map(drop)
+        let (cell, here) = self.to_elsewhere();
+        self.made(cell, here).await.map(drop)
     }
 
     /// The same at once, for a caller that has time.
     pub(super) fn open_now(&self) -> Result<(), ClientError> {
-        let (cell, proxied) = self.proxied.as_ref().map_or((&self.direct, false), |proxied| (proxied, true));
+        let (cell, here) = self.to_elsewhere();
         // A client that is there already is as good.
-        let _ = cell.set(build(&self.trust, proxied, self.connect_timeout)?);
+        let _ = cell.set(build(&self.trust, self.proxies, self.connect_timeout, here)?);
         Ok(())
+    }
+
+    /// The client for services elsewhere, and whether it is that for this machine too.
+    fn to_elsewhere(&self) -> (&OnceCell<reqwest::Client>, bool) {
+        self.elsewhere.as_ref().map_or((&self.here, true), |elsewhere| (elsewhere, false))
     }
 
     /// Waits for a turn at a service.
@@ -88,11 +94,11 @@ impl Connections {
     async fn made<'a>(
         &'a self,
         cell: &'a OnceCell<reqwest::Client>,
-        proxied: bool,
+        here: bool,
     ) -> Result<&'a reqwest::Client, CallError> {
         let make = || async move {
-            let (trust, timeout) = (self.trust.clone(), self.connect_timeout);
-            let made = tokio::task::spawn_blocking(move || build(&trust, proxied, timeout)).await;
+            let (trust, proxies, timeout) = (self.trust.clone(), self.proxies, self.connect_timeout);
+            let made = tokio::task::spawn_blocking(move || build(&trust, proxies, timeout, here)).await;
             let made = made.map_err(|error| CallError::Request(error.into()))?;
             made.map_err(|error| CallError::Request(error.into()))
         };
@@ -105,7 +111,13 @@ impl Connections {
 #[error("cannot create an HTTP client: check that CA certificates are installed")]
 pub struct ClientError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqwest::Client, ClientError> {
+/// A client to this machine itself (`here`), or to everywhere else.
+fn build(
+    trust: &Trust,
+    proxies: Proxies,
+    connect_timeout: Duration,
+    here: bool,
+) -> Result<reqwest::Client, ClientError> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, JSON);
     let mut builder = reqwest::Client::builder()
@@ -114,14 +126,13 @@ fn build(trust: &Trust, proxied: bool, connect_timeout: Duration) -> Result<reqw
         .referer(false)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .connect_timeout(connect_timeout);
-    if !proxied {
+    if here || proxies == Proxies::Ignored {
         builder = builder.no_proxy();
     }
     match trust {
         Trust::System => {}
         Trust::Only(authorities) => builder = builder.tls_certs_only(authorities.iter().cloned()),
-        // Only on the way that leads to this machine itself.
-        Trust::AnyoneOnLoopback => builder = builder.tls_danger_accept_invalid_certs(!proxied),
+        Trust::AnyoneOnLoopback => builder = builder.tls_danger_accept_invalid_certs(here),
     }
     builder.build().map_err(|error| ClientError(error.into()))
 }
