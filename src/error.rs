@@ -168,7 +168,7 @@ impl From<GlobusError> for AppError {
         match error {
             GlobusError::Call(CallError::NoToken(cause)) => match cause.downcast::<TokenUnavailable>() {
                 Ok(unavailable) => Self::from(*unavailable),
-                Err(other) => Self::Internal(format!("no token: {other}")),
+                Err(other) => Self::Internal(CallError::NoToken(other).for_log()),
             },
             error => Self::Globus(error),
         }

@@ -44,6 +44,7 @@ mod document;
 pub mod environment;
 pub mod error;
 pub mod fault;
+mod for_log;
 pub mod gare;
 mod globus;
 pub mod groups;

@@ -3,15 +3,21 @@
 use std::{fmt::Write as _, io, time::Duration};
 
 use globus_portal::globus::{
+    ServiceClient,
     auth::TokenError,
-    error::{ApiError, CallError, Service},
+    authorizer::Authorizer,
+    error::{ApiError, BoxError, CallError, Service},
     fault::Fault,
     gare::{Gare, GlobusAuthorizationParameters, LoginParameters, has_gares, is_gare, to_gare, to_gares},
+    http::{HttpClient, Limits},
     scopes::{self, ScopeParseError},
 };
 use serde_json::{Value, json, ser::Formatter};
 
-use crate::{client::scopes::Dice, harness::fixture};
+use crate::{
+    client::scopes::Dice,
+    harness::{fixture, loopback_client},
+};
 
 const JSON: Option<&str> = Some("application/json");
 
@@ -209,6 +215,34 @@ fn an_error_for_the_log_is_status_code_and_request_id_alone() {
     let refused = TokenError::from(CallError::Api(oauth));
     assert_eq!(refused.for_log(), "Globus refuses the grant: HTTP status 400, invalid_grant");
     assert!(!format!("{refused:?}").contains("Ag12"), "{refused:?}");
+}
+
+/// The failure of some program's token source.
+#[derive(Debug, thiserror::Error)]
+#[error("my store says {0}")]
+struct Wrapped(#[source] TokenError);
+
+#[test]
+fn the_log_gets_no_text_of_globus_out_of_the_error_of_a_token_source() {
+    let refusal = || {
+        let body = br#"{"error":"invalid_grant","error_description":"Ag12"}"#;
+        CallError::Api(ApiError::parse(Service::Auth, 400, JSON, body))
+    };
+    let CallError::Api(api) = refusal() else { unreachable!() };
+    let unavailable = || CallError::Api(ApiError::parse(Service::Auth, 503, JSON, br#"{"code":"C","message":"Ag12"}"#));
+    let refused = "could not get another access token: Globus refuses the grant: HTTP status 400, invalid_grant";
+    for (cause, expected) in [
+        (BoxError::from(api), "could not get another access token: HTTP status 400, invalid_grant"),
+        (refusal().into(), "could not get another access token: HTTP status 400, invalid_grant"),
+        (TokenError::from(refusal()).into(), refused),
+        (TokenError::from(unavailable()).into(), "could not get another access token: HTTP status 503, C"),
+        (Wrapped(refusal().into()).into(), refused),
+        ("Ag12".into(), "could not get another access token"),
+    ] {
+        let error = CallError::NoToken(cause);
+        assert_eq!(error.for_log(), expected, "{error}");
+        assert!(error.to_string().contains("Ag12"), "a person sees it: {error}");
+    }
 }
 
 #[test]
@@ -542,20 +576,22 @@ fn json_is_that_of_the_standard() {
 
 #[tokio::test]
 async fn network_failures_are_told_apart() {
-    let client = |limit: Duration| {
-        let builder = reqwest::Client::builder().no_proxy().connect_timeout(limit).timeout(Duration::from_secs(5));
-        builder.build().unwrap()
-    };
     let limit = Duration::from_millis(300);
+    let limits = Limits::default().with_max_retries(0).with_timeout(limit);
+    // The limit for making a connection stays; that for the whole call is longer.
+    let (short, long) = (loopback_client(limits), loopback_client(limits).with_timeout(Duration::from_secs(5)));
+    let failed = async |http: &HttpClient, url: &str| {
+        let client = ServiceClient::new(url.parse().unwrap(), http.clone(), Authorizer::Null);
+        client.get("secret", &[]).await.unwrap_err()
+    };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let silent = format!("http://{}/secret", listener.local_addr().unwrap());
-    let error = client(limit).get(&silent).timeout(limit).send().await.unwrap_err();
-    let error = CallError::from(error);
+    let silent = format!("http://{}/", listener.local_addr().unwrap());
+    let error = failed(&short, &silent).await;
     assert!(matches!(error, CallError::Timeout), "{error:?}");
     assert!(error.is_timeout());
     drop(listener);
 
-    let error = CallError::from(client(limit).get(&silent).send().await.unwrap_err());
+    let error = failed(&long, &silent).await;
     assert!(matches!(error, CallError::Connection(_)), "{error:?}");
     assert!(!error.to_string().contains("secret"), "{error}");
     assert_eq!(error.fault(), Fault::TryAgain);
@@ -570,11 +606,11 @@ async fn network_failures_are_told_apart() {
         waiting.push(connection.unwrap());
         assert!(waiting.len() < 100, "the queue never fills");
     }
-    let error = CallError::from(client(limit).get(format!("http://{address}/")).send().await.unwrap_err());
+    let error = failed(&long, &format!("http://{address}/")).await;
     assert!(matches!(error, CallError::ConnectTimeout), "{error:?}");
     assert!(error.is_timeout());
 
-    let error = CallError::from(client(limit).get("http://[").send().await.unwrap_err());
+    let error = failed(&long, "ftp://127.0.0.1/").await;
     assert!(matches!(error, CallError::Request(_)), "{error:?}");
     assert_eq!(error.fault(), Fault::OurMistake);
 }

@@ -51,8 +51,9 @@ pub enum CallError {
     Usage(#[from] UsageError),
 }
 
-impl From<reqwest::Error> for CallError {
-    fn from(error: reqwest::Error) -> Self {
+impl CallError {
+    /// The error of a request that got no complete answer.
+    pub(crate) fn of_request(error: reqwest::Error) -> Self {
         // The URL of a request may carry what belongs in no log.
         let error = error.without_url();
         match (error.is_timeout(), error.is_connect()) {
@@ -79,16 +80,6 @@ impl CallError {
     #[must_use]
     pub fn is_network(&self) -> bool {
         matches!(self, Self::Timeout | Self::ConnectTimeout | Self::Connection(_))
-    }
-
-    /// The error for a log: as it prints, but without the texts of the service ([`ApiError::for_log`]). The error of
-    /// a token source ([`NoToken`](Self::NoToken)) is printed as it is.
-    #[must_use]
-    pub fn for_log(&self) -> String {
-        match self {
-            Self::Api(error) => error.for_log(),
-            error => error.to_string(),
-        }
     }
 
     /// Whether a time limit passed.

@@ -182,7 +182,7 @@ impl HttpClient {
             Body::Form(form) => request.header(CONTENT_TYPE, FORM).body(form.clone()),
             Body::Json(document) => request.header(CONTENT_TYPE, JSON).body(document.clone()),
         };
-        let mut response = request.send().await?;
+        let mut response = request.send().await.map_err(CallError::of_request)?;
         let (status, came) = (response.status(), Instant::now());
         let headers = std::mem::take(response.headers_mut());
         let body = self.body(response).await?;
@@ -195,7 +195,7 @@ impl HttpClient {
         let success = response.status().is_success();
         let limit = if success { self.limits.body } else { self.limits.body.min(MAX_ERROR) };
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
+        while let Some(chunk) = response.chunk().await.map_err(CallError::of_request)? {
             if body.len() + chunk.len() <= limit {
                 body.extend_from_slice(&chunk);
             } else if success {
