@@ -115,7 +115,8 @@ impl Globus {
         GroupsClient::new(self.environment.groups.clone(), self.http.clone(), authorizer)
     }
 
-    /// Any other service, at its base URL: Search at `https://search.api.globus.org/`, say.
+    /// Any other service, at its base URL: Search at `https://search.api.globus.org/`, say. With an authorizer, calls of a
+    /// base URL with http fail with [`CallError::Usage`](crate::error::CallError::Usage), except on loopback.
     #[must_use]
     pub fn service(&self, base: Url, authorizer: impl Into<Authorizer>) -> ServiceClient {
         ServiceClient::new(base, self.http.clone(), authorizer)

@@ -41,6 +41,7 @@ use crate::{
         client::ServiceClient,
         http::HttpClient,
         query::{Parameters, segment},
+        url::with_slash,
     },
 };
 
@@ -143,11 +144,11 @@ pub struct GroupsClient {
 }
 
 impl GroupsClient {
-    /// A client of the Groups API at `base`, a URL whose path ends with a slash, with an authorizer for
-    /// `groups.api.globus.org`.
+    /// A client of the Groups API at `base`, with an authorizer for `groups.api.globus.org`.
     #[must_use]
     pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
-        Self { service: ServiceClient { service: Service::Groups, base, http, authorizer: authorizer.into() } }
+        let (base, authorizer) = (with_slash(base), authorizer.into());
+        Self { service: ServiceClient { service: Service::Groups, base, http, authorizer } }
     }
 
     /// The groups of the person (Groups API, "Retrieve your groups and membership"). `statuses` asks for those with

@@ -3,6 +3,7 @@
 mod api_errors;
 mod authorize_urls;
 mod authorizers;
+mod base_urls;
 mod clients;
 mod error_details;
 mod globus_fixtures;

@@ -17,7 +17,7 @@ use crate::{
         client::ServiceClient,
         http::HttpClient,
         query::{Parameters, encode},
-        url::join,
+        url::{join, with_slash},
     },
 };
 
@@ -70,7 +70,7 @@ pub type ConfidentialAppAuthClient = AppAuthClient<Confidential>;
 pub type NativeAppAuthClient = AppAuthClient<Native>;
 
 impl ConfidentialAppAuthClient {
-    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    /// A client of the Globus Auth at `base`.
     pub(crate) fn new(
         base: Url,
         http: HttpClient,
@@ -80,6 +80,7 @@ impl ConfidentialAppAuthClient {
     ) -> Self {
         let (name, password) = (basic_part(&client_id), basic_part(client_secret.expose_secret()));
         let authorizer = BasicAuthorizer::new(&name, &password).into();
+        let base = with_slash(base);
         let browser_base = base.clone();
         let service = ServiceClient { service: Service::Auth, base, http, authorizer };
         Self { service, browser_base, clock, client_id, names_itself: false, kind: std::marker::PhantomData }
@@ -137,13 +138,14 @@ impl ConfidentialAppAuthClient {
 }
 
 impl NativeAppAuthClient {
-    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash. Fails for an empty client id.
+    /// A client of the Globus Auth at `base`. Fails for an empty client id.
     pub(crate) fn new(base: Url, http: HttpClient, clock: Clock, client_id: String) -> Result<Self, UsageError> {
         if client_id.is_empty() {
             return Err(UsageError("a native app needs a client id".to_owned()));
         }
+        let base = with_slash(base);
+        let browser_base = base.clone();
         let service = ServiceClient { service: Service::Auth, base, http, authorizer: Authorizer::Null };
-        let browser_base = service.base.clone();
         Ok(Self { service, browser_base, clock, client_id, names_itself: true, kind: std::marker::PhantomData })
     }
 }
@@ -165,7 +167,7 @@ impl<K> AppAuthClient<K> {
     /// The same client, of a Globus Auth that browsers reach at another base URL, which is its issuer too.
     #[must_use]
     pub fn with_browser_base(mut self, base: Url) -> Self {
-        self.browser_base = base;
+        self.browser_base = with_slash(base);
         self
     }
 

@@ -14,6 +14,7 @@ use crate::{
         client::ServiceClient,
         http::HttpClient,
         query::{Parameters, segment},
+        url::with_slash,
     },
 };
 
@@ -24,10 +25,11 @@ pub struct AuthClient {
 }
 
 impl AuthClient {
-    /// A client of the Globus Auth at `base`, a URL whose path ends with a slash.
+    /// A client of the Globus Auth at `base`.
     #[must_use]
     pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
-        Self { service: ServiceClient { service: Service::Auth, base, http, authorizer: authorizer.into() } }
+        let (base, authorizer) = (with_slash(base), authorizer.into());
+        Self { service: ServiceClient { service: Service::Auth, base, http, authorizer } }
     }
 
     /// The claims about the person whose token this is (OpenID Connect Core section 5.3). Needs `openid`; its content

@@ -4,7 +4,9 @@ use url::Url;
 
 use crate::service::url::{is_loopback, with_slash};
 
-/// The base URLs of the services this crate calls. Each must end with a slash: [`with_slash`].
+/// The base URLs of the services this crate calls: https, or http on loopback, where [`service_url`] reads them from text.
+///
+/// [`service_url`]: super::service_url
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Environment {
@@ -50,10 +52,22 @@ impl Environment {
         })
     }
 
-    setters! {
-        with_auth: auth = Url;
-        with_transfer: transfer = Url;
-        with_groups: groups = Url;
+    /// The same with Globus Auth at another base URL: https, or http on loopback.
+    #[must_use]
+    pub fn with_auth(self, base: Url) -> Self {
+        Self { auth: with_slash(base), ..self }
+    }
+
+    /// The same with Globus Transfer at another base URL.
+    #[must_use]
+    pub fn with_transfer(self, base: Url) -> Self {
+        Self { transfer: with_slash(base), ..self }
+    }
+
+    /// The same with Globus Groups at another base URL.
+    #[must_use]
+    pub fn with_groups(self, base: Url) -> Self {
+        Self { groups: with_slash(base), ..self }
     }
 
     /// Whether all services are on this machine.

@@ -1,5 +1,5 @@
 //! The one way out: every call has a time limit, a size limit and a deadline; transient failures are retried; no redirect
-//! is followed; nothing is decompressed. The number of concurrent calls of one service and of idle connections is
+//! is followed; nothing is decompressed; credentials are sent by https only, or on loopback. The number of concurrent calls of one service and of idle connections is
 //! limited.
 //!
 //! Redirects are not followed because a token endpoint or an API that answers with one would otherwise make us carry
@@ -20,6 +20,7 @@ use super::{
     authorizer::Authorizer,
     connect::{Connections, JSON},
     name::Introduction,
+    url::is_loopback,
 };
 pub use super::{
     connect::{ClientError, Proxies},
@@ -136,8 +137,9 @@ impl HttpClient {
     }
 
     /// Makes a call: tries again what may pass, renews the authorization once when the service no longer accepts it, and
-    /// stops at the deadline. Gives the last answer, whatever its status.
+    /// stops at the deadline. Gives the last answer, whatever its status. Credentials never leave this machine by http.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        call.check()?;
         let deadline = after(self.limits.deadline);
         let mut renewed = false;
         let mut tries = 0;
@@ -269,6 +271,17 @@ pub(crate) struct Call<'a> {
     pub(crate) authorizer: &'a Authorizer,
     /// Whether it must not be sent a second time.
     pub(crate) once: bool,
+}
+
+impl Call<'_> {
+    /// Refuses to send a token, a code or a secret in the clear (RFC 6750 section 5.2): http is for this machine alone.
+    fn check(&self) -> Result<(), UsageError> {
+        let secret = !matches!(self.authorizer, Authorizer::Null) || matches!(self.body, Body::Form(_));
+        if secret && self.url.scheme() == "http" && !is_loopback(&self.url) {
+            return Err(UsageError("credentials are sent over https only; http is for loopback addresses".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// What a call carries.

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::{
     error::{CallError, Service},
-    service::{authorizer::Authorizer, client::ServiceClient, http::HttpClient, query::Parameters},
+    service::{authorizer::Authorizer, client::ServiceClient, http::HttpClient, query::Parameters, url::with_slash},
 };
 
 /// A client of the Transfer API (the Python SDK's `TransferClient`).
@@ -18,11 +18,11 @@ pub struct TransferClient {
 }
 
 impl TransferClient {
-    /// A client of the Transfer API at `base`, a URL whose path ends with a slash, with an authorizer for
-    /// `transfer.api.globus.org`.
+    /// A client of the Transfer API at `base`, with an authorizer for `transfer.api.globus.org`.
     #[must_use]
     pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
-        Self { service: ServiceClient { service: Service::Transfer, base, http, authorizer: authorizer.into() } }
+        let (base, authorizer) = (with_slash(base), authorizer.into());
+        Self { service: ServiceClient { service: Service::Transfer, base, http, authorizer } }
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &Parameters) -> Result<T, CallError> {
