@@ -1,6 +1,7 @@
 //! Flow managers: one value is one login, from the authorize URL to the exchange of the code.
 //!
-//! The exchange takes the value, so nothing of a login can be used twice, and any number of logins can be under way.
+//! Each login has its own state, and any number of logins can be under way. The exchange takes the value; a clone is the
+//! same login, whose code Globus accepts once only.
 //!
 //! ```
 //! use globus_sdk::{
