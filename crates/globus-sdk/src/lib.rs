@@ -27,6 +27,9 @@
 //! | [`keep_running`] | work that runs as long as the process: the provider's documents, and the portal's own tasks |
 //!
 //! The crates whose types stand in its signatures are re-exported: `async_trait`, `futures_core`, `serde_json`, `time`, `url`.
+//! Options are set by `with_…` methods. Those that take a `bool` set a parameter of Globus that has a default there: absent,
+//! true and false are three different requests.
+//!
 //! A limit or a pause is a [`std::time::Duration`]; what is added to a point in time, or may be negative, is a
 //! [`time::Duration`].
 //!

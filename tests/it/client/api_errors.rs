@@ -434,15 +434,15 @@ fn one_answer_can_hold_several() {
 
 #[test]
 fn a_gare_gives_the_parameters_of_a_login() {
-    let list = |texts: &[&str]| Some(texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
-    let mut needs = GlobusAuthorizationParameters::default();
-    needs.session_message = Some("Hé".into());
-    needs.session_required_identities = list(&["a", "b@example.org"]);
-    needs.session_required_policies = list(&["p"]);
-    needs.session_required_single_domain = list(&[]);
-    needs.session_required_mfa = Some(true);
-    needs.required_scopes = list(&["t[*x] openid", "t[*y]"]);
-    needs.prompt = Some("login".into());
+    let needs = GlobusAuthorizationParameters::new()
+        .with_session_message("Hé")
+        .with_session_required_identities(["a", "b@example.org"])
+        .with_session_required_policies(["p"])
+        .with_session_required_single_domain([""; 0])
+        .with_session_required_mfa(true)
+        .with_required_scopes(["t[*x] openid", "t[*y]"])
+        .with_prompt("login");
+    assert_eq!(needs.session_required_single_domain, Some(vec![]));
     let gare = Gare::new("ConsentRequired", needs);
     let login = gare.login_parameters("openid t").unwrap();
     assert_eq!(scopes::serialize(&login.scopes).unwrap(), "openid t[*x *y]");

@@ -29,6 +29,27 @@ pub struct Gare {
 }
 
 /// What a login has to give, as the service wrote it. Every member may be absent.
+///
+/// ```
+/// use globus_sdk::gare::{Gare, GlobusAuthorizationParameters};
+/// use globus_sdk::serde_json::json;
+///
+/// let needs = GlobusAuthorizationParameters::new()
+///     .with_session_message("Sign in with your institution")
+///     .with_session_required_single_domain(["example.org"])
+///     .with_session_required_mfa(true);
+/// assert_eq!(
+///     Gare::new("AuthorizationRequired", needs).to_dict(),
+///     json!({
+///         "code": "AuthorizationRequired",
+///         "authorization_parameters": {
+///             "session_message": "Sign in with your institution",
+///             "session_required_single_domain": ["example.org"],
+///             "session_required_mfa": true
+///         }
+///     })
+/// );
+/// ```
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct GlobusAuthorizationParameters {
@@ -104,6 +125,29 @@ impl Gare {
 }
 
 impl GlobusAuthorizationParameters {
+    /// Nothing required yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    text_list_setters! {
+        with_session_required_identities: session_required_identities;
+        with_session_required_policies: session_required_policies;
+        with_session_required_single_domain: session_required_single_domain;
+        with_required_scopes: required_scopes;
+    }
+
+    text_setters! {
+        with_session_message: session_message;
+        with_prompt: prompt;
+    }
+
+    setters! {
+        with_session_required_mfa: session_required_mfa = bool;
+        with_extra: extra = Map<String, Value>;
+    }
+
     /// The object, without members that are not given and without those in `extra`.
     #[must_use]
     pub fn to_dict(&self) -> Value {

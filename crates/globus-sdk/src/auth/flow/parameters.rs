@@ -34,18 +34,6 @@ pub struct AuthorizeParameters {
     pub query_params: Vec<(String, String)>,
 }
 
-/// Declares setters of lists of texts.
-macro_rules! lists {
-    ($($set:ident: $field:ident;)*) => {$(
-        #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-        #[must_use]
-        pub fn $set(mut self, $field: impl IntoIterator<Item = impl Into<String>>) -> Self {
-            self.$field = Some($field.into_iter().map(Into::into).collect());
-            self
-        }
-    )*};
-}
-
 impl AuthorizeParameters {
     /// Nothing beyond the usual.
     #[must_use]
@@ -53,7 +41,7 @@ impl AuthorizeParameters {
         Self::default()
     }
 
-    lists! {
+    text_list_setters! {
         with_session_required_identities: session_required_identities;
         with_session_required_single_domain: session_required_single_domain;
         with_session_required_policies: session_required_policies;
@@ -63,18 +51,9 @@ impl AuthorizeParameters {
         with_session_required_mfa: session_required_mfa = bool;
     }
 
-    /// Sets [`session_message`](Self#structfield.session_message).
-    #[must_use]
-    pub fn with_session_message(mut self, message: impl Into<String>) -> Self {
-        self.session_message = Some(message.into());
-        self
-    }
-
-    /// Sets [`prompt`](Self#structfield.prompt).
-    #[must_use]
-    pub fn with_prompt(mut self, prompt: impl Into<String>) -> Self {
-        self.prompt = Some(prompt.into());
-        self
+    text_setters! {
+        with_session_message: session_message;
+        with_prompt: prompt;
     }
 
     /// Adds any other parameter.
