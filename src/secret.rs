@@ -5,7 +5,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 pub use crate::globus::secret::{
-    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, IdToken, RefreshToken, equal, random_bytes, random_text,
+    AccessToken, AuthorizationCode, ClientSecret, CodeVerifier, IdToken, RefreshToken, TokenRef, equal, random_bytes,
+    random_text,
 };
 
 /// The URL of a session store, which may hold a password.

@@ -97,7 +97,7 @@ async fn show(client: &NativeAppAuthClient, response: &TokenResponse, nonce: &st
 
 async fn revoke(client: &NativeAppAuthClient, response: &TokenResponse) -> Result<(), Failure> {
     for token in response.tokens() {
-        client.oauth2_revoke_token(token.access_token.expose_secret(), Some(TokenTypeHint::AccessToken)).await?;
+        client.oauth2_revoke_token(&token.access_token, Some(TokenTypeHint::AccessToken)).await?;
     }
     writeln!(io::stdout(), "All tokens are revoked.")?;
     Ok(())

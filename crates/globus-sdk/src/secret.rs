@@ -11,7 +11,7 @@
 //! assert_eq!(ClientSecret::from("SENTINEL".to_owned()).expose_secret(), secret.expose_secret());
 //! ```
 
-use std::cell::RefCell;
+use std::{cell::RefCell, fmt};
 
 use aws_lc_rs::constant_time;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -74,6 +74,50 @@ secret! {
     /// An OpenID Connect ID token as it came, not verified (OpenID Connect Core section 2).
     IdToken
 }
+/// A token that Globus Auth is asked about or that is to be revoked: an access token, a refresh token, or the text of one
+/// whose kind is not known. Like them, it does not print.
+///
+/// ```
+/// use globus_sdk::secret::{AccessToken, RefreshToken, TokenRef};
+///
+/// let (access_token, refresh_token) = (AccessToken::new("SENTINEL"), RefreshToken::new("SENTINEL"));
+/// for token in [TokenRef::from(&access_token), TokenRef::from(&refresh_token), "SENTINEL".into()] {
+///     assert_eq!(format!("{token:?}"), "TokenRef(…)");
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct TokenRef<'a>(&'a str);
+
+impl<'a> TokenRef<'a> {
+    pub(crate) fn expose_secret(self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Debug for TokenRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenRef(…)")
+    }
+}
+
+impl<'a> From<&'a AccessToken> for TokenRef<'a> {
+    fn from(token: &'a AccessToken) -> Self {
+        Self(token.expose_secret())
+    }
+}
+
+impl<'a> From<&'a RefreshToken> for TokenRef<'a> {
+    fn from(token: &'a RefreshToken) -> Self {
+        Self(token.expose_secret())
+    }
+}
+
+impl<'a> From<&'a str> for TokenRef<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(text)
+    }
+}
+
 /// How many random bytes are asked for at a time: what a login needs, and no more than the operating system gives without
 /// a pause (getrandom(2)).
 const DRAWN: usize = 256;

@@ -9,7 +9,7 @@ use crate::{
         auth::TokenTypeHint,
         tokens::{Token, TokenResponse},
     },
-    secret::random_bytes,
+    secret::{TokenRef, random_bytes},
     session::store::{RevocationRow, SessionKey, StoreError},
 };
 
@@ -55,14 +55,14 @@ impl Tokens {
             return false;
         };
         let refresh_token = match &kept.refresh_token {
-            Some(token) => self.revoke_one(token, TokenTypeHint::RefreshToken).await,
+            Some(token) => self.revoke_one(token.as_str(), TokenTypeHint::RefreshToken).await,
             None => true,
         };
-        let access_token = self.revoke_one(&kept.access_token, TokenTypeHint::AccessToken).await;
+        let access_token = self.revoke_one(kept.access_token.as_str(), TokenTypeHint::AccessToken).await;
         refresh_token && access_token && self.vault.store.finish_revocation(row.id).await.is_ok()
     }
 
-    async fn revoke_one(&self, token: &str, hint: TokenTypeHint) -> bool {
+    async fn revoke_one(&self, token: impl Into<TokenRef<'_>>, hint: TokenTypeHint) -> bool {
         let result = self.auth.oauth2_revoke_token(token, Some(hint)).await;
         if let Err(error) = &result {
             tracing::warn!(error = error.for_log(), "Globus did not revoke a token; it stays queued");
@@ -103,9 +103,9 @@ impl Tokens {
 
     pub(super) async fn revoke_now(&self, token: &Token) {
         if let Some(refresh_token) = &token.refresh_token {
-            self.revoke_one(refresh_token.expose_secret(), TokenTypeHint::RefreshToken).await;
+            self.revoke_one(refresh_token, TokenTypeHint::RefreshToken).await;
         }
-        self.revoke_one(token.access_token.expose_secret(), TokenTypeHint::AccessToken).await;
+        self.revoke_one(&token.access_token, TokenTypeHint::AccessToken).await;
     }
 
     /// Revokes a token that could not be kept, but not a refresh token that it shares with the one that is kept.

@@ -145,7 +145,7 @@ async fn introspection_and_revocation_are_read() {
     );
 
     provider.on_revoke(answer(200, document!("revoke.json")));
-    client.oauth2_revoke_token("t", Some(TokenTypeHint::RefreshToken)).await.unwrap();
+    client.oauth2_revoke_token(&RefreshToken::new("t"), Some(TokenTypeHint::RefreshToken)).await.unwrap();
     let call = provider.revoke_calls().pop().unwrap();
     assert_eq!((call.field("token"), call.field("token_type_hint")), (Some("t"), Some("refresh_token")));
     provider.on_revoke(answer(401, document!("error_basic_auth_failed.json")));

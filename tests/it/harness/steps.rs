@@ -61,7 +61,7 @@ pub async fn is_active(portal: &Portal, token: &AccessToken) -> bool {
     let authorizer = AccessTokenAuthorizer::new(token.clone());
     let transfer = TransferClient::new(base, portal.app.http.clone(), authorizer);
     let search = EndpointSearch::new().with_filter_scope("my-endpoints").with_limit(1);
-    portal.app.auth.oauth2_token_introspect(token.expose_secret(), &[]).await.unwrap().active
+    portal.app.auth.oauth2_token_introspect(token, &[]).await.unwrap().active
         || transfer.endpoint_search(&search).await.is_ok()
 }
 

@@ -102,7 +102,7 @@ async fn keep_bookmark(transfer: &TransferClient, endpoint: &str) -> Result<()> 
 
 async fn log_out(app: &ConfidentialAppAuthClient, tokens: &TokenResponse) -> Result<()> {
     for token in tokens.tokens() {
-        app.oauth2_revoke_token(token.access_token.expose_secret(), None).await?;
+        app.oauth2_revoke_token(&token.access_token, None).await?;
     }
     println!("revoked: {} tokens", tokens.tokens().len());
     Ok(())

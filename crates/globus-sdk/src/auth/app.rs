@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     error::{CallError, Service, UsageError},
     scopes::Scopes,
-    secret::{AccessToken, ClientSecret, RefreshToken},
+    secret::{AccessToken, ClientSecret, RefreshToken, TokenRef},
     service::{
         authorizer::{Authorizer, BasicAuthorizer},
         client::ServiceClient,
@@ -121,9 +121,13 @@ impl ConfidentialAppAuthClient {
     ///
     /// # Errors
     /// [`CallError`]; an [`ApiError`](crate::error::ApiError) with status 401 when Globus does not accept the client id and secret.
-    pub async fn oauth2_token_introspect(&self, token: &str, include: &[&str]) -> Result<Introspection, CallError> {
+    pub async fn oauth2_token_introspect(
+        &self,
+        token: impl Into<TokenRef<'_>>,
+        include: &[&str],
+    ) -> Result<Introspection, CallError> {
         let include = include.join(",");
-        let mut form = vec![("token", token)];
+        let mut form = vec![("token", token.into().expose_secret())];
         form.extend((!include.is_empty()).then_some(("include", include.as_str())));
         self.service.post_form("v2/oauth2/token/introspect", &self.form(&form), false).await?.document()
     }
@@ -215,8 +219,12 @@ impl<K> AppAuthClient<K> {
     ///
     /// # Errors
     /// [`CallError`]: the token may still be valid.
-    pub async fn oauth2_revoke_token(&self, token: &str, hint: Option<TokenTypeHint>) -> Result<(), CallError> {
-        let mut form = vec![("token", token)];
+    pub async fn oauth2_revoke_token(
+        &self,
+        token: impl Into<TokenRef<'_>>,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<(), CallError> {
+        let mut form = vec![("token", token.into().expose_secret())];
         form.extend(hint.map(|hint| ("token_type_hint", hint.as_str())));
         self.service.post_form("v2/oauth2/token/revoke", &self.form(&form), false).await?.success()
     }

@@ -19,9 +19,9 @@
 //! // `app` is `Globus::from_env()?.confidential_app(client_id, &client_secret)`; here, that of a sandbox.
 //! let tokens = app.oauth2_client_credentials_tokens("openid").await?;
 //! let token = &tokens.by_resource_server("auth.globus.org").ok_or("no token")?.access_token;
-//! assert!(app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);
-//! app.oauth2_revoke_token(token.expose_secret(), None).await?;
-//! assert!(!app.oauth2_token_introspect(token.expose_secret(), &[]).await?.active);
+//! assert!(app.oauth2_token_introspect(token, &[]).await?.active);
+//! app.oauth2_revoke_token(token, None).await?;
+//! assert!(!app.oauth2_token_introspect(token, &[]).await?.active);
 //! # Ok(())
 //! # }
 //! ```
