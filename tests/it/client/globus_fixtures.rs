@@ -174,10 +174,13 @@ async fn identities_providers_and_consents_are_read() {
                 (written["id"].as_str().unwrap(), written["username"].as_str().unwrap())
             );
             assert_eq!(identity.organization.as_deref(), written["organization"].as_str(), "{name}");
+            assert_eq!(serde_json::to_value(identity).unwrap(), *written, "{name}");
         }
     }
 
-    provider.on_other(answer(200, document!("get_identity_providers.json")));
+    let text = document!("get_identity_providers.json");
+    let written: Value = serde_json::from_str(&text).unwrap();
+    provider.on_other(answer(200, text));
     let found =
         client.get_identity_providers(&ProvidersQuery::Domains(&["globus.org"])).await.unwrap().identity_providers;
     assert_eq!(
@@ -185,6 +188,7 @@ async fn identities_providers_and_consents_are_read() {
         [Some("Globus ID"), Some("Globus Staff")]
     );
     assert_eq!(found[0].domains, ["globusid.org"]);
+    assert_eq!(serde_json::to_value(&found).unwrap(), written["identity_providers"]);
 
     provider.on_other(answer(200, document!("get_consents.json")));
     let consents = client.get_consents("8ca28797-3541-4a5d-a264-05b00f91e608").await.unwrap().consents;

@@ -1,11 +1,12 @@
 //! What Globus Auth returns about tokens, identities, providers and consents, and the queries for them.
 //!
 //! Required is what a document is about: whether a token is active, the id of an identity. An optional member of another
-//! type than expected counts as absent, and so does an entry of a list that cannot be read.
+//! type than expected counts as absent, and so does an entry of a list that cannot be read. Members without a field are kept in
+//! `more`.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -77,7 +78,7 @@ pub enum ProvidersQuery<'a> {
 
 /// What introspection returns about a token (RFC 7662 section 2.2; Globus Auth API, "Token Introspection"). For an
 /// inactive token, all other members are absent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Introspection {
     /// Whether the token is valid now.
@@ -124,7 +125,7 @@ pub struct Introspection {
 }
 
 /// Some identities.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Identities {
     /// The identities.
@@ -133,7 +134,7 @@ pub struct Identities {
 }
 
 /// An identity (Globus Auth API, "Identity Resource").
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Identity {
     /// Its id.
@@ -156,10 +157,13 @@ pub struct Identity {
     /// The id of its identity provider.
     #[serde(default, deserialize_with = "lenient")]
     pub identity_provider: Option<String>,
+    /// All other members.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
 }
 
 /// Some identity providers.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct IdentityProviders {
     /// The identity providers.
@@ -168,7 +172,7 @@ pub struct IdentityProviders {
 }
 
 /// An identity provider (Globus Auth API, "Identity Provider Resource").
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct IdentityProvider {
     /// Its id.
@@ -179,10 +183,13 @@ pub struct IdentityProvider {
     /// The domains of its usernames.
     #[serde(default, deserialize_with = "lenient")]
     pub domains: Vec<String>,
+    /// All other members.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
 }
 
 /// Some consents.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Consents {
     /// The consents.
@@ -191,7 +198,7 @@ pub struct Consents {
 }
 
 /// A consent: an app may use a scope for a person (Globus Auth API, "Consents").
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Consent {
     /// Its id.
