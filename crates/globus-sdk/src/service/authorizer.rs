@@ -36,6 +36,102 @@ use crate::{error::CallError, secret::AccessToken};
 ///
 /// [`RenewingAuthorizer`](crate::auth::RenewingAuthorizer) is one; a program that keeps tokens in its own way writes its
 /// own. Any number of calls may ask at the same time, and a call that is dropped stops asking.
+///
+/// An app that keeps its token in a file, so that the next run need not get another one:
+///
+/// ```
+/// use std::{fs, io::{self, Write as _}, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
+///
+/// use globus_sdk::{
+///     async_trait,
+///     auth::{ConfidentialAppAuthClient, TokenError},
+///     authorizer::TokenSource,
+///     error::CallError,
+///     secret::AccessToken,
+///     serde_json,
+///     time::{Duration, OffsetDateTime},
+///     tokens::Token,
+/// };
+/// use tokio::sync::Mutex;
+///
+/// #[derive(Debug)]
+/// struct TokenFile {
+///     app: ConfidentialAppAuthClient,
+///     /// All of one resource server.
+///     scopes: String,
+///     path: PathBuf,
+///     held: Mutex<Option<Token>>,
+/// }
+///
+/// impl TokenFile {
+///     /// A file that is missing or cannot be read is the same as one without a token.
+///     fn open(app: ConfidentialAppAuthClient, scopes: &str, path: PathBuf) -> Self {
+///         let held = fs::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+///         Self { app, scopes: scopes.to_owned(), path, held: Mutex::new(held) }
+///     }
+///
+///     async fn new_token(&self) -> Result<Token, CallError> {
+///         let response = self.app.oauth2_client_credentials_tokens(&self.scopes).await;
+///         let response = response.map_err(TokenError::into_call_error)?;
+///         let token = response.by_scopes(&self.scopes);
+///         token.cloned().ok_or_else(|| CallError::NoToken("not all scopes were granted".into()))
+///     }
+///
+///     /// Writes a file that only its owner can read.
+///     fn write(&self, token: &Token) -> io::Result<()> {
+///         let mut options = fs::OpenOptions::new();
+///         let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&self.path)?;
+///         file.write_all(&serde_json::to_vec(token)?)
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl TokenSource for TokenFile {
+///     async fn access_token(&self) -> Result<AccessToken, CallError> {
+///         // Callers queue here: the first renews the token, and the others find the new one.
+///         let mut held = self.held.lock().await;
+///         let in_a_minute = OffsetDateTime::now_utc() + Duration::minutes(1);
+///         if let Some(token) = held.as_ref().filter(|token| token.expires_at > in_a_minute) {
+///             return Ok(token.access_token.clone());
+///         }
+///         let token = self.new_token().await?;
+///         self.write(&token).map_err(|error| CallError::NoToken(error.into()))?;
+///         Ok(held.insert(token).access_token.clone())
+///     }
+///
+///     async fn refused(&self, token: &AccessToken) -> Result<bool, CallError> {
+///         // Another call may have replaced the refused token already.
+///         let refused = |held: &mut Token| held.access_token.expose_secret() == token.expose_secret();
+///         self.held.lock().await.take_if(refused);
+///         Ok(true)
+///     }
+/// }
+///
+/// # use globus_sandbox::{self as sandbox, Sandbox};
+/// # use globus_sdk::{Globus, environment::Environment, http::HttpClient, secret::*};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = Sandbox::bind(sandbox::Options::default()).await?;
+/// # let environment = Environment::at(&sandbox.base_url().parse()?);
+/// # tokio::spawn(sandbox.serve(std::future::pending()));
+/// # let (client_id, client_secret) = (sandbox::CLIENT_ID.to_owned(), ClientSecret::new(sandbox::CLIENT_SECRET));
+/// # let globus = Globus::new(environment, HttpClient::direct(Default::default())?);
+/// # let app = globus.confidential_app(client_id, &client_secret);
+/// # let path = std::env::temp_dir().join(format!("globus-sdk-token-{}", std::process::id()));
+/// let source = TokenFile::open(app.clone(), "openid profile", path.clone());
+/// let auth = globus.auth(source);
+/// assert!(!auth.userinfo().await?.sub.is_empty());
+/// # let next = TokenFile::open(app.clone(), "openid profile", path.clone());
+/// # let kept: Token = serde_json::from_slice(&fs::read(&path)?)?;
+/// # assert_eq!(next.access_token().await?.expose_secret(), kept.access_token.expose_secret());
+/// # app.oauth2_revoke_token(&kept.access_token, None).await?;
+/// # assert!(!globus.auth(next).userinfo().await?.sub.is_empty());
+/// # let renewed: Token = serde_json::from_slice(&fs::read(&path)?)?;
+/// # assert_ne!(renewed.access_token.expose_secret(), kept.access_token.expose_secret());
+/// # fs::remove_file(&path)?;
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
     /// The access token to send now, renewed first if that is needed.
