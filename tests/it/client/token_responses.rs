@@ -117,6 +117,21 @@ async fn every_token_response_is_read_as_the_python_sdk_reads_it() {
     assert_eq!(cases.len(), 10);
 }
 
+#[tokio::test]
+async fn a_token_is_found_by_the_names_of_its_scopes_whatever_they_depend_on() {
+    let response = received(&full_response()).await.unwrap();
+    let found = |scopes: &str| response.by_scopes(scopes).map(|token| token.resource_server.as_str());
+    for scopes in ["t[*data]", "*t", "t[a[b] *c]", "t[openid] t[nope]"] {
+        assert_eq!(found(scopes), Some("u"), "{scopes}");
+    }
+    assert_eq!(found("*openid[t] email"), Some("r"));
+    for scopes in ["nope[t]", "t[a] openid", "t[", "t]", "*", "t[openid] openid[t]"] {
+        assert_eq!(found(scopes), None, "{scopes}");
+    }
+    let dependent = received_dependent(&json!([full_response()["other_tokens"][0]])).await.unwrap();
+    assert_eq!(dependent.by_scopes("t[*data]").unwrap().resource_server, "u");
+}
+
 /// A response with all that one can have, and a time that is no whole second.
 fn full_response() -> Value {
     let other = json!({

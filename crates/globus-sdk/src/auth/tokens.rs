@@ -8,7 +8,7 @@ use crate::{
     clock_difference::ClockDifference,
     document::objects,
     error::{ApiError, CallError},
-    scopes::Scopes,
+    scopes::{self, Scope, Scopes},
     secret::{AccessToken, IdToken, RefreshToken},
     service::answer::Answer,
 };
@@ -172,10 +172,11 @@ impl TokenResponse {
     }
 
     /// The one token that has all these scopes; `None` when a scope was not granted, when the scopes belong to more than one
-    /// resource server, or when there are none.
+    /// resource server, when there are none, or when the text cannot be parsed. Only the names of the top-level scopes are
+    /// compared: a token lists neither dependencies nor the mark of optional scopes.
     #[must_use]
     pub fn by_scopes(&self, scopes: impl Into<Scopes>) -> Option<&Token> {
-        by_scopes(&self.tokens, scopes.into().as_str())
+        by_scopes(&self.tokens, scopes)
     }
 
     /// The id_token, when `openid` was granted: not verified.
@@ -213,7 +214,7 @@ impl DependentTokenResponse {
     /// As [`TokenResponse::by_scopes`].
     #[must_use]
     pub fn by_scopes(&self, scopes: impl Into<Scopes>) -> Option<&Token> {
-        by_scopes(&self.tokens, scopes.into().as_str())
+        by_scopes(&self.tokens, scopes)
     }
 }
 
@@ -232,9 +233,10 @@ fn by_resource_server(
     Ok(tokens)
 }
 
-fn by_scopes<'a>(tokens: &'a [Token], scopes: &str) -> Option<&'a Token> {
-    let holder = |scope: &str| tokens.iter().rfind(|token| token.scopes.iter().any(|granted| granted == scope));
-    let mut holders = scopes.split_whitespace().map(holder);
+fn by_scopes(tokens: &[Token], scopes: impl Into<Scopes>) -> Option<&Token> {
+    let wanted = scopes::parse(scopes).ok()?;
+    let has = |token: &Token, scope: &Scope| token.scopes.iter().any(|granted| granted == scope.scope_string());
+    let mut holders = wanted.iter().map(|scope| tokens.iter().rfind(|token| has(token, scope)));
     let first = holders.next()??;
     holders.all(|holder| holder.is_some_and(|token| token.resource_server == first.resource_server)).then_some(first)
 }
