@@ -86,6 +86,27 @@ async fn a_raw_call_sends_its_method_path_query_and_document() {
 }
 
 #[tokio::test]
+async fn a_post_without_a_document_sends_an_empty_body() {
+    let server = Provider::with("{}").await;
+    let client = ServiceClient::new(server.url.clone(), http(), token());
+    client.post_empty("runs/1/cancel", &[("a", "b")]).await.unwrap();
+    let sent = server.the_only();
+    assert_eq!((sent.method.as_str(), sent.uri.to_string().as_str()), ("POST", "/runs/1/cancel?a=b"));
+    assert_eq!((&*sent.body, sent.header("Content-Type"), sent.header("Content-Length")), ("", None, Some("0")));
+}
+
+#[tokio::test]
+async fn a_raw_list_is_read_up_to_the_limit_of_usual_answers_which_can_be_raised() {
+    let list = serde_json::to_string(&vec!["0123456789"; 400_000]).unwrap();
+    let server = Provider::with(list).await;
+    let client = |limits| ServiceClient::new(server.url.clone(), loopback_client(limits), token());
+    let refused = client(Limits::default()).get("list", &[]).await.unwrap_err();
+    assert!(matches!(refused, CallError::TooLarge { limit: 4_194_304 }), "{refused:?}");
+    let raised = client(Limits::default().with_body(8 << 20)).get("list", &[]).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Vec<String>>(raised.body()).unwrap().len(), 400_000);
+}
+
+#[tokio::test]
 async fn the_path_of_a_raw_call_cannot_leave_the_base_url() {
     let server = Provider::with("{}").await;
     let client = ServiceClient::new(server.url.join("api/v1").unwrap(), http(), token());

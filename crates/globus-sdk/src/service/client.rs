@@ -37,18 +37,31 @@ impl ServiceClient {
 
     /// `GET path?query`.
     ///
+    /// The answer may have up to [`Limits::body`](crate::http::Limits::body) bytes, even if it is a list: which of the raw
+    /// answers are lists is not known here. For larger ones, make the [`HttpClient`] with
+    /// [`Limits::with_body`](crate::http::Limits::with_body).
+    ///
     /// # Errors
-    /// [`CallError`]; [`CallError::Api`] for any status but 2xx, [`CallError::Usage`] for a path that leaves the base URL.
+    /// [`CallError`]; [`CallError::TooLarge`] for an answer above the limit, [`CallError::Api`] for any status but 2xx, [`CallError::Usage`] for a path that leaves the base URL.
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, CallError> {
         self.raw(Method::GET, path, query, &Body::None).await
     }
 
-    /// `POST path?query` with a JSON document. It may be sent again after a failure that may pass.
+    /// `POST path?query` with a JSON document. It may be sent again after a failure that may pass. `&()` is sent as the
+    /// document `null`; [`post_empty`](Self::post_empty) sends none.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn post(&self, path: &str, query: &[(&str, &str)], body: &impl Serialize) -> Result<Response, CallError> {
         self.raw(Method::POST, path, query, &json(body)?).await
+    }
+
+    /// `POST path?query` without a body, for operations that take none. It may be sent again, as [`post`](Self::post).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn post_empty(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, CallError> {
+        self.raw(Method::POST, path, query, &Body::None).await
     }
 
     /// `PUT path?query` with a JSON document.

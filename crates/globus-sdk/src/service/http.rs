@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use reqwest::Certificate;
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT},
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -180,6 +180,8 @@ impl HttpClient {
             request = request.header(AUTHORIZATION, authorization);
         }
         request = match call.body {
+            // Some servers refuse a POST that does not say how long it is (RFC 9110 section 8.6).
+            Body::None if call.method == Method::POST => request.header(CONTENT_LENGTH, 0),
             Body::None => request,
             Body::Form(form) => request.header(CONTENT_TYPE, FORM).body(form.clone()),
             Body::Json(document) => request.header(CONTENT_TYPE, JSON).body(document.clone()),
