@@ -29,7 +29,8 @@ pub struct ServiceClient {
 }
 
 impl ServiceClient {
-    /// A client of the service at `base`, with an authorizer for its resource server.
+    /// A client of the service at `base`, with an authorizer for its resource server. Off loopback `base` must be https: over
+    /// plain http a call is refused before its token is sent.
     #[must_use]
     pub fn new(base: Url, http: HttpClient, authorizer: impl Into<Authorizer>) -> Self {
         Self { service: Service::Other, base: with_slash(base), http, authorizer: authorizer.into() }
