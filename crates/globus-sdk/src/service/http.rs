@@ -1,6 +1,6 @@
 //! The one way out: every call has a time limit, a size limit and a deadline; transient failures are retried; no redirect
-//! is followed; nothing is decompressed; credentials are sent by https only, or on loopback. The number of concurrent calls of one service and of idle connections is
-//! limited.
+//! is followed; nothing is decompressed; credentials are sent by https only, or on loopback. The number of concurrent calls
+//! of one service and of idle connections is limited.
 //!
 //! Redirects are not followed because a token endpoint or an API that answers with one would otherwise make us carry
 //! credentials to where it points (RFC 9700 section 4.12).
