@@ -23,7 +23,7 @@ pub use self::{
     kept_connection::KeptConnection,
     pause::{NotedPause, globus_at, loopback_client},
     portal::{Portal, PortalBuilder, decide},
-    process::{Process, globus_portal, portal_at, start_sandbox},
+    process::{Process, globus_portal, portal_at, sandboxed_portal, start_sandbox},
     programs::{Running, find_program, fixture, free_port, machine_allows, needs, skip_without},
     proofs::number,
     provider::{Provider, Step},

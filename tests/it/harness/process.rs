@@ -23,6 +23,14 @@ pub fn globus_portal<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterato
     command
 }
 
+/// The same for a portal with the sandbox inside, which waits for it as long as a portal may: on a busy machine the sandbox
+/// takes its time to make a signing key.
+pub fn sandboxed_portal(folder: &Path) -> Command {
+    let mut command = globus_portal(folder, ["--sandbox"]);
+    command.env("GLOBUS_SDK_HTTP_TIMEOUT", "60");
+    command
+}
+
 /// The same for a portal that serves: on its own port, with the sandbox's app, and Globus wherever a test says.
 pub fn portal_at(folder: &Path, globus: &str) -> (Command, String) {
     let port = free_port();

@@ -21,8 +21,8 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::harness::{
-    AMARA, Browser, JONAS, MIRA, Process, QUIRK, Running, decide, find_program, free_port, globus_portal, skip_without,
-    until,
+    AMARA, Browser, JONAS, MIRA, Process, QUIRK, Running, decide, find_program, free_port, sandboxed_portal,
+    skip_without, until,
 };
 
 const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
@@ -82,7 +82,7 @@ impl Window {
     async fn open() -> Self {
         let folder = TempDir::new().unwrap();
         let port = free_port();
-        let mut command = globus_portal(folder.path(), ["--sandbox"]);
+        let mut command = sandboxed_portal(folder.path());
         command
             .env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"))
             .env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{port}"));

@@ -15,7 +15,8 @@ use globus_portal::sandbox;
 use tempfile::TempDir;
 
 use crate::harness::{
-    Browser, MIRA, Process, decide, free_port, globus_portal, machine_allows, portal_at, start_sandbox,
+    Browser, MIRA, Process, decide, free_port, globus_portal, machine_allows, portal_at, sandboxed_portal,
+    start_sandbox,
 };
 
 /// The user `nobody` and its group, on every Linux.
@@ -177,7 +178,7 @@ fn a_settings_file_that_cannot_be_read_is_the_one_problem_told() {
 async fn portal_on_sandbox(folder: &Path, printed: &Path) -> (Process, String) {
     let port = free_port();
     let base = format!("http://localhost:{port}");
-    let mut command = globus_portal(folder, ["--sandbox"]);
+    let mut command = sandboxed_portal(folder);
     command.env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"));
     command.env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{port}"));
     let mut process = Process::start(&mut command, printed);

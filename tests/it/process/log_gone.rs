@@ -12,12 +12,12 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal, machine_allows, until};
+use crate::harness::{Browser, MIRA, Process, decide, free_port, machine_allows, sandboxed_portal, until};
 
 /// A portal with its own sandbox, and its address.
 fn portal(folder: &Path) -> (Command, SocketAddr) {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let mut command = globus_portal(folder, ["--sandbox"]);
+    let mut command = sandboxed_portal(folder);
     command.env("GLOBUS_PORTAL_LISTEN", address.to_string());
     command.env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{}", address.port()));
     (command, address)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use url::Url;
 
-use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal};
+use crate::harness::{Browser, MIRA, Process, decide, free_port, globus_portal, sandboxed_portal};
 
 /// A port that is free on every address of this machine.
 fn port_for_everybody() -> u16 {
@@ -27,7 +27,7 @@ async fn a_portal_in_a_container_logs_people_in_who_come_from_outside_with_its_s
         let folder = TempDir::new().unwrap();
         let (port, sandbox_port) = (port_for_everybody(), port_for_everybody());
         let (base, sandbox) = (format!("http://127.0.0.2:{port}"), format!("http://{sandbox_host}:{sandbox_port}"));
-        let mut command = globus_portal(folder.path(), ["--sandbox"]);
+        let mut command = sandboxed_portal(folder.path());
         command
             .env("GLOBUS_PORTAL_LISTEN", format!("0.0.0.0:{port}"))
             .env("GLOBUS_PORTAL_SERVER_NAME", format!("127.0.0.2:{port}"))
@@ -60,7 +60,7 @@ async fn a_portal_under_a_public_name_needs_the_public_url_of_its_sandbox() {
     let folder = TempDir::new().unwrap();
     let port = free_port();
     let start = |public_url: &str| {
-        let mut command = globus_portal(folder.path(), ["--sandbox"]);
+        let mut command = sandboxed_portal(folder.path());
         command
             .env("GLOBUS_PORTAL_LISTEN", format!("127.0.0.1:{port}"))
             .env("GLOBUS_PORTAL_SERVER_NAME", format!("portal.example:{port}"))
