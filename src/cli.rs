@@ -13,7 +13,6 @@ mod warnings;
 
 use std::process::ExitCode;
 
-use axum::Router;
 use clap::{Args, Parser, Subcommand};
 
 use self::{
@@ -24,6 +23,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
+    routes::Pages,
     sandbox::{CLIENT_ID, CLIENT_SECRET, command::SandboxArgs},
     secret::random_text,
     server::Server,
@@ -69,7 +69,8 @@ struct Serve {
 
 /// Runs the command that the command line names. `more` holds pages of your own; `Router::new()` for none.
 #[must_use]
-pub fn run(more: Router<AppState>) -> ExitCode {
+pub fn run(more: impl Into<Pages>) -> ExitCode {
+    let more = more.into();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     let done = tokio::runtime::Builder::new_multi_thread()
@@ -88,7 +89,7 @@ pub fn run(more: Router<AppState>) -> ExitCode {
     status
 }
 
-async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure> {
+async fn execute(command: Command, more: Pages) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve_portal(serve, more).await,
         Command::Sandbox(args) => sandbox::serve(args).await,
@@ -106,7 +107,7 @@ async fn execute(command: Command, more: Router<AppState>) -> Result<(), Failure
 
 const SANDBOX_CLIENT: SandboxClient = SandboxClient { client_id: CLIENT_ID, client_secret: CLIENT_SECRET };
 
-async fn serve_portal(serve: Serve, more: Router<AppState>) -> Result<(), Failure> {
+async fn serve_portal(serve: Serve, more: Pages) -> Result<(), Failure> {
     let sources = serve.config.sources(serve.sandbox.then_some(SANDBOX_CLIENT));
     let mut settings = Settings::load(&sources).map_err(Failure::Settings)?;
     telemetry::start(settings.log_format);

@@ -11,84 +11,18 @@
 //! The stylesheet and the icon are compiled in. Their names contain a hash of the content, so a browser may cache them
 //! forever and still gets the right ones after an update.
 
-use std::fmt::Write;
-use std::sync::LazyLock;
+mod groups;
+mod site;
+mod step_up;
 
 use askama::Template;
-use aws_lc_rs::digest;
 use time::OffsetDateTime;
 
-/// The stylesheet of every page, served as [`stylesheet_name`] with the type `text/css; charset=utf-8`.
-pub const STYLESHEET: &str = include_str!("../templates/static/style.css");
-
-/// The icon of the site, served as [`favicon_name`] with the type `image/svg+xml`.
-pub const FAVICON: &str = include_str!("../templates/static/favicon.svg");
-
-/// The stylesheet's file name under `/static/`.
-pub fn stylesheet_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("style", STYLESHEET, "css"));
-    &NAME
-}
-
-/// The icon's file name under `/static/`.
-pub fn favicon_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("favicon", FAVICON, "svg"));
-    &NAME
-}
-
-/// `<stem>.<16 hex digits of the content's SHA-256>.<extension>`
-fn hashed_name(stem: &str, content: &str, extension: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, content.as_bytes());
-    let mut name = format!("{stem}.");
-    for byte in &digest.as_ref()[..8] {
-        let _ = write!(name, "{byte:02x}"); // writing to a String cannot fail
-    }
-    name.push('.');
-    name.push_str(extension);
-    name
-}
-
-/// What every page needs to know about the site and the request.
-#[derive(Clone, Debug)]
-pub struct Site {
-    /// The portal's name, as its operator wrote it.
-    pub app_name: String,
-    /// Where the portal is mounted: empty, or a path such as `/portal`. Every path of our own begins with it.
-    pub root: String,
-    /// The front page of the sandbox, if the portal runs against one. Then every page says so.
-    pub sandbox: Option<String>,
-}
-
-impl Site {
-    /// The path of the stylesheet.
-    pub fn stylesheet(&self) -> String {
-        self.static_path(stylesheet_name())
-    }
-
-    /// The path of the icon.
-    pub fn favicon(&self) -> String {
-        self.static_path(favicon_name())
-    }
-
-    fn static_path(&self, name: &str) -> String {
-        format!("{}/static/{name}", self.root)
-    }
-}
-
-/// The person who is signed in.
-#[derive(Clone, Debug)]
-pub struct UserView {
-    /// The full name, or the username if there is none.
-    pub name: String,
-    /// The username of the identity, `name@domain`.
-    pub username: String,
-    /// The organization that the person belongs to.
-    pub organization: Option<String>,
-    /// The e-mail address.
-    pub email: Option<String>,
-    /// Whether the session may use Globus Transfer, so that pages which need it are worth a link.
-    pub can_transfer: bool,
-}
+pub use self::{
+    groups::{GroupView, GroupsPage, MembershipView},
+    site::{FAVICON, STYLESHEET, Site, UserView, favicon_name, stylesheet_name},
+    step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},
+};
 
 /// The first page after login: who you are and what you can do.
 #[derive(Template)]
@@ -112,6 +46,10 @@ pub struct ProfilePage<'a> {
     pub identities: Vec<IdentityView>,
     /// How many more linked identities Globus knows.
     pub identities_left_out: usize,
+    /// Globus's page for linking identities.
+    pub manage_identities: &'a str,
+    /// Globus's page for consents.
+    pub consents: &'a str,
     /// How long the reader stays signed in.
     pub session: SessionView,
     /// What the portal may do at each service.
@@ -135,6 +73,8 @@ pub struct IdentityView {
     pub id: String,
     /// Whether this is the identity that the others are linked to.
     pub primary: bool,
+    /// Where the person signs in with it; `None` for the one in use.
+    pub use_it: Option<String>,
     /// When the person last authenticated with this identity, if known.
     pub last_authentication: Option<OffsetDateTime>,
 }
@@ -324,23 +264,22 @@ pub struct ConfirmLogoutPage<'a> {
 pub struct ErrorPage<'a> {
     /// The site.
     pub site: &'a Site,
+    /// Who is signed in.
+    pub user: Option<&'a UserView>,
     /// The HTTP status of the answer.
     pub status: u16,
     /// What happened, in a few plain words.
     pub title: &'a str,
     /// What it means for the reader.
     pub message: &'a str,
+    /// Whether the portal or Globus failed, rather than the request.
+    pub is_ours: bool,
     /// The next step; without one the page offers the start page.
     pub action: Option<Action>,
+    /// The same page, if trying again may help.
+    pub again: Option<&'a str>,
     /// The ID of this request in the log.
     pub request_id: &'a str,
-}
-
-impl ErrorPage<'_> {
-    /// Whether the portal or Globus failed, rather than the request.
-    fn is_our_fault(&self) -> bool {
-        self.status >= 500
-    }
 }
 
 /// A link that looks like a button.

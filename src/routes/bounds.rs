@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::error::AppError;
 
 /// No form of ours is larger.
-const MAX_BODY: usize = 64 << 10;
+pub(super) const MAX_BODY: usize = 64 << 10;
 /// How long the whole body of a request may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 

@@ -17,6 +17,8 @@ use crate::{
 const MAX_SESSIONS: usize = 8;
 /// How long a browser keeps the count of rounds, in seconds. In a loop the next login begins at once.
 const COUNT_FOR: u64 = 30;
+/// How long a browser keeps its recent step-ups, in seconds.
+const STEP_UPS_FOR: u64 = 120;
 
 /// Ends a cookie.
 const REMOVED: &str = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
@@ -154,4 +156,14 @@ pub(super) fn set_rounds(count: u8, settings: &Settings, now: OffsetDateTime) ->
 pub(super) fn forget_rounds(headers: &HeaderMap, settings: &Settings) -> Option<HeaderValue> {
     cookies(headers, &settings.cookie_names.rounds).next()?;
     set_cookie(&settings.cookie_names.rounds, "", REMOVED, settings)
+}
+
+/// The cookie with the step-ups that the browser has just been through.
+pub(super) fn recent_step_ups<'a>(headers: &'a HeaderMap, settings: &Settings) -> Option<&'a str> {
+    cookies(headers, &settings.cookie_names.step_ups).next()
+}
+
+/// The header that keeps them.
+pub(super) fn set_recent_step_ups(value: &str, settings: &Settings) -> Option<HeaderValue> {
+    set_cookie(&settings.cookie_names.step_ups, value, &format!("; Max-Age={STEP_UPS_FOR}"), settings)
 }

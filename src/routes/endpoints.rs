@@ -31,7 +31,7 @@ pub(super) async fn endpoints(
     let page = page_number(asked.page.as_deref())?;
     let offset = (page - 1) * PAGE;
     let search = EndpointSearch::new().with_filter_scope("my-endpoints").with_limit(PAGE).with_offset(offset);
-    let found = user.transfer().await?.endpoint_search(&search).await.map_err(|error| user.refused(error))?;
+    let found = user.transfer().await?.endpoint_search(&search).await?;
     let href = |page: u32| format!("{}/endpoints?page={page}", app.settings.root);
     let html = EndpointsPage {
         site: &app.site,

@@ -6,7 +6,11 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
 };
 
-use super::{logged_in::login_path, ops::PlainText};
+use super::{
+    asked::{SamePage, login_path},
+    logged_in::view_of,
+    ops::PlainText,
+};
 use crate::{
     error::{ErrorText, SignIn},
     pages::{Action, ErrorPage},
@@ -38,12 +42,17 @@ fn render(app: &AppState, response: Response, status: StatusCode, text: ErrorTex
         label: (*label).to_owned(),
         href: login_path(&app.settings.root, next.as_ref()),
     };
+    let same_page = response.extensions().get::<SamePage>().filter(|_| text.again);
+    let user = facts.session.get().map(|live| view_of(app, live));
     let page = ErrorPage {
         site: &app.site,
+        user: user.as_ref(),
         status: status.as_u16(),
         title: &text.title,
         message: &text.message,
+        is_ours: text.is_ours,
         action: text.sign_in.as_ref().map(action),
+        again: same_page.map(|SamePage(path)| path.as_str()),
         request_id: &facts.id.to_string(),
     };
     let Ok(html) = page.render() else { return response };

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{Method, Uri, request::Parts},
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    http::request::Parts,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
 
-use super::{cookies::SentSessions, origin::is_navigation};
+use super::{asked::Asked, cookies::SentSessions, csrf};
 use crate::{
-    error::AppError,
-    globus::{error::CallError, fault::Fault, groups::GroupsClient, scopes, transfer::TransferClient},
+    error::{AppError, Demand, Need},
+    globus::{groups::GroupsClient, scopes, transfer::TransferClient},
     pages::UserView,
     secret::AccessToken,
     session::{
         live::LiveSession,
-        return_path::ReturnPath,
         store::SessionKey,
         tokens::{SessionToken, TokenUnavailable},
         user::UserSession,
@@ -36,64 +34,11 @@ pub struct LoggedIn {
     app: AppState,
     live: Arc<LiveSession>,
     asked: Asked,
-    can_transfer: bool,
-}
-
-/// What was requested, as far as a login needs to know it.
-#[derive(Clone, Debug)]
-struct Asked {
-    navigation: bool,
-    /// Whether the request can be repeated safely.
-    reading: bool,
-    uri: Uri,
-}
-
-impl Asked {
-    fn of(parts: &Parts) -> Self {
-        // A nested router strips the root from the URI of the parts.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0).clone();
-        let reading = matches!(parts.method, Method::GET | Method::HEAD);
-        Self { navigation: is_navigation(&parts.method, &parts.headers), reading, uri }
-    }
-
-    /// The page, if a login can lead back to it.
-    fn page(&self, root: &str) -> Option<ReturnPath> {
-        let here = self.uri.path_and_query().filter(|_| self.reading)?;
-        ReturnPath::parse(here.as_str(), root)
-    }
-
-    /// Sends the person through login and back to what was asked for.
-    fn log_in(&self, root: &str) -> AppError {
-        let page = self.page(root);
-        if self.navigation {
-            AppError::LogIn(login_path(root, page.as_ref()))
-        } else {
-            AppError::Unauthorized { next: page }
-        }
-    }
-
-    /// The same for a session that is over. If it was ended from elsewhere, a page says so first: Globus might sign the
-    /// browser in again before its person has seen anything.
-    async fn log_in_after(&self, app: &AppState, session: Option<SessionKey>) -> AppError {
-        if let Some(session) = session
-            && self.navigation
-        {
-            match app.vault.was_ended_elsewhere(session).await {
-                Ok(true) => return AppError::EndedElsewhere { next: self.page(&app.settings.root) },
-                Ok(false) => {}
-                Err(error) => return error.into(),
-            }
-        }
-        self.log_in(&app.settings.root)
-    }
 }
 
 impl LoggedIn {
     fn new(live: Arc<LiveSession>, parts: &Parts, app: &AppState) -> Self {
-        // A session of an older version does not record it; what every login asks for answers then.
-        let asks = || app.settings.scopes.iter().any(|scope| scope.split('[').next() == Some(scopes::transfer::ALL));
-        let can_transfer = live.user.transfer.unwrap_or_else(asks);
-        Self { app: app.clone(), live, asked: Asked::of(parts), can_transfer }
+        Self { app: app.clone(), live, asked: Asked::of(parts) }
     }
 
     /// The person, as recorded at login.
@@ -160,31 +105,54 @@ impl LoggedIn {
         Ok(SessionToken::new(self.app.tokens.clone(), self.key(), resource_server, token))
     }
 
-    /// Turns a failed call for this person into an answer. If Globus no longer accepts the token, the person goes through
-    /// login and back to this page, unless they have just logged in.
-    #[must_use]
-    pub fn refused(&self, error: CallError) -> AppError {
-        match error.fault() {
-            Fault::SignInAgain if !self.is_new() => self.asked.log_in(&self.app.settings.root),
-            _ => error.into(),
+    /// A valid access token that has a scope. If the session has none, the person gives it at Globus, once, and comes back to
+    /// this page; the page names the scope itself, so `ALLOW_CONSENT_FOR` need not.
+    ///
+    /// # Errors
+    /// As [`LoggedIn::token`]; [`AppError::StepUp`], with which the person is sent to Globus.
+    pub async fn access_token_with_scope(&self, scope: &str) -> Result<AccessToken, AppError> {
+        let facts = self.app.tokens.facts(self.key()).await?;
+        match facts.into_iter().find(|facts| facts.scopes.iter().any(|granted| granted == scope)) {
+            Some(facts) => self.token(&facts.resource_server).await,
+            None => Err(AppError::StepUp(Box::new(Demand { need: Need::Scope(scope.to_owned()), opened: Vec::new() }))),
         }
     }
 
-    fn is_new(&self) -> bool {
-        self.app.clock.now() - self.user().began < JUST_LOGGED_IN
+    /// A token for the forms of a page, in a hidden field named `csrf_token` or in the header `X-CSRF-Token`. Each call gives
+    /// another text; all are good as long as the session is.
+    #[must_use]
+    pub fn csrf_token(&self) -> String {
+        csrf::token(&self.app, self.key())
     }
 
     /// The person, for a page.
     #[must_use]
     pub fn view(&self) -> UserView {
-        let claims = &self.user().claims;
-        UserView {
-            name: self.user().display_name().to_owned(),
-            username: claims.preferred_username.clone().unwrap_or_else(|| claims.sub.clone()),
-            organization: claims.organization.clone(),
-            email: claims.email.clone(),
-            can_transfer: self.can_transfer,
-        }
+        view_of(&self.app, &self.live)
+    }
+
+    fn is_new(&self) -> bool {
+        is_new(&self.app, &self.live)
+    }
+}
+
+/// Whether a session began so recently that another login would not help.
+pub(super) fn is_new(app: &AppState, live: &LiveSession) -> bool {
+    app.clock.now() - live.user.began < JUST_LOGGED_IN
+}
+
+/// The person of a session, for a page.
+pub(super) fn view_of(app: &AppState, live: &LiveSession) -> UserView {
+    let claims = &live.user.claims;
+    // A session of an older version does not record it; what every login asks for answers then.
+    let asks = || app.settings.scopes.iter().any(|scope| scope.split('[').next() == Some(scopes::transfer::ALL));
+    UserView {
+        name: live.user.display_name().to_owned(),
+        username: claims.preferred_username.clone().unwrap_or_else(|| claims.sub.clone()),
+        organization: claims.organization.clone(),
+        email: claims.email.clone(),
+        can_transfer: live.user.transfer.unwrap_or_else(asks),
+        csrf: csrf::token(app, live.key),
     }
 }
 
@@ -223,15 +191,4 @@ async fn live_session(
         let _ = facts.session.set(live.clone());
     }
     Ok(Some(live))
-}
-
-/// The login page that leads to `next` afterwards.
-#[must_use]
-pub fn login_path(root: &str, next: Option<&ReturnPath>) -> String {
-    match next {
-        Some(next) if *next != ReturnPath::front(root) => {
-            format!("{root}/login?next={}", utf8_percent_encode(next.as_str(), NON_ALPHANUMERIC))
-        }
-        _ => format!("{root}/login"),
-    }
 }

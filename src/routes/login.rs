@@ -17,7 +17,7 @@ use super::{
     login_step::{LoginStep, start_again},
     origin::is_speculative,
     refusal::Refusal,
-    rounds,
+    rounds, step_up,
 };
 use crate::{
     error::{AppError, GlobusError, SignIn},
@@ -50,13 +50,18 @@ pub(super) async fn login(
     let sent = SentSessions::of(&headers, &app.settings);
     match LoginStep::parse(query.as_deref())? {
         LoginStep::Start { next } => start(&app, &headers, &sent, next.as_deref()).await,
+        LoginStep::StepUp { ask } => {
+            not_ahead(&headers)?;
+            step_up::start(&app, &headers, sent.only()?, &ask).await
+        }
         LoginStep::Returned { code, state, iss } => match open(&app, &headers, &state) {
             Ok(attempt) => {
                 if !attempt.past.ended_elsewhere && past(&app, &headers, &sent).await?.ended_elsewhere {
                     // Begun before that, so Globus has not asked who it is.
                     return Err(AppError::EndedElsewhere { next: Some(attempt.next) });
                 }
-                let returned = Returned { code, visitor: Visitor::of(sent, &headers, &facts, &app.settings) };
+                let recent = cookies::recent_step_ups(&headers, &app.settings).map(ToOwned::to_owned);
+                let returned = Returned { code, recent, visitor: Visitor::of(sent, &headers, &facts, &app.settings) };
                 complete_once(app, returned, attempt, iss.as_deref()).await
             }
             Err(error) => lead_on(&app, &sent, error).await,
@@ -75,14 +80,7 @@ async fn start(
     sent: &SentSessions,
     next: Option<&str>,
 ) -> Result<Response, AppError> {
-    if is_speculative(headers) {
-        return Err(AppError::Refused {
-            title: "Sign-in not started".into(),
-            message: "Signing in begins when you follow the link.".into(),
-            cause: "a browser prefetched the login page".into(),
-            sign_in: Some(SignIn::first(None)),
-        });
-    }
+    not_ahead(headers)?;
     let settings = &app.settings;
     let next = next
         .and_then(|next| ReturnPath::parse(next, &settings.root))
@@ -108,6 +106,19 @@ async fn start(
             .extend(cookies::set_browser_binding(&browser, settings).map(|value| (header::SET_COOKIE, value)));
     }
     Ok(response)
+}
+
+/// A browser that prefetches the login page begins no login.
+fn not_ahead(headers: &HeaderMap) -> Result<(), AppError> {
+    if !is_speculative(headers) {
+        return Ok(());
+    }
+    Err(AppError::Refused {
+        title: "Sign-in not started".into(),
+        message: "Signing in begins when you follow the link.".into(),
+        cause: "a browser prefetched the login page".into(),
+        sign_in: Some(SignIn::first(None)),
+    })
 }
 
 /// Whether the browser has exactly one session cookie, and it is valid.
@@ -158,6 +169,8 @@ impl Visitor {
 /// What a browser brings back from Globus.
 struct Returned {
     code: AuthorizationCode,
+    /// The cookie with its recent step-ups.
+    recent: Option<String>,
     visitor: Visitor,
 }
 
@@ -183,22 +196,36 @@ async fn complete_once(
             return lead_on(&app, &returned.visitor.before, AttemptError::Expired { next: attempt.next }).await;
         }
     }
-    // The process finishes this before it stops, so that tokens from Globus are not lost.
-    let completing = {
-        let app = app.clone();
-        async move {
-            let completed = complete(&app, returned, attempt.secrets).await;
-            drop(exchange);
-            completed
-        }
-    };
-    let completed = app.vault.underway.spawn(completing.in_current_span()).await;
-    let id = completed.map_err(|_| AppError::Internal("the login task was cancelled".to_owned()))??;
-    let cookies =
-        [cookies::set_session(id, &app.settings), rounds::count(attempt.past.rounds, &app.settings, app.clock.now())];
+    let Attempt { past, secrets, step_up, .. } = attempt;
+    if let Some(step_up) = step_up {
+        let Returned { code, recent, visitor } = returned;
+        let session = visitor.before.only().unwrap_or_default();
+        let returned = step_up::Returned { code, session, recent, secrets, step_up };
+        let task_app = app.clone();
+        return to_its_end(&app, exchange, async move { step_up::complete(&task_app, returned).await }).await;
+    }
+    let task_app = app.clone();
+    let id = to_its_end(&app, exchange, async move { complete(&task_app, returned, secrets).await }).await?;
+    let cookies = [cookies::set_session(id, &app.settings), rounds::count(past.rounds, &app.settings, app.clock.now())];
     response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
     IfUndelivered::put_on(&mut response, move || app.records.abandon(session_key(id)));
     Ok(response)
+}
+
+/// Runs the rest of a login in a task of its own, which the process finishes before it stops, so that tokens from Globus are
+/// not lost.
+async fn to_its_end<T: Send + 'static>(
+    app: &AppState,
+    exchange: impl Send + 'static,
+    completing: impl Future<Output = Result<T, AppError>> + Send + 'static,
+) -> Result<T, AppError> {
+    let completing = async move {
+        let completed = completing.await;
+        drop(exchange);
+        completed
+    };
+    let completed = app.vault.underway.spawn(completing.in_current_span()).await;
+    completed.map_err(|_| AppError::Internal("the login task was cancelled".to_owned()))?
 }
 
 fn open(app: &AppState, headers: &HeaderMap, state: &str) -> Result<Attempt, AttemptError> {
@@ -255,6 +282,9 @@ async fn check_issuer(app: &AppState, iss: Option<&str>, next: &ReturnPath) -> R
 async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Option<&str>) -> Result<Response, AppError> {
     check_issuer(app, iss, &attempt.next).await?;
     app.refused_states.add(attempt.state_hash);
+    if let Some(step_up) = &attempt.step_up {
+        return Err(step_up::refused(refusal, &step_up.ask, &app.settings.root));
+    }
     Err(AppError::Refused {
         title: "You are not signed in".into(),
         message: refusal.message().into(),
@@ -265,7 +295,7 @@ async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Optio
 
 /// Exchanges the code, verifies the identity, and begins the session. If that fails half way, the tokens are revoked.
 async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> Result<Id, AppError> {
-    let Returned { code, visitor } = returned;
+    let Returned { code, visitor, .. } = returned;
     let FlowSecrets { nonce, verifier, .. } = secrets;
     let response = flow(app, verifier)?.exchange_code_for_tokens(code).await.map_err(GlobusError::from)?;
     let begun = match response.decode_id_token(&app.id_tokens, Some(&nonce)).await {

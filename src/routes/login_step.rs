@@ -11,6 +11,8 @@ use crate::{error::AppError, secret::AuthorizationCode, session::return_path::Re
 pub(super) enum LoginStep {
     /// A person wants to log in, and to be at `next` afterwards.
     Start { next: Option<String> },
+    /// Somebody who is logged in is asked for more, as one of our own links says.
+    StepUp { ask: String },
     /// Globus sent the browser back with a code.
     Returned { code: AuthorizationCode, state: String, iss: Option<String> },
     /// Globus sent the browser back with an error.
@@ -29,7 +31,10 @@ impl LoginStep {
         };
         let (code, error) = (once("code")?, once("error")?);
         match (code, error) {
-            (None, None) => Ok(Self::Start { next: once("next").unwrap_or_default() }),
+            (None, None) => Ok(match once("ask").unwrap_or_default() {
+                Some(ask) => Self::StepUp { ask },
+                None => Self::Start { next: once("next").unwrap_or_default() },
+            }),
             (Some(_), Some(_)) => Err(start_again("the response has both a code and an error", None)),
             (Some(code), None) => Ok(Self::Returned {
                 code: AuthorizationCode::new(code),

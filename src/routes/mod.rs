@@ -1,15 +1,21 @@
 //! The pages: one file per page, named like its URL. This file is the whole route table; [`frame`] is what happens around
 //! every route.
 
+mod asked;
 mod assets;
 mod bounds;
 mod cookies;
+pub mod csrf;
 mod delivery;
 mod endpoints;
 mod error_page;
 pub mod frame;
+mod globus_pages;
+mod groups;
+mod guard;
 mod headers;
 mod index;
+mod kept_form;
 pub mod logged_in;
 mod login;
 mod login_step;
@@ -20,24 +26,64 @@ mod profile;
 mod refusal;
 mod rounds;
 mod sessions;
+mod step_up;
 mod unattended;
 
-use axum::{Router, extract::State, http::Uri, response::Redirect, routing::get};
+use axum::{Router, extract::State, http::Uri, middleware::from_fn_with_state, response::Redirect, routing::get};
 
+use self::logged_in::LoggedIn;
 use crate::{error::AppError, state::AppState};
 
-/// The portal's routes. `more` holds pages of your own, whose paths are below the root as well.
-pub fn router(app: &AppState, more: Router<AppState>) -> Router {
+/// Pages of your own, whose paths are below the root as the portal's are.
+///
+/// A request of theirs that may change something is refused unless it comes from a page of this site, and a form must carry
+/// [`LoggedIn::csrf_token`](logged_in::LoggedIn::csrf_token); see [`csrf`].
+#[derive(Clone, Debug, Default)]
+pub struct Pages {
+    checked: Router<AppState>,
+    unchecked: Router<AppState>,
+}
+
+impl Pages {
+    /// These pages. A plain [`Router`] is as good: it turns into this.
+    #[must_use]
+    pub fn new(pages: Router<AppState>) -> Self {
+        Self { checked: pages, unchecked: Router::new() }
+    }
+
+    /// Adds pages whose requests are not checked for cross-site request forgery, such as the addresses that other programs
+    /// call. They must not trust the session cookie for what they change.
+    #[must_use]
+    pub fn without_csrf_check(self, pages: Router<AppState>) -> Self {
+        Self { unchecked: self.unchecked.merge(pages), ..self }
+    }
+}
+
+impl From<Router<AppState>> for Pages {
+    fn from(pages: Router<AppState>) -> Self {
+        Self::new(pages)
+    }
+}
+
+/// The portal's routes, and `more`.
+pub fn router(app: &AppState, more: Pages) -> Router {
     let root = app.settings.root.as_str();
     let at = |path: &str| format!("{root}{path}");
-    let mut router = nested(root, more)
+    let checked = nested(root, more.checked)
         .route(&at("/"), get(index::index))
-        .route(&at("/login"), get(login::login).head(not_allowed))
-        .route(&at("/logout"), get(logout::logout).post(logout::logout).head(not_allowed))
-        .route(&at("/signed-out"), get(logout::signed_out))
         .route(&at("/profile"), get(profile::profile))
+        .route(&at("/groups"), get(groups::groups))
         .route(&at("/sessions"), get(sessions::sessions).post(sessions::end))
         .route(&at("/endpoints"), get(endpoints::endpoints))
+        .route(&at("/kept-form"), get(kept_form::kept_form))
+        .layer(from_fn_with_state(app.clone(), guard::checked));
+    let unchecked = nested(root, more.unchecked).layer(from_fn_with_state(app.clone(), guard::unchecked));
+    let mut router = checked
+        .merge(unchecked)
+        .route(&at("/login"), get(login::login).head(not_allowed))
+        // It judges for itself who asks: see `logout`.
+        .route(&at("/logout"), get(logout::logout).post(logout::logout).head(not_allowed))
+        .route(&at("/signed-out"), get(logout::signed_out))
         .route(&at("/static/{file}"), get(assets::asset))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz));
@@ -52,11 +98,12 @@ pub fn router(app: &AppState, more: Router<AppState>) -> Router {
 }
 
 fn nested(root: &str, more: Router<AppState>) -> Router<AppState> {
-    if root.is_empty() { more } else { Router::new().nest(root, more) }
+    if root.is_empty() || !more.has_routes() { more } else { Router::new().nest(root, more) }
 }
 
-/// If an entry page is requested without the root, a proxy has probably stripped it.
-async fn not_found(State(app): State<AppState>, uri: Uri) -> AppError {
+/// If an entry page is requested without the root, a proxy has probably stripped it. The page shows who is signed in, if that
+/// can be found out.
+async fn not_found(State(app): State<AppState>, uri: Uri, _: Result<Option<LoggedIn>, AppError>) -> AppError {
     let stripped = !app.settings.root.is_empty() && matches!(uri.path(), "/" | "/login" | "/logout" | "/signed-out");
     if stripped { AppError::OutsideRoot } else { AppError::NotFound }
 }

@@ -1,6 +1,6 @@
 //! Who caused a request: the person, another site, a subresource or a prefetch.
 
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method, header};
 
 use crate::settings::Settings;
 
@@ -24,15 +24,22 @@ impl Asker {
         if !is_page || is_speculative(headers) {
             return Self::Subresource;
         }
-        let public_origin = format!("{}://{}", settings.scheme, settings.server_name);
-        // Our own forms have the origin "null", because our pages send no referrer.
-        let origins: &[&[u8]] = &[public_origin.as_bytes(), b"null"];
-        let by_person = match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
-            Some(site) => [&b"none"[..], b"same-origin"].contains(&site),
-            None => method != Method::POST || is(header::ORIGIN.as_str(), origins),
-        };
-        if by_person { Self::Person } else { Self::OtherSite }
+        // A GET without a word about its origin is a navigation of a browser that sends none.
+        let says_nothing = method != Method::POST && !headers.contains_key("sec-fetch-site");
+        if says_nothing || is_own(headers, settings) { Self::Person } else { Self::OtherSite }
     }
+}
+
+/// Whether a request comes from this site itself, or from nobody's page: by Fetch Metadata, else by `Origin`; a client that
+/// sends neither is no browser of today.
+pub(super) fn is_own(headers: &HeaderMap, settings: &Settings) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return [&b"none"[..], b"same-origin"].contains(&site.as_bytes());
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let public_origin = format!("{}://{}", settings.scheme, settings.server_name);
+    // Our own forms have the origin "null", because our pages send no referrer.
+    [public_origin.as_bytes(), b"null"].contains(&origin.as_bytes())
 }
 
 /// Whether a browser is prefetching a page that its person may never open.

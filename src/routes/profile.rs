@@ -4,13 +4,14 @@ use askama::Template as _;
 use axum::{extract::State, response::Html};
 use time::OffsetDateTime;
 
-use super::logged_in::LoggedIn;
+use super::{
+    globus_pages::{self, CONSENTS, IDENTITIES},
+    logged_in::LoggedIn,
+    step_up,
+};
 use crate::{
     error::AppError,
-    globus::{
-        id_token::{IdTokenClaims, LinkedIdentity},
-        scopes,
-    },
+    globus::{id_token::LinkedIdentity, scopes},
     pages::{IdentityView, ProfilePage, SessionView, TokenView},
     session::tokens::TokenFacts,
     state::AppState,
@@ -24,7 +25,9 @@ pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Resu
     let page = ProfilePage {
         site: &app.site,
         user: &user.view(),
-        identities: identities(&user.user().claims),
+        identities: identities(&app, &user)?,
+        manage_identities: &globus_pages::address(&app, IDENTITIES, "/profile"),
+        consents: &globus_pages::address(&app, CONSENTS, "/profile"),
         identities_left_out: user.user().claims.identities_left_out,
         session: SessionView {
             began,
@@ -37,29 +40,31 @@ pub(super) async fn profile(State(app): State<AppState>, user: LoggedIn) -> Resu
 }
 
 /// The linked identities, starting with the one that is logged in.
-fn identities(claims: &IdTokenClaims) -> Vec<IdentityView> {
-    let (primary, others): (Vec<_>, Vec<_>) = claims
-        .identity_set
-        .iter()
-        .map(|identity| identity_view(identity, claims))
-        .partition(|identity| identity.primary);
-    primary.into_iter().chain(others).collect()
+fn identities(app: &AppState, user: &LoggedIn) -> Result<Vec<IdentityView>, AppError> {
+    let claims = &user.user().claims;
+    let views: Result<Vec<_>, AppError> =
+        claims.identity_set.iter().map(|identity| identity_view(app, user, identity)).collect();
+    let (primary, others): (Vec<_>, Vec<_>) = views?.into_iter().partition(|identity| identity.primary);
+    Ok(primary.into_iter().chain(others).collect())
 }
 
-fn identity_view(identity: &LinkedIdentity, claims: &IdTokenClaims) -> IdentityView {
+fn identity_view(app: &AppState, user: &LoggedIn, identity: &LinkedIdentity) -> Result<IdentityView, AppError> {
     let LinkedIdentity { sub, username, name, organization, identity_provider_display_name, email, .. } =
         identity.clone();
     let last = identity.last_authentication.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-    IdentityView {
+    let primary = sub == user.user().claims.sub;
+    let link = || step_up::identity_link(app, user.key(), &sub, format!("{}/profile", app.settings.root));
+    Ok(IdentityView {
         username: username.unwrap_or_else(|| sub.clone()),
-        primary: sub == claims.sub,
+        primary,
+        use_it: (!primary).then(link).transpose()?,
         id: sub,
         provider: identity_provider_display_name,
         last_authentication: last,
         name,
         email,
         organization,
-    }
+    })
 }
 
 fn token_view(facts: TokenFacts, now: OffsetDateTime) -> TokenView {

@@ -17,7 +17,7 @@ use tokio::{
 use self::connections::Connections;
 use crate::{
     keep_running::keep_running,
-    routes::{self, frame::Frame},
+    routes::{self, Pages, frame::Frame},
     settings::ConnectionLimits,
     state::AppState,
 };
@@ -46,10 +46,10 @@ impl Server {
     ///
     /// # Errors
     /// If the address is in use, or does not belong to this machine.
-    pub async fn bind(app: AppState, more: Router<AppState>) -> std::io::Result<Self> {
+    pub async fn bind(app: AppState, more: impl Into<Pages>) -> std::io::Result<Self> {
         let listener = TcpListener::bind(app.settings.listen).await?;
         let address = listener.local_addr()?;
-        let router = routes::router(&app, more);
+        let router = routes::router(&app, more.into());
         Ok(Self { listener, address, app, router, sweeps: true })
     }
 

@@ -43,7 +43,7 @@ impl Records {
                 last_seen: now,
                 ends: now.saturating_add(vault.lifetimes.absolute),
             };
-            if vault.store.create_session(key, &row, &tokens.rows(key, response)?).await? {
+            if vault.store.create_session(key, &row, &tokens.rows(key, response.tokens())?).await? {
                 return Ok(id);
             }
         }

@@ -11,6 +11,8 @@ use time::{Duration, OffsetDateTime};
 use super::{
     return_path::ReturnPath,
     seal::{KeyRing, Purpose, SealError, hash},
+    step_up::Ask,
+    store::SessionKey,
 };
 use crate::secret::{CodeVerifier, equal, random_bytes, random_text};
 
@@ -25,6 +27,8 @@ const SALT: usize = 16;
 const MAX_ROUNDS: u8 = 9;
 /// The bit for `ended_elsewhere`, in the same byte as the rounds.
 const ENDED: u8 = 0x10;
+/// The bit for a step-up, in the same byte: its length, its session and what it asks for follow.
+const STEP_UP: u8 = 0x20;
 
 /// The value of the cookie that ties logins to one browser.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,7 +81,32 @@ impl Past {
     }
 
     fn of_byte(byte: u8) -> Self {
-        Self { rounds: byte & !ENDED, ended_elsewhere: byte & ENDED != 0 }
+        Self { rounds: byte & !(ENDED | STEP_UP), ended_elsewhere: byte & ENDED != 0 }
+    }
+}
+
+/// A login for a session that there is, because something at Globus needs more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepUp {
+    /// The session.
+    pub session: SessionKey,
+    /// What it asks for.
+    pub ask: Ask,
+}
+
+impl StepUp {
+    fn bytes(&self) -> Result<Vec<u8>, SealError> {
+        let packed = self.ask.pack()?;
+        let length = u16::try_from(packed.len()).map_err(|_| SealError)?.to_be_bytes();
+        Ok([&length[..], &self.session.0, &packed].concat())
+    }
+
+    /// Reads one, and returns what follows it.
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (length, rest) = bytes.split_first_chunk::<2>()?;
+        let (session, rest) = rest.split_first_chunk::<HASH>()?;
+        let (packed, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        Some((Self { session: SessionKey(*session), ask: Ask::unpack(packed)? }, rest))
     }
 }
 
@@ -104,6 +133,8 @@ pub struct Attempt {
     pub next: ReturnPath,
     /// What preceded it.
     pub past: Past,
+    /// The session that it is for, and what it asks for; `None` for a login that begins a session.
+    pub step_up: Option<StepUp>,
     /// The random values it began with.
     pub secrets: FlowSecrets,
     /// Identifies the state in the list of spent states.
@@ -191,11 +222,23 @@ impl LoginAttempts {
         next: &ReturnPath,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
-        let (time, binding, salt) = (now.unix_timestamp().to_be_bytes(), browser.hash(), random_bytes::<SALT>());
         let past: &[u8] = if past == Past::default() { &[] } else { &[past.byte()] };
-        let plain = [&time[..], &binding, &salt, past, next.as_str().as_bytes()].concat();
-        let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
-        secrets(keys, browser, &salt, state, 0).ok_or(SealError)
+        begin(keys, browser, now, &[past, next.as_str().as_bytes()].concat())
+    }
+
+    /// Begins a login for a session that there is.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn begin_step_up(
+        &self,
+        step_up: &StepUp,
+        keys: &KeyRing,
+        browser: &BrowserBinding,
+        now: OffsetDateTime,
+    ) -> Result<FlowSecrets, SealError> {
+        let next = step_up.ask.next(&self.root);
+        begin(keys, browser, now, &[&[STEP_UP][..], &step_up.bytes()?, next.as_str().as_bytes()].concat())
     }
 
     /// Opens a `state` that returned to a browser.
@@ -211,7 +254,8 @@ impl LoginAttempts {
     ) -> Result<Attempt, AttemptError> {
         let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| AttemptError::Unknown)?;
         let opened = keys.open(Purpose::LoginState, b"", &sealed).ok_or(AttemptError::Unknown)?;
-        let Plain { began, binding, salt, past, next } = Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
+        let Plain { began, binding, salt, past, step_up, next } =
+            Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
         // Checked again, because the rules or the root may have changed since.
         let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
         let Some(browser) = browser else { return Err(AttemptError::NoCookie { next }) };
@@ -224,7 +268,7 @@ impl LoginAttempts {
         }
         let state_hash = hash(&[b"state", state.as_bytes()]);
         let secrets = secrets(keys, browser, salt, state.to_owned(), opened.key).ok_or(AttemptError::Unknown)?;
-        Ok(Attempt { next, past, secrets, state_hash, expires })
+        Ok(Attempt { next, past, step_up, secrets, state_hash, expires })
     }
 }
 
@@ -234,6 +278,7 @@ struct Plain<'a> {
     binding: &'a [u8],
     salt: &'a [u8],
     past: Past,
+    step_up: Option<StepUp>,
     next: &'a str,
 }
 
@@ -242,14 +287,26 @@ impl<'a> Plain<'a> {
         let (time, rest) = plain.split_first_chunk::<TIME>()?;
         let (binding, rest) = rest.split_at_checked(HASH)?;
         let (salt, rest) = rest.split_at_checked(SALT)?;
-        let (past, next) = match rest.split_first()? {
+        let (past, step_up, next) = match rest.split_first()? {
             // The byte is left out for the default; then the path begins here.
-            (b'/', _) => (Past::default(), rest),
-            (byte, next) => (Past::of_byte(*byte), next),
+            (b'/', _) => (Past::default(), None, rest),
+            (byte, rest) if byte & STEP_UP != 0 => {
+                let (step_up, next) = StepUp::read(rest)?;
+                (Past::of_byte(*byte), Some(step_up), next)
+            }
+            (byte, next) => (Past::of_byte(*byte), None, next),
         };
         let began = OffsetDateTime::from_unix_timestamp(i64::from_be_bytes(*time)).ok()?;
-        Some(Self { began, binding, salt, past, next: std::str::from_utf8(next).ok()? })
+        Some(Self { began, binding, salt, past, step_up, next: std::str::from_utf8(next).ok()? })
     }
+}
+
+/// Seals a state; `rest` is what it holds beyond time, browser and salt.
+fn begin(keys: &KeyRing, browser: &BrowserBinding, now: OffsetDateTime, rest: &[u8]) -> Result<FlowSecrets, SealError> {
+    let (time, binding, salt) = (now.unix_timestamp().to_be_bytes(), browser.hash(), random_bytes::<SALT>());
+    let plain = [&time[..], &binding, &salt, rest].concat();
+    let state = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::LoginState, b"", &plain)?);
+    secrets(keys, browser, &salt, state, 0).ok_or(SealError)
 }
 
 fn secrets(keys: &KeyRing, browser: &BrowserBinding, salt: &[u8], state: String, key: usize) -> Option<FlowSecrets> {

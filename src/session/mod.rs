@@ -6,11 +6,12 @@
 //! |---|---|
 //! | [`seal`] | keys derived by purpose; sealing and opening |
 //! | [`return_path`] | where a login goes afterwards |
-//! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
 //! | [`per_client`] | counts of what is under way, in total and for each client |
 //! | [`exchanges`] | code exchanges with Globus in progress: a bounded number |
 //! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`store`] | the contract of a store, and the stores |
+//! | [`step_up`] | what a login of a person who is logged in asks for, sealed for URLs |
+//! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
 //! | `probes` | whether the store works, for any number of callers |
 //! | [`recent_logins`] | the last login of each browser, so that parallel logins leave one session |
 //! | [`user`] | who is logged in, and where |
@@ -38,6 +39,7 @@ pub mod records;
 pub mod refused_states;
 pub mod return_path;
 pub mod seal;
+pub mod step_up;
 pub mod store;
 pub mod tokens;
 pub mod user;

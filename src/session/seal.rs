@@ -27,6 +27,10 @@ pub enum Purpose {
     Session,
     /// The tokens of one resource server.
     Token,
+    /// What a step-up asks for.
+    StepUp,
+    /// The fields of a form that waits for a step-up.
+    KeptForm,
 }
 
 impl Purpose {
@@ -35,6 +39,8 @@ impl Purpose {
             Self::LoginState => b"globus-portal/1/login-state",
             Self::Session => b"globus-portal/1/session",
             Self::Token => b"globus-portal/1/token",
+            Self::StepUp => b"globus-portal/1/step-up",
+            Self::KeptForm => b"globus-portal/1/kept-form",
         }
     }
 }
@@ -51,6 +57,8 @@ struct Key {
     login_state: LessSafeKey,
     session: LessSafeKey,
     token: LessSafeKey,
+    step_up: LessSafeKey,
+    kept_form: LessSafeKey,
 }
 
 impl std::fmt::Debug for Key {
@@ -149,6 +157,8 @@ impl Key {
             login_state: sealing(Purpose::LoginState),
             session: sealing(Purpose::Session),
             token: sealing(Purpose::Token),
+            step_up: sealing(Purpose::StepUp),
+            kept_form: sealing(Purpose::KeptForm),
             deriving: hmac::Key::new(HMAC_SHA256, &expand::<32>(&root, &[b"globus-portal/1/derive"])),
         }
     }
@@ -158,6 +168,8 @@ impl Key {
             Purpose::LoginState => &self.login_state,
             Purpose::Session => &self.session,
             Purpose::Token => &self.token,
+            Purpose::StepUp => &self.step_up,
+            Purpose::KeptForm => &self.kept_form,
         }
     }
 }

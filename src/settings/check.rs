@@ -50,6 +50,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         scopes: scopes(&mut reader),
+        allow_consent_for: allow_consent_for(&mut reader),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
         refresh_timeout: seconds(&mut reader, "REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")),
         session_store: sessions::store(&mut reader, sandbox),
@@ -145,6 +146,21 @@ fn scopes(reader: &mut Reader) -> Vec<String> {
         scopes.insert(0, scopes::auth::OPENID.to_owned());
     }
     scopes
+}
+
+/// Resource servers, as their ids or names, and whole scopes.
+fn allow_consent_for(reader: &mut Reader) -> Vec<String> {
+    let Some((items, origin)) = reader.list("ALLOW_CONSENT_FOR", &[' ', '\n', '\t']) else { return Vec::new() };
+    let items: Vec<String> = items.iter().flat_map(|item| item.split_whitespace()).map(ToOwned::to_owned).collect();
+    if let Some(item) = items.iter().find(|item| item.contains(['[', ']', '*', ',', ';'])) {
+        let text = format!(
+            "{item:?} is neither a resource server nor one scope: expected items such as 'groups.api.globus.org', with \
+             spaces between them and without dependencies"
+        );
+        reader.problem("ALLOW_CONSENT_FOR", Some(origin), text);
+        return Vec::new();
+    }
+    items
 }
 
 fn boolean(text: &str) -> Result<bool, String> {

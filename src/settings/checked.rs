@@ -37,6 +37,8 @@ pub struct Settings {
     pub app_name: String,
     /// Scopes to request, including `openid` (`SCOPES`).
     pub scopes: Vec<String>,
+    /// Resource servers and scopes that a service's demand may add to a login (`ALLOW_CONSENT_FOR`).
+    pub allow_consent_for: Vec<String>,
     /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
     pub refresh_tokens: bool,
     /// How long Globus may take to renew a token (`REFRESH_TIMEOUT_SECONDS`).
@@ -122,13 +124,16 @@ pub struct CookieNames {
     pub login: String,
     /// Counts logins in a row after which the browser is not logged in.
     pub rounds: String,
+    /// Remembers recent step-ups, so that none goes in circles.
+    pub step_ups: String,
 }
 
 impl CookieNames {
     /// The names for a portal below `root`.
     #[must_use]
     pub fn new(root: &str, https: bool) -> Self {
-        Self { login: cookie_name("login", root, https), rounds: cookie_name("rounds", root, https) }
+        let name = |name| cookie_name(name, root, https);
+        Self { login: name("login"), rounds: name("rounds"), step_ups: name("step-ups") }
     }
 }
 

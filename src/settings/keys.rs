@@ -24,6 +24,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("PORTAL_CLIENT_SECRET", Kind::Secret),
     ("APP_NAME", Kind::Plain),
     ("SCOPES", Kind::Plain),
+    ("ALLOW_CONSENT_FOR", Kind::Plain),
     ("REFRESH_TOKENS", Kind::Plain),
     ("REFRESH_TIMEOUT_SECONDS", Kind::Plain),
     ("SESSION_STORE", Kind::Secret),

@@ -80,6 +80,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Replaces tokens whose version still is `row.version`, and increments the version. Returns whether it did.
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError>;
 
+    /// Puts tokens into a session: in place of those whose version still is `row.version`, or, where that is 0, if there are
+    /// none for their resource server. What `revoke` holds of those they replace is due to be revoked at `now`, in the same
+    /// step. Returns whether it did.
+    async fn put_token(
+        &self,
+        key: SessionKey,
+        row: &TokenRow,
+        revoke: Option<&TokenRow>,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
     /// Deletes tokens whose version still is `version` without revoking them: they are dead already. Returns whether it did.
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError>;
 

@@ -3,24 +3,25 @@
 //! Rows are stored compactly, because a portal may have a hundred thousand idle sessions.
 
 mod remembered;
+mod tables;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::hash_map::Entry,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
-use self::remembered::Remembered;
+use self::tables::{Held, Revocation, Session, Tables, Token};
 use super::{
     bounds::{Bounds, CLOCKS_DIFFER, next_try},
     contract::Store,
     error::StoreError,
     news::News,
-    rows::{Lease, RevocationRow, SessionKey, SessionRow, Spent, TokenRow, time_of},
+    rows::{Lease, RevocationRow, SessionKey, SessionRow, Spent, TokenRow},
 };
 
 /// A store in the memory of this process.
@@ -28,54 +29,6 @@ use super::{
 pub struct MemoryStore {
     tables: Mutex<Tables>,
     bounds: Bounds,
-}
-
-#[derive(Debug, Default)]
-struct Tables {
-    sessions: HashMap<SessionKey, Box<Session>>,
-    /// The sessions of each person.
-    persons: HashMap<[u8; 32], Vec<SessionKey>>,
-    /// The name of each resource server, stored once for all sessions with a token for it.
-    names: Vec<Arc<str>>,
-    revocations: BTreeMap<i64, Revocation>,
-    last_revocation: i64,
-    spent_states: Remembered,
-    /// States whose time ends at or before this are too old.
-    state_floor: i64,
-    ended_notes: Remembered,
-    leases: HashMap<[u8; 32], Held>,
-}
-
-#[derive(Debug)]
-struct Session {
-    record: Box<[u8]>,
-    person: [u8; 32],
-    last_seen: i64,
-    ends: i64,
-    /// In the order of their resource servers.
-    tokens: Vec<Token>,
-}
-
-#[derive(Debug)]
-struct Token {
-    resource_server: Arc<str>,
-    sealed: Box<[u8]>,
-    version: i64,
-    revoke_until: i64,
-}
-
-#[derive(Debug)]
-struct Revocation {
-    row: RevocationRow,
-    added: OffsetDateTime,
-    due: OffsetDateTime,
-    until: OffsetDateTime,
-}
-
-#[derive(Debug)]
-struct Held {
-    holder: [u8; 16],
-    until: Instant,
 }
 
 impl MemoryStore {
@@ -87,74 +40,6 @@ impl MemoryStore {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Session {
-    fn row(&self) -> Result<SessionRow, StoreError> {
-        Ok(SessionRow {
-            record: self.record.to_vec(),
-            person: self.person,
-            last_seen: time_of(self.last_seen)?,
-            ends: time_of(self.ends)?,
-        })
-    }
-
-    fn token(&mut self, resource_server: &str, version: i64) -> Option<usize> {
-        self.tokens.iter().position(|token| &*token.resource_server == resource_server && token.version == version)
-    }
-}
-
-impl Token {
-    fn row(&self) -> Result<TokenRow, StoreError> {
-        Ok(TokenRow {
-            resource_server: self.resource_server.to_string(),
-            sealed: self.sealed.to_vec(),
-            version: self.version,
-            revoke_until: time_of(self.revoke_until)?,
-        })
-    }
-}
-
-impl Tables {
-    fn token(&mut self, row: &TokenRow, version: i64) -> Token {
-        let known = self.names.iter().find(|name| ***name == *row.resource_server).cloned();
-        let resource_server = known.unwrap_or_else(|| {
-            let name: Arc<str> = row.resource_server.as_str().into();
-            self.names.push(name.clone());
-            name
-        });
-        Token {
-            resource_server,
-            sealed: row.sealed.as_slice().into(),
-            version,
-            revoke_until: row.revoke_until.unix_timestamp(),
-        }
-    }
-
-    fn revoke(&mut self, session: SessionKey, token: TokenRow, now: OffsetDateTime) {
-        self.last_revocation += 1;
-        let id = self.last_revocation;
-        let TokenRow { resource_server, sealed, revoke_until: until, .. } = token;
-        let row = RevocationRow { id, session, resource_server, sealed };
-        self.revocations.insert(id, Revocation { row, added: now, due: now, until });
-    }
-
-    fn forget_person_of(&mut self, key: SessionKey, person: [u8; 32]) {
-        if let Entry::Occupied(mut keys) = self.persons.entry(person) {
-            keys.get_mut().retain(|other| *other != key);
-            if keys.get().is_empty() {
-                keys.remove();
-            }
-        }
-    }
-
-    fn rows(
-        &self,
-        wanted: impl Fn(&SessionKey, &Session) -> bool,
-    ) -> Result<Vec<(SessionKey, SessionRow)>, StoreError> {
-        let found = self.sessions.iter().filter(|(key, session)| wanted(key, session));
-        found.map(|(key, session)| Ok((*key, session.row()?))).collect()
     }
 }
 
@@ -285,6 +170,25 @@ impl Store for MemoryStore {
         let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
         let Some(place) = session.token(&row.resource_server, row.version) else { return Ok(false) };
         session.tokens[place] = token;
+        Ok(true)
+    }
+
+    async fn put_token(
+        &self,
+        key: SessionKey,
+        row: &TokenRow,
+        revoke: Option<&TokenRow>,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let token = tables.token(row, row.version + 1);
+        let Some(session) = tables.sessions.get_mut(&key) else { return Ok(false) };
+        if !session.put(token, row.version) {
+            return Ok(false);
+        }
+        if let Some(revoke) = revoke {
+            tables.revoke(key, revoke.clone(), now);
+        }
         Ok(true)
     }
 

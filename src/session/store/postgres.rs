@@ -45,6 +45,7 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
         least: "least",
         greatest: "greatest",
         skip_locked: " FOR UPDATE SKIP LOCKED",
+        while_it_lasts: " FOR KEY SHARE",
         soon: ("", ""),
     })
 });

@@ -64,6 +64,7 @@ scripts! {
     SESSIONS_OF = "redis/sessions_of.lua";
     SESSIONS_AFTER = "redis/sessions_after.lua";
     AGED_SESSIONS = "redis/aged_sessions.lua";
+    PUT_TOKEN = "redis/put_token.lua";
     REPLACE_TOKEN = "redis/replace_token.lua";
     REMOVE_TOKEN = "redis/remove_token.lua";
     ADD_REVOCATION = "redis/add_revocation.lua";
@@ -230,6 +231,22 @@ impl Store for RedisStore {
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
         let value = token_value(row, row.version.saturating_add(1));
         self.run(REPLACE_TOKEN.arg(hex::encode(key.0)).arg(&row.resource_server).arg(row.version).arg(value)).await
+    }
+
+    async fn put_token(
+        &self,
+        key: SessionKey,
+        row: &TokenRow,
+        revoke: Option<&TokenRow>,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut script = PUT_TOKEN.prepare_invoke();
+        script.arg(hex::encode(key.0)).arg(&row.resource_server).arg(row.version);
+        script.arg(token_value(row, row.version.saturating_add(1))).arg(now.unix_timestamp());
+        if let Some(revoke) = revoke {
+            script.arg(&revoke.sealed[..]).arg(revoke.revoke_until.unix_timestamp());
+        }
+        self.run(&script).await
     }
 
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {

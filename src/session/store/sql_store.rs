@@ -92,6 +92,27 @@ fn revocation_row(row: &impl ReadRow) -> Result<RevocationRow, StoreError> {
     })
 }
 
+fn revocation_values<'a>(key: &'a SessionKey, row: &'a TokenRow, now: OffsetDateTime) -> [Value<'a>; 5] {
+    let times = (Int(now.unix_timestamp()), Int(row.revoke_until.unix_timestamp()));
+    [Bytes(&key.0), Text(&row.resource_server), Bytes(&row.sealed), times.0, times.1]
+}
+
+fn replacing_values<'a>(key: &'a SessionKey, row: &'a TokenRow) -> [Value<'a>; 5] {
+    let until = Int(row.revoke_until.unix_timestamp());
+    [Bytes(&row.sealed), until, Bytes(&key.0), Text(&row.resource_server), Int(row.version)]
+}
+
+/// Puts tokens into a session, if their version fits.
+async fn put_token<D: Database>(lent: &mut D::Lent, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
+    let texts = &D::texts().tokens;
+    if row.version > 0 {
+        return Ok(lent.run(&texts.replace, &replacing_values(&key, row)).await? == 1);
+    }
+    let until = Int(row.revoke_until.unix_timestamp());
+    let values = [Bytes(&key.0), Text(&row.resource_server), Bytes(&row.sealed), until];
+    Ok(lent.run(&texts.insert, &values).await? == 1)
+}
+
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.whole_milliseconds()).unwrap_or(i64::MAX)
 }
@@ -239,9 +260,26 @@ impl<D: Database> Store for SqlStore<D> {
     }
 
     async fn replace_token(&self, key: SessionKey, row: &TokenRow) -> Result<bool, StoreError> {
-        let until = Int(row.revoke_until.unix_timestamp());
-        let values = [Bytes(&row.sealed), until, Bytes(&key.0), Text(&row.resource_server), Int(row.version)];
-        Ok(run(self.database.write().await?, &D::texts().tokens.replace, &values).await? == 1)
+        Ok(run(self.database.write().await?, &D::texts().tokens.replace, &replacing_values(&key, row)).await? == 1)
+    }
+
+    async fn put_token(
+        &self,
+        key: SessionKey,
+        row: &TokenRow,
+        revoke: Option<&TokenRow>,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut lent = self.database.transaction().await?;
+        within(async {
+            let put = put_token::<D>(&mut lent, key, row).await?;
+            if let Some(revoke) = revoke.filter(|_| put) {
+                lent.run(&D::texts().revocations.add, &revocation_values(&key, revoke, now)).await?;
+            }
+            lent.finish().await?;
+            Ok(put)
+        })
+        .await
     }
 
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
@@ -250,9 +288,7 @@ impl<D: Database> Store for SqlStore<D> {
     }
 
     async fn add_revocation(&self, key: SessionKey, row: &TokenRow, now: OffsetDateTime) -> Result<(), StoreError> {
-        let times = (Int(now.unix_timestamp()), Int(row.revoke_until.unix_timestamp()));
-        let values = [Bytes(&key.0), Text(&row.resource_server), Bytes(&row.sealed), times.0, times.1];
-        run(self.database.write().await?, &D::texts().revocations.add, &values).await?;
+        run(self.database.write().await?, &D::texts().revocations.add, &revocation_values(&key, row, now)).await?;
         Ok(())
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Words {
     pub(super) greatest: &'static str,
     /// Lets callers that claim at the same time skip each other's rows.
     pub(super) skip_locked: &'static str,
+    /// Makes a statement that reads a session wait for one that ends it.
+    pub(super) while_it_lasts: &'static str,
     /// What precedes and follows a statement that may reach the disk a little later.
     pub(super) soon: (&'static str, &'static str),
 }
@@ -41,6 +43,7 @@ pub(super) struct Sessions {
 pub(super) struct Tokens {
     pub(super) find: String,
     pub(super) of_session: String,
+    pub(super) insert: String,
     pub(super) replace: String,
     pub(super) remove: String,
 }
@@ -101,11 +104,15 @@ impl Sessions {
 }
 
 impl Tokens {
-    fn new(Words { schema, .. }: &Words) -> Self {
+    fn new(Words { schema, while_it_lasts, .. }: &Words) -> Self {
         let row = "resource_server, sealed, version, revoke_until";
         Self {
             find: format!("SELECT {row} FROM {schema}tokens WHERE session = $1 AND resource_server = $2"),
             of_session: format!("SELECT {row} FROM {schema}tokens WHERE session = $1"),
+            insert: format!(
+                "INSERT INTO {schema}tokens (session, resource_server, sealed, version, revoke_until) \
+                 SELECT key, $2, $3, 1, $4 FROM {schema}sessions WHERE key = $1{while_it_lasts} ON CONFLICT DO NOTHING"
+            ),
             replace: format!(
                 "UPDATE {schema}tokens SET sealed = $1, version = version + 1, revoke_until = $2 \
                  WHERE session = $3 AND resource_server = $4 AND version = $5"

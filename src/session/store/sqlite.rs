@@ -50,6 +50,7 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
         least: "min",
         greatest: "max",
         skip_locked: "",
+        while_it_lasts: "",
         soon: ("PRAGMA synchronous = NORMAL; ", "; PRAGMA synchronous = FULL"),
     })
 });

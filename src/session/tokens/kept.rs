@@ -12,7 +12,7 @@ use crate::{
     globus::{
         auth::{ConfidentialAppAuthClient, TokenError},
         id_token::IdTokenVerifier,
-        tokens::{Token, TokenResponse},
+        tokens::Token,
     },
     secret::{AccessToken, RefreshToken, equal},
     session::{
@@ -140,9 +140,9 @@ impl Tokens {
     }
 
     /// The rows of the tokens of a login, for its new session.
-    pub(in super::super) fn rows(&self, key: SessionKey, response: &TokenResponse) -> Result<Vec<TokenRow>, SealError> {
+    pub(in super::super) fn rows(&self, key: SessionKey, tokens: &[Token]) -> Result<Vec<TokenRow>, SealError> {
         let row = |token: &Token| self.row(key, &token.resource_server, &Kept::new(token, None), 1);
-        response.tokens().iter().map(row).collect()
+        tokens.iter().map(row).collect()
     }
 
     /// What tokens a session has.

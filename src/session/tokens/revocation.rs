@@ -73,29 +73,33 @@ impl Tokens {
     /// Revokes tokens without a session, whose login or refresh has failed. They are queued first, so that Globus is asked
     /// again if it does not answer now. It runs in a task of its own and finishes even if the caller is dropped.
     pub async fn discard(&self, response: &TokenResponse) {
-        let (this, response) = (self.clone(), response.clone());
-        let discarding = async move { this.discard_here(&response).await };
+        self.discard_tokens(response.tokens().to_vec()).await;
+    }
+
+    pub(super) async fn discard_tokens(&self, tokens: Vec<Token>) {
+        let this = self.clone();
+        let discarding = async move { this.discard_here(&tokens).await };
         // It fails only when the process stops.
         let _ = self.vault.underway.spawn(discarding.in_current_span()).await;
     }
 
-    async fn discard_here(&self, response: &TokenResponse) {
+    async fn discard_here(&self, tokens: &[Token]) {
         // No session has this key.
         let key = SessionKey(random_bytes());
-        let revoked = match self.queue(key, response).await {
+        let revoked = match self.queue(key, tokens).await {
             Ok(()) => self.revoke_due(Some(key)).await.map(drop).map_err(TokenUnavailable::from),
             Err(error) => Err(error),
         };
         if let Err(error) = revoked {
             tracing::warn!(error = %error, "revoking orphaned tokens directly: they could not be queued");
-            for token in response.tokens() {
+            for token in tokens {
                 self.revoke_now(token).await;
             }
         }
     }
 
-    async fn queue(&self, key: SessionKey, response: &TokenResponse) -> Result<(), TokenUnavailable> {
-        for row in self.rows(key, response)? {
+    async fn queue(&self, key: SessionKey, tokens: &[Token]) -> Result<(), TokenUnavailable> {
+        for row in self.rows(key, tokens)? {
             self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
         }
         Ok(())

@@ -152,6 +152,16 @@ impl Store for FailingStore {
         self.inner()?.replace_token(key, row).await
     }
 
+    async fn put_token(
+        &self,
+        key: SessionKey,
+        row: &TokenRow,
+        revoke: Option<&TokenRow>,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        self.inner()?.put_token(key, row, revoke, now).await
+    }
+
     async fn remove_token(&self, key: SessionKey, resource_server: &str, version: i64) -> Result<bool, StoreError> {
         self.inner()?.remove_token(key, resource_server, version).await
     }

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use axum::Router;
 use globus_portal::{
     clock::Clock,
+    routes::{Pages, csrf},
     sandbox,
     server::Server,
-    session::store::Store,
+    session::{session_key, store::Store},
     settings::{Settings, Sources},
     state::{AppState, open_store},
 };
@@ -43,7 +43,7 @@ pub struct PortalBuilder {
     clock: Option<Clock>,
     store: Option<Arc<dyn Store>>,
     globus: Option<String>,
-    more: Router<AppState>,
+    more: Pages,
     sweeps: bool,
 }
 
@@ -78,8 +78,8 @@ impl PortalBuilder {
     }
 
     /// Adds the test's own pages.
-    pub fn pages(mut self, more: Router<AppState>) -> Self {
-        self.more = more;
+    pub fn pages(mut self, more: impl Into<Pages>) -> Self {
+        self.more = more.into();
         self
     }
 
@@ -210,6 +210,16 @@ impl Portal {
     pub fn callback(&self, authorize: &Url, code: &str) -> String {
         let state = parameter(authorize, "state").unwrap();
         self.url(&format!("/login?code={code}&state={state}"))
+    }
+
+    /// A CSRF token for the forms of this browser's session.
+    pub fn csrf(&self, browser: &Browser) -> String {
+        self.csrf_of(&self.session_cookie(browser).unwrap())
+    }
+
+    /// The same, by the session's cookie.
+    pub fn csrf_of(&self, cookie: &str) -> String {
+        csrf::token(&self.app, session_key(cookie.parse().unwrap()))
     }
 
     /// The session cookie that a browser has for this portal.

@@ -13,4 +13,5 @@ mod offers;
 mod provider_documents;
 mod return_path;
 mod start;
+mod step_ups;
 mod walk;

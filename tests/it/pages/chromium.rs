@@ -329,7 +329,9 @@ async fn a_person_whose_session_was_ended_elsewhere_learns_so_and_authenticates_
     let globus = authorize.origin().ascii_serialization();
     let back = decide(&globus, &elsewhere, &authorize, MIRA, "allow").await;
     assert_eq!(elsewhere.get(back.as_str()).await.status, 303);
-    let ended = elsewhere.submit(&format!("{}/sessions", window.base), &[("end", "others")]).await;
+    let sessions = format!("{}/sessions", window.base);
+    let token = elsewhere.get(&sessions).await.hidden("csrf_token");
+    let ended = elsewhere.submit(&sessions, &[("end", "others"), ("csrf_token", &token)]).await;
     assert!(elsewhere.get(ended.location().as_str()).await.body.contains("One session was ended."));
 
     // Chromium is still signed in at the sandbox, which would let it in again at once.

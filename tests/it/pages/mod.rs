@@ -1,7 +1,9 @@
 //! The pages: their content, in a browser, behind nginx, and custom ones.
 
+mod causes;
 mod chromium;
 mod content;
+mod csrf;
 mod headers;
 mod nginx;
 mod own_page;

@@ -297,7 +297,8 @@ async fn an_end_of_another_session_that_is_left_is_an_end_everywhere_or_nowhere(
         .try_often(|stage, n| async move {
             let (here, other) = (stage.session(&person(n)).await, stage.session(&person(n)).await);
             assert!(stage.is_let_in(other).await);
-            let form = format!("end={}", handle(&stage, &person(n), other).await);
+            let token = stage.portal.csrf_of(&here.to_string());
+            let form = format!("end={}&csrf_token={token}", handle(&stage, &person(n), other).await);
             stage.leave("POST", "/sessions", &stage.cookie(here), &form, n).await;
             ((person(n), here), (person(n), other))
         })
@@ -315,7 +316,8 @@ async fn an_end_of_all_other_sessions_that_is_left_loses_none_of_them() {
         .try_often(|stage, n| async move {
             let here = stage.session(&person(n)).await;
             let others = [stage.session(&person(n)).await, stage.session(&person(n)).await];
-            stage.leave("POST", "/sessions", &stage.cookie(here), "end=others", n).await;
+            let form = format!("end=others&csrf_token={}", stage.portal.csrf_of(&here.to_string()));
+            stage.leave("POST", "/sessions", &stage.cookie(here), &form, n).await;
             ((person(n), here), others.map(|id| (person(n), id)))
         })
         .await;

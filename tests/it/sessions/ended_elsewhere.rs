@@ -17,7 +17,8 @@ on_every_store! {
 }
 
 async fn end_others(portal: &Portal, browser: &Browser) {
-    let ended = browser.submit(&portal.url("/sessions"), &[("end", "others")]).await;
+    let ended =
+        browser.submit(&portal.url("/sessions"), &[("end", "others"), ("csrf_token", &portal.csrf(browser))]).await;
     assert_eq!(ended.status, 303, "{}", ended.body);
 }
 

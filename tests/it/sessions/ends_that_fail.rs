@@ -76,7 +76,12 @@ async fn the_log_says_how_many_others_were_ended_before_the_store_failed() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let caught = tracing::subscriber::set_default(subscriber);
-    assert_eq!(here.submit(&scene.portal.url("/sessions"), &[("end", "others")]).await.status, 503);
+    assert_eq!(
+        here.submit(&scene.portal.url("/sessions"), &[("end", "others"), ("csrf_token", &scene.portal.csrf(&here))])
+            .await
+            .status,
+        503
+    );
     drop(caught);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let line = text.lines().find(|line| line.contains("ended sessions from elsewhere")).unwrap_or_default();

@@ -85,7 +85,7 @@ impl House {
         std::fs::write(&list, other).unwrap();
         let builder =
             if other.is_empty() { builder } else { builder.set("SECRET_KEY_FALLBACKS_FILE", list.to_str().unwrap()) };
-        builder.pages(Router::new().route("/groups", get(groups))).start().await
+        builder.pages(Router::new().route("/my-groups", get(groups))).start().await
     }
 
     async fn log_in(&self, begins: &Portal, ends: &Portal) -> Arc<Browser> {
@@ -114,7 +114,8 @@ async fn many_changes(place: Place) {
         house.clock.advance(Duration::seconds(LIFE));
         let before = house.issued.load(Ordering::SeqCst);
         let visits = (0..3 * REQUESTS).map(|i| {
-            let (new, browser, path) = (new.clone(), browser.clone(), ["/endpoints", "/groups", "/"][(i + round) % 3]);
+            let (new, browser, path) =
+                (new.clone(), browser.clone(), ["/endpoints", "/my-groups", "/"][(i + round) % 3]);
             tokio::spawn(async move { looks_at(&new, &browser, path).await })
         });
         for visit in visits.collect::<Vec<_>>() {
@@ -145,7 +146,7 @@ async fn many_changes(place: Place) {
     // The old key is removed.
     let last = house.portal(NEW, "").await;
     for browser in browsers {
-        for path in ["/", "/endpoints", "/groups"] {
+        for path in ["/", "/endpoints", "/my-groups"] {
             looks_at(&last, &browser, path).await;
         }
     }
@@ -182,7 +183,7 @@ async fn another_key(place: Place, cache: &'static str) {
     // Without the old key, the sessions used since then are still valid.
     let last = house.portal(NEW, "").await;
     for browser in &browsers {
-        for path in ["/", "/endpoints", "/groups"] {
+        for path in ["/", "/endpoints", "/my-groups"] {
             looks_at(&last, browser, path).await;
         }
     }

@@ -42,17 +42,22 @@ async fn a_person_sees_their_own_sessions_and_ends_one_or_all_others() {
     let cross_site = [("sec-fetch-site", "cross-site")];
     let forged = browsers[0].send(reqwest::Method::POST, &url, &cross_site, Some(&form)).await;
     assert_eq!(forged.status, 403);
-    let foreign = stranger.submit(&portal.url("/sessions"), &[("end", handle)]).await;
+    let foreign =
+        stranger.submit(&portal.url("/sessions"), &[("end", handle), ("csrf_token", &portal.csrf(&stranger))]).await;
     let said = stranger.get(foreign.location().as_str()).await;
     assert!(said.body.contains("There was nothing to end"), "{}", said.body);
     for browser in &browsers {
         assert_logged_in(&portal, browser).await;
     }
 
-    let ended = browsers[0].submit(&portal.url("/sessions"), &[("end", handle)]).await;
+    let ended = browsers[0]
+        .submit(&portal.url("/sessions"), &[("end", handle), ("csrf_token", &portal.csrf(&browsers[0]))])
+        .await;
     assert_eq!((ended.status.as_u16(), ended.location().path()), (303, "/sessions"));
     assert!(browsers[0].get(ended.location().as_str()).await.body.contains("One session was ended."));
-    let ended = browsers[0].submit(&portal.url("/sessions"), &[("end", "others")]).await;
+    let ended = browsers[0]
+        .submit(&portal.url("/sessions"), &[("end", "others"), ("csrf_token", &portal.csrf(&browsers[0]))])
+        .await;
     assert!(browsers[0].get(ended.location().as_str()).await.body.contains("One session was ended."));
     assert_logged_in(&portal, &browsers[0]).await;
     assert_logged_in(&portal, &stranger).await;
@@ -89,7 +94,7 @@ async fn many_sessions_are_shown_page_by_page() {
     }
     // All others can be ended from any of them.
     assert!(second.body.contains("End all other sessions"));
-    let ended = me.submit(&portal.url("/sessions"), &[("end", "others")]).await;
+    let ended = me.submit(&portal.url("/sessions"), &[("end", "others"), ("csrf_token", &portal.csrf(me))]).await;
     let page = me.get(ended.location().as_str()).await;
     assert!(page.body.contains("29 sessions were ended.") && cards(&page.body) == 1, "{}", page.body);
     assert!(!page.body.contains("class=\"paging\"") && !page.body.contains("End all other sessions"));
@@ -105,7 +110,10 @@ async fn nobody_makes_up_what_the_page_says_about_ended_sessions() {
     for browser in [&here, &there] {
         log_in_at(&portal, &provider, browser, "person-1").await;
     }
-    let told = here.submit(&portal.url("/sessions"), &[("end", "others")]).await.location();
+    let told = here
+        .submit(&portal.url("/sessions"), &[("end", "others"), ("csrf_token", &portal.csrf(&here))])
+        .await
+        .location();
     assert!(here.get(told.as_str()).await.body.contains("One session was ended."));
 
     let ours = parameter(&told, "ended").unwrap();

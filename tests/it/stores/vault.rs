@@ -117,7 +117,9 @@ async fn an_end_from_elsewhere_is_remembered_and_a_logout_is_not() {
     let ((own, own_key), (_other, other_key), (leaving, leaving_key)) =
         (scene.log_in().await, scene.log_in().await, scene.log_in().await);
     assert_eq!(leaving.submit(&scene.portal.url("/logout"), &[]).await.status, 303);
-    let ended = own.submit(&scene.portal.url("/sessions"), &[("end", "others")]).await;
+    let ended = own
+        .submit(&scene.portal.url("/sessions"), &[("end", "others"), ("csrf_token", &scene.portal.csrf(&own))])
+        .await;
     assert!(ended.header("location").unwrap().starts_with("/sessions?ended=1."), "{:?}", ended.headers);
     for (key, noted) in [(own_key, false), (other_key, true), (leaving_key, false)] {
         assert_eq!(vault.was_ended_elsewhere(key).await.unwrap(), noted);

@@ -60,6 +60,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/roles/{id}", "Globus Connect Server: one role"),
     ("GET", "/sandbox/ca.pem", "the CA certificate to trust for https"),
     ("GET, POST, DELETE", "/sandbox/faults", "see, switch on and clear faults"),
+    ("GET", "/sandbox/tokens", "the tokens that are alive: whose, for which resource server, with which scopes"),
     ("GET, DELETE", "/sandbox/seen", "calls by route, and parameters of the latest authorize, logout, token, revoke and introspect requests"),
     ("POST", "/sandbox/tasks/finish", "end running tasks at once"),
     ("GET, POST", "/sandbox/clients", "see and register apps"),

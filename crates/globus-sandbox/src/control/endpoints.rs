@@ -19,9 +19,12 @@ use crate::answer::reply;
 use crate::answer::services::Service;
 use crate::answer::transfer_error::TransferError;
 use crate::control::wire::Shears;
-use crate::ground::moment::now_millis;
+use crate::ground::moment::{now, now_millis};
+use crate::ground::random;
+use crate::ground::shelf::Shelf;
 use crate::memory::app::{App, AppState};
 use crate::memory::faults::Instead;
+use crate::memory::store::Token;
 
 /// `POST /sandbox/faults`: 201 and the list, or 400 and the reason. The body must have the content type of JSON, so
 /// that no page of another site can send it.
@@ -45,6 +48,27 @@ pub(crate) async fn faults(State(app): State<AppState>) -> Response {
 pub(crate) async fn clear_faults(State(app): State<AppState>) -> Response {
     app.faults().clear();
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// `GET /sandbox/tokens`: the tokens that are alive, each under an id that does not give it away, so that a test can tell
+/// whether an app has revoked all of its own.
+pub(crate) async fn tokens(State(app): State<AppState>) -> Response {
+    let store = app.store();
+    let list =
+        |shelf: &Shelf<Token>| -> Value { shelf.living(now()).map(|(name, token)| about(name, token)).collect() };
+    let document =
+        json!({ "access_tokens": list(&store.access_tokens), "refresh_tokens": list(&store.refresh_tokens) });
+    reply::json(StatusCode::OK, &document)
+}
+
+fn about(name: &str, token: &Token) -> Value {
+    json!({
+        "id": random::uuid_of(&format!("token {name}")),
+        "client": token.grant.client.id(),
+        "person": token.grant.person.primary.username,
+        "resource_server": token.resource_server,
+        "scope": token.scope_text(),
+    })
 }
 
 /// `GET /sandbox/seen`

@@ -13,6 +13,7 @@ use crate::memory::app::AppState;
 pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/sandbox/faults", get(endpoints::faults).post(endpoints::switch_on).delete(endpoints::clear_faults))
+        .route("/sandbox/tokens", get(endpoints::tokens))
         .route("/sandbox/seen", get(endpoints::seen).delete(endpoints::clear_seen))
         .route("/sandbox/tasks/finish", post(endpoints::finish_tasks))
         .route("/sandbox/clients", get(clients::list).post(clients::add))

@@ -55,6 +55,12 @@ impl<V> Shelf<V> {
         }
     }
 
+    /// All entries that have not expired, in no order.
+    pub(crate) fn living(&self, now: i64) -> impl Iterator<Item = (&str, &V)> {
+        let living = self.entries.iter().filter(move |(_, entry)| now < entry.expires);
+        living.map(|(name, entry)| (name.as_str(), &entry.value))
+    }
+
     pub(crate) fn keep_only(&mut self, mut keep: impl FnMut(&V) -> bool) {
         self.entries.retain(|_, entry| keep(&entry.value));
     }

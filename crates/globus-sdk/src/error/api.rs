@@ -57,6 +57,7 @@ struct Parts {
     messages: Vec<String>,
     request_id: Option<String>,
     headers: HeaderMap,
+    call: Option<String>,
 }
 
 /// The form of a body.
@@ -131,6 +132,7 @@ impl ApiError {
             messages: Vec::new(),
             request_id: None,
             headers: HeaderMap::new(),
+            call: None,
         };
         if let Some(document) = document {
             parts.read(document);
@@ -139,11 +141,19 @@ impl ApiError {
         Self(Box::new(parts))
     }
 
-    /// The same error with the headers of its answer.
+    /// The same error with the headers of its answer, and the call that was answered: its method and path.
     #[must_use]
-    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+    pub(crate) fn of_call(mut self, call: &str, headers: HeaderMap) -> Self {
         self.0.headers = headers;
+        self.0.call = Some(call.to_owned());
         self
+    }
+
+    /// The path of the call's URL, percent-encoded and without the query: `/v0.10/operation/endpoint/…/ls`. `None` when
+    /// the error was not the answer to a call.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.0.call.as_deref()?.split_once(' ').map(|(_, path)| path)
     }
 
     /// A header of the answer, by its name in any case: `retry-after`. `None` when it is missing or holds other than

@@ -86,7 +86,8 @@ impl Answer {
 
     fn error(&self) -> ApiError {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        ApiError::parse(self.service, self.status.as_u16(), content_type, &self.body).with_headers(self.headers.clone())
+        ApiError::parse(self.service, self.status.as_u16(), content_type, &self.body)
+            .of_call(&self.call, self.headers.clone())
     }
 
     /// A whole number of seconds that is more than none; a date or nonsense is passed over (RFC 9110 section 10.2.3).

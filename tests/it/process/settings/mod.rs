@@ -16,7 +16,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 34] = [
+const KEYS: [(&str, &str, &str); 35] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -33,6 +33,7 @@ const KEYS: [(&str, &str, &str); 34] = [
     ("PORTAL_CLIENT_SECRET", "'the secret='", "the secret="),
     ("APP_NAME", "'My Portal'", "My Portal"),
     ("SCOPES", "['openid', 'email']", "openid email"),
+    ("ALLOW_CONSENT_FOR", "['groups.api.globus.org']", "groups.api.globus.org"),
     ("REFRESH_TOKENS", "true", "true"),
     ("SESSION_STORE", "'sqlite:/var/lib/portal.db'", "sqlite:/var/lib/portal.db"),
     ("SESSION_COOKIE_NAME", "'portal'", "portal"),
@@ -134,6 +135,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "APP_CLIENT_SECRET" | "PORTAL_CLIENT_SECRET" => settings.client_secret.expose_secret().to_owned(),
         "APP_NAME" => settings.app_name.clone(),
         "SCOPES" => settings.scopes.join(" "),
+        "ALLOW_CONSENT_FOR" => settings.allow_consent_for.join(" "),
         "REFRESH_TOKENS" => settings.refresh_tokens.to_string(),
         "SESSION_STORE" => format!("{:?}", settings.session_store),
         "SESSION_COOKIE_NAME" => settings.session_cookie_name.clone(),

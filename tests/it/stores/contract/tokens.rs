@@ -11,6 +11,8 @@ contract! {
     a_token_belongs_to_its_session_and_resource_server
     dead_tokens_are_taken_away_at_the_version_that_was_read_and_at_no_other
     of_those_who_replace_the_same_version_one_wins
+    tokens_are_put_where_they_belong_and_what_they_replace_is_queued
+    of_those_who_put_tokens_at_the_same_time_one_wins_and_an_end_finds_all
     revocations_go_to_one_of_those_who_claim_at_the_same_time
     revocations_come_back_until_they_are_finished
     revocations_are_claimed_by_session_up_to_a_limit_and_not_before_they_are_due
@@ -80,6 +82,59 @@ async fn of_those_who_replace_the_same_version_one_wins(store: Arc<dyn Store>) {
         });
         assert_eq!(replaced.await, 1);
         assert_eq!(store.token(key(1), "api").await.unwrap().unwrap().version, version + 1);
+    }
+}
+
+async fn tokens_are_put_where_they_belong_and_what_they_replace_is_queued(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record"), &[token("b", "old", 1)]).await.unwrap();
+    // Beside the others, once.
+    assert!(store.put_token(key(1), &token("a", "new", 0), None, at(5)).await.unwrap());
+    assert!(!store.put_token(key(1), &token("a", "again", 0), Some(&token("a", "again", 1)), at(5)).await.unwrap());
+    assert_eq!(store.tokens(key(1)).await.unwrap(), [token("a", "new", 1), token("b", "old", 1)]);
+    // In place of those that were read, and of no others.
+    assert!(!store.put_token(key(1), &token("b", "stale", 2), Some(&token("b", "stale", 2)), at(5)).await.unwrap());
+    assert_eq!(claim_all(&*store, at(5)).await, []);
+    let replaced = TokenRow { revoke_until: at(6000), ..token("b", "left of the old", 1) };
+    assert!(store.put_token(key(1), &token("b", "new", 1), Some(&replaced), at(5)).await.unwrap());
+    assert_eq!(store.token(key(1), "b").await.unwrap(), Some(token("b", "new", 2)));
+    assert_eq!(claim_all(&*store, at(4)).await, [], "not before it is due");
+    assert_eq!(about(&claim_all(&*store, at(5)).await), [entry(1, "b", "left of the old")]);
+    // In no session that there is not.
+    assert!(!store.put_token(key(2), &token("a", "new", 0), None, at(5)).await.unwrap());
+    store.end_session(key(1), at(10), None).await.unwrap();
+    assert!(!store.put_token(key(1), &token("c", "late", 0), Some(&token("c", "late", 1)), at(10)).await.unwrap());
+    assert_eq!(about(&claim_all(&*store, at(10)).await), [entry(1, "a", "new"), entry(1, "b", "new")]);
+    assert!(store.tokens(key(1)).await.unwrap().is_empty());
+}
+
+async fn of_those_who_put_tokens_at_the_same_time_one_wins_and_an_end_finds_all(store: Arc<dyn Store>) {
+    store.create_session(key(1), &session("record"), &[]).await.unwrap();
+    for version in 0..=2 {
+        let copy = store.clone();
+        let put = winners(16, move |number| {
+            let store = copy.clone();
+            async move {
+                let row = token("api", &format!("{version}.{number}"), version);
+                let left = token("api", &format!("left of {version}"), version);
+                let left = (version > 0).then_some(&left);
+                store.put_token(key(1), &row, left, at(0)).await.unwrap()
+            }
+        });
+        assert_eq!(put.await, 1);
+    }
+    assert_eq!(claim_all(&*store, at(0)).await.len(), 2);
+    // Whoever is first, no token outlives its session.
+    for number in 2..18 {
+        store.create_session(key(number), &session("record"), &[]).await.unwrap();
+        let (ending, putting) = (store.clone(), store.clone());
+        let end = tokio::spawn(async move { ending.end_session(key(number), at(0), None).await.unwrap() });
+        let put =
+            tokio::spawn(async move { putting.put_token(key(number), &token("api", "late", 0), None, at(0)).await });
+        assert!(end.await.unwrap());
+        let was_put = put.await.unwrap().unwrap();
+        assert!(store.tokens(key(number)).await.unwrap().is_empty());
+        let due = store.claim_revocations(Some(key(number)), at(0), 10).await.unwrap();
+        assert_eq!(due.len(), usize::from(was_put), "a token is queued exactly if it was put");
     }
 }
 

@@ -1,5 +1,8 @@
 //! Errors of requests. The visitor reads what to do next; the log gets the cause.
 
+mod demand;
+mod globus;
+
 use std::{borrow::Cow, sync::Arc};
 
 use axum::{
@@ -7,8 +10,13 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
+use self::globus::Told;
+pub use self::{
+    demand::{Demand, Need},
+    globus::GlobusError,
+};
 use crate::{
-    globus::{auth::TokenError, error::CallError, fault::Fault, id_token::IdTokenError, provider::ProviderError},
+    globus::error::CallError,
     session::{
         exchanges::TooMany, return_path::ReturnPath, seal::SealError, store::StoreError, tokens::TokenUnavailable,
     },
@@ -67,9 +75,12 @@ pub enum AppError {
         /// A new login, if one helps.
         sign_in: Option<SignIn>,
     },
-    /// Globus does not answer, or answers incorrectly (502, 504).
+    /// Globus does not do what was asked: the status says why (403, 404, 409, 502, 503, 504).
     #[error(transparent)]
     Globus(GlobusError),
+    /// Something must be asked of the person at Globus first: one login there, and back to the page (403 where that cannot be).
+    #[error("{0}")]
+    StepUp(Box<Demand>),
     /// The session store does not answer (503).
     #[error(transparent)]
     Busy(#[from] StoreError),
@@ -100,66 +111,6 @@ pub enum AppError {
     /// Our own failure (500).
     #[error("{0}")]
     Internal(String),
-}
-
-/// A failed call to Globus. Prints for the log, without the texts of Globus.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant wraps the error it names")]
-pub enum GlobusError {
-    #[error("{}", .0.for_log())]
-    Call(#[from] CallError),
-    #[error("{}", .0.for_log())]
-    Token(#[from] TokenError),
-    #[error(transparent)]
-    IdToken(#[from] IdTokenError),
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-}
-
-impl GlobusError {
-    fn timed_out(&self) -> bool {
-        match self {
-            Self::Call(error) | Self::Token(TokenError::Call(error)) => error.is_timeout(),
-            Self::Provider(error) | Self::IdToken(IdTokenError::Provider(error)) => error.is_timeout(),
-            _ => false,
-        }
-    }
-
-    /// The heading, if that of the status would mislead.
-    fn title(&self) -> Option<&'static str> {
-        match self {
-            Self::IdToken(_) | Self::Token(TokenError::InvalidGrant(_) | TokenError::ClientRefused(_)) => {
-                Some("You are not signed in")
-            }
-            error if error.is_refusal() => Some("Globus does not allow this"),
-            _ => None,
-        }
-    }
-
-    /// Whether Globus works and denies the person this action.
-    fn is_refusal(&self) -> bool {
-        matches!(self, Self::Call(error) if matches!(error.fault(), Fault::NotAllowed | Fault::ConsentNeeded))
-    }
-
-    fn message(&self) -> &'static str {
-        match self {
-            Self::Token(TokenError::InvalidGrant(_)) => {
-                "Globus did not accept this sign-in: it may have been used already, or it took too long. Please sign in again."
-            }
-            Self::Token(TokenError::ClientRefused(_)) => {
-                "Globus does not accept this site's own credentials. Its operators need to fix this."
-            }
-            Self::IdToken(_) => "Your identity could not be verified with Globus, so you are not signed in.",
-            Self::Call(error) if error.fault() == Fault::NotAllowed => "Globus does not let you do this.",
-            Self::Call(error) if error.fault() == Fault::ConsentNeeded => {
-                "This needs a permission that this site does not request."
-            }
-            Self::Call(error) if error.fault() == Fault::SignInAgain => {
-                "Globus no longer accepts this session's permission. Please sign in again."
-            }
-            _ => "Globus did not answer as it should. Please try again in a moment.",
-        }
-    }
 }
 
 /// Where the session's own token was missing, the error says why: the store may be down, which is not Globus's fault.
@@ -233,6 +184,10 @@ pub struct ErrorText {
     pub message: Cow<'static, str>,
     /// A new login, if one helps.
     pub sign_in: Option<SignIn>,
+    /// Whether the same request may work later, or once something has changed: the page offers to repeat it.
+    pub again: bool,
+    /// Whether the portal or Globus failed, so that the page says it is not the visitor's fault.
+    pub is_ours: bool,
     /// What happened, for the log; `None` if the status says enough.
     pub cause: Option<Arc<str>>,
 }
@@ -265,15 +220,10 @@ impl AppError {
         match self {
             Self::LogIn(_) => StatusCode::SEE_OTHER,
             Self::Unauthorized { .. } | Self::EndedElsewhere { .. } => StatusCode::UNAUTHORIZED,
-            Self::StartAgain { .. }
-            | Self::InCircles { .. }
-            | Self::BadRequest(_)
-            | Self::Globus(GlobusError::Token(TokenError::InvalidGrant(_))) => StatusCode::BAD_REQUEST,
-            Self::Refused { .. } => StatusCode::FORBIDDEN,
+            Self::StartAgain { .. } | Self::InCircles { .. } | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Refused { .. } | Self::StepUp(_) => StatusCode::FORBIDDEN,
             Self::Busy(_) | Self::Overloaded(_) | Self::Renewal(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Globus(error) if error.timed_out() => StatusCode::GATEWAY_TIMEOUT,
-            Self::Globus(error) if error.is_refusal() => StatusCode::FORBIDDEN,
-            Self::Globus(_) => StatusCode::BAD_GATEWAY,
+            Self::Globus(error) => error.told().status,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::OutsideRoot => StatusCode::NOT_FOUND,
@@ -284,51 +234,69 @@ impl AppError {
 
     fn text(self, status: StatusCode) -> ErrorText {
         let cause = Some(Arc::from(self.to_string()));
+        let plain = ErrorText { cause, ..ErrorText::of(status) };
+        let told = |title: Cow<'static, str>, message: Cow<'static, str>, sign_in| ErrorText {
+            title,
+            message,
+            sign_in,
+            ..plain.clone()
+        };
         match self {
-            Self::Unauthorized { next } => ErrorText { sign_in: Some(SignIn::first(next)), ..ErrorText::of(status) },
-            Self::EndedElsewhere { next } => ErrorText {
-                title: "Your session was ended".into(),
-                message: "It was ended from another browser or by the operators of this site. Sign in again; Globus will ask you to authenticate.".into(),
-                sign_in: Some(SignIn::again(next)),
-                cause,
-            },
-            Self::InCircles { message, next, .. } => ErrorText {
-                title: "Sign-in keeps repeating".into(),
-                message: message.into(),
-                sign_in: Some(SignIn { label: "Try again", next }),
-                cause,
-            },
-            Self::StartAgain { message, next, .. } => ErrorText {
-                title: "Please sign in again".into(),
-                message,
-                sign_in: Some(SignIn::again(next)),
-                cause,
-            },
-            Self::Refused { title, message, sign_in, .. } => ErrorText { title, message, sign_in, cause },
-            Self::Renewal(why) => ErrorText {
-                title: "Just a moment, please".into(),
-                message: renewal_message(&why).into(),
-                sign_in: None,
-                cause,
-            },
-            Self::Globus(error) => ErrorText {
-                title: error.title().map_or_else(|| ErrorText::of(status).title, Cow::Borrowed),
-                message: error.message().into(),
-                sign_in: Some(SignIn::again(None)),
-                cause,
-            },
-            Self::Overloaded(_) => ErrorText {
-                title: "Just a moment, please".into(),
-                message: "This site is overloaded. Please try again in a few seconds.".into(),
-                sign_in: None,
-                cause,
-            },
-            Self::Busy(_) | Self::BadRequest(_) | Self::Internal(_) | Self::OutsideRoot => {
-                ErrorText { cause, ..ErrorText::of(status) }
+            Self::Unauthorized { next } => ErrorText { sign_in: Some(SignIn::first(next)), cause: None, ..plain },
+            Self::EndedElsewhere { next } => told(
+                "Your session was ended".into(),
+                "It was ended from another browser or by the operators of this site. Sign in again; Globus will ask you to authenticate.".into(),
+                Some(SignIn::again(next)),
+            ),
+            Self::InCircles { message, next, .. } => told(
+                "Sign-in keeps repeating".into(),
+                message.into(),
+                Some(SignIn { label: "Try again", next }),
+            ),
+            Self::StartAgain { message, next, .. } => {
+                told("Please sign in again".into(), message, Some(SignIn::again(next)))
             }
+            Self::Refused { title, message, sign_in, .. } => told(title, message, sign_in),
+            Self::StepUp(_) => told(
+                "A permission is missing".into(),
+                "This needs a permission that you have not given to this site yet. Open the page itself; Globus will ask you there.".into(),
+                None,
+            ),
+            Self::Renewal(why) => told("Just a moment, please".into(), renewal_message(&why).into(), None),
+            Self::Globus(error) => of_globus(&error, plain.cause),
+            Self::Overloaded(_) => told(
+                "Just a moment, please".into(),
+                "This site is overloaded. Please try again in a few seconds.".into(),
+                None,
+            ),
+            Self::Busy(_) | Self::BadRequest(_) | Self::Internal(_) | Self::OutsideRoot => plain,
             _ => ErrorText::of(status),
         }
     }
+}
+
+impl AppError {
+    /// What must be asked of the person first, if that helps.
+    fn demand(&self) -> Option<Demand> {
+        match self {
+            Self::Globus(error) => Demand::of(error),
+            Self::StepUp(demand) => Some((**demand).clone()),
+            _ => None,
+        }
+    }
+
+    fn retry_after(&self) -> HeaderValue {
+        match self {
+            Self::Globus(error) => error.retry_after().map_or(RETRY_AFTER, |wait| wait.as_secs().max(1).into()),
+            _ => RETRY_AFTER,
+        }
+    }
+}
+
+fn of_globus(error: &GlobusError, cause: Option<Arc<str>>) -> ErrorText {
+    let Told { title, message, again, is_ours, .. } = error.told();
+    let sign_in = (!again && (error.wants_login() || error.is_about_login())).then(|| SignIn::again(None));
+    ErrorText { title: title.into(), message, sign_in, again, is_ours, cause }
 }
 
 impl ErrorText {
@@ -354,7 +322,8 @@ impl ErrorText {
             _ => ("Something went wrong here", "This was not your doing. Please try again."),
         };
         let sign_in = (status == StatusCode::UNAUTHORIZED).then(|| SignIn::first(None));
-        Self { title: title.into(), message: message.into(), sign_in, cause: None }
+        let is_ours = status.is_server_error();
+        Self { title: title.into(), message: message.into(), sign_in, again: is_ours, is_ours, cause: None }
     }
 }
 
@@ -366,7 +335,10 @@ impl IntoResponse for AppError {
         }
         let mut response = status.into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, self.retry_after());
+        }
+        if let Some(demand) = self.demand() {
+            response.extensions_mut().insert(Arc::new(demand));
         }
         response.extensions_mut().insert(self.text(status));
         response

@@ -1,0 +1,81 @@
+//! What stands around every page, ours and those of one's own: the check of requests that change something, and the logins
+//! that Globus's demands need.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{
+    asked::{Asked, SamePage},
+    csrf,
+    origin::Asker,
+    step_up,
+};
+use crate::{
+    error::{AppError, Demand},
+    state::AppState,
+    telemetry::RequestFacts,
+};
+
+/// Around all pages but those that are exempt from the check.
+pub(super) async fn checked(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    if csrf::is_safe(request.method()) {
+        return unchecked(State(app), request, next).await;
+    }
+    let sender = Sender::of(&app, &request);
+    match csrf::check(&app, request).await {
+        Ok((request, fields)) => pass(&app, request, next, Sender { fields, ..sender }).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Around the others.
+pub(super) async fn unchecked(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let sender = Sender::of(&app, &request);
+    pass(&app, request, next, sender).await
+}
+
+/// Who sent a request, and what.
+struct Sender {
+    asked: Asked,
+    /// Whether a person sent it from a page, so that their browser can be sent to a login.
+    by_person: bool,
+    /// The fields of the form.
+    fields: Option<String>,
+    facts: Option<RequestFacts>,
+}
+
+impl Sender {
+    fn of(app: &AppState, request: &Request) -> Self {
+        let (method, headers) = (request.method(), request.headers());
+        let asked = Asked::new(method, request.uri(), headers, request.extensions());
+        let by_person =
+            asked.navigation || (!csrf::is_safe(method) && Asker::of(method, headers, &app.settings) == Asker::Person);
+        Self { asked, by_person, fields: None, facts: request.extensions().get().cloned() }
+    }
+}
+
+/// Passes a request to its page. If the page asks for something at Globus, a login follows that leads back.
+async fn pass(app: &AppState, request: Request, next: Next, sender: Sender) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    if let Some(page) = sender.asked.page(&app.settings.root) {
+        response.extensions_mut().insert(SamePage(page));
+    }
+    let Some(demand) = response.extensions().get::<Arc<Demand>>().cloned() else { return response };
+    let Sender { asked, by_person, fields, facts } = sender;
+    let Some(live) = facts.as_ref().and_then(|facts| facts.session.get()) else { return response };
+    let wanted = step_up::Wanted { asked: &asked, by_person, fields };
+    match step_up::meet(app, live, wanted, &demand).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => response,
+        Err(error) => AppError::into_response(error),
+    }
+}
