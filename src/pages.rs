@@ -11,17 +11,27 @@
 //! The stylesheet and the icon are compiled in. Their names contain a hash of the content, so a browser may cache them
 //! forever and still gets the right ones after an update.
 
+mod collections;
+mod endpoint;
+mod filters;
 mod groups;
 mod site;
 mod step_up;
+mod tasks;
 
 use askama::Template;
 use time::OffsetDateTime;
 
+use self::endpoint::range;
 pub use self::{
+    collections::{
+        BookmarkView, CollectionsPage, ColumnView, CrumbView, EntryView, FactsView, FolderPage, TabView, bytes_words,
+    },
+    endpoint::{EndpointView, EndpointsPage},
     groups::{GroupView, GroupsPage, MembershipView},
     site::{FAVICON, STYLESHEET, Site, UserView, favicon_name, stylesheet_name},
     step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},
+    tasks::{EventView, ProgressView, TaskPage, TaskRowView, TasksPage, TroubleView},
 };
 
 /// The first page after login: who you are and what you can do.
@@ -174,74 +184,6 @@ pub struct BrowserSessionView {
     pub ends: OffsetDateTime,
 }
 
-/// The reader's own endpoints, a page at a time.
-#[derive(Template)]
-#[template(path = "endpoints.html")]
-pub struct EndpointsPage<'a> {
-    /// The site.
-    pub site: &'a Site,
-    /// The reader.
-    pub user: &'a UserView,
-    /// The endpoints of this page.
-    pub endpoints: Vec<EndpointView>,
-    /// The number of the first row, counted from 1 over all pages.
-    pub first: usize,
-    /// Link to the previous page, if there is one; `site.root` included.
-    pub previous: Option<String>,
-    /// Link to the next page, if there is one; `site.root` included.
-    pub next: Option<String>,
-}
-
-impl EndpointsPage<'_> {
-    /// The numbers of the rows shown.
-    fn range(&self) -> String {
-        range(self.first, self.endpoints.len())
-    }
-}
-
-/// The numbers of the rows of a page: "26–50", or "26" for a single one.
-fn range(first: usize, rows: usize) -> String {
-    match rows {
-        0 | 1 => first.to_string(),
-        rows => format!("{first}–{}", first + rows - 1),
-    }
-}
-
-/// One endpoint or collection.
-#[derive(Clone, Debug)]
-pub struct EndpointView {
-    /// Its id, a UUID.
-    pub id: String,
-    /// Its name for people.
-    pub name: String,
-    /// Who owns it.
-    pub owner: String,
-    /// What it is, in plain words: "Guest collection".
-    pub kind: String,
-    /// What its owner says about it.
-    pub description: Option<String>,
-    /// The organization that it belongs to.
-    pub organization: Option<String>,
-}
-
-impl EndpointView {
-    /// Descriptions of up to this many characters are shown in full, longer ones folded.
-    const SHORT: usize = 240;
-
-    /// The trimmed description; empty if there is none.
-    fn description(&self) -> &str {
-        self.description.as_deref().unwrap_or_default().trim()
-    }
-
-    /// The beginning of a long description, up to a word boundary if there is one; `None` for a short one.
-    fn beginning(&self) -> Option<&str> {
-        let (end, _) = self.description().char_indices().nth(Self::SHORT)?;
-        let head = &self.description()[..end];
-        let words = head.rfind(char::is_whitespace).filter(|&space| space > end / 2);
-        Some(head[..words.unwrap_or(end)].trim_end_matches([' ', '\n', '\t', ',', ';', '.', ':']))
-    }
-}
-
 /// The page to which Globus's logout page returns. It says "signed out", so never show it to a visitor with a session.
 #[derive(Template)]
 #[template(path = "signed_out.html")]
@@ -289,47 +231,4 @@ pub struct Action {
     pub label: String,
     /// Where it leads; for a page of our own, `site.root` included.
     pub href: String,
-}
-
-/// The filters of the templates.
-#[expect(unreachable_pub, reason = "askama's macro makes public items of the filters")]
-mod filters {
-    use askama::filters::Safe;
-    use askama::{Error, Result, Values};
-    use time::format_description::BorrowedFormatItem;
-    use time::format_description::well_known::Rfc3339;
-    use time::macros::format_description;
-    use time::{OffsetDateTime, UtcOffset};
-
-    const LONG: &[BorrowedFormatItem<'_>] =
-        format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
-
-    /// A moment for people and for machines: `21 Nov 2026, 14:05 UTC` in a `<time>` element.
-    #[askama::filter_fn]
-    pub fn moment(moment: &OffsetDateTime, _: &dyn Values) -> Result<Safe<String>> {
-        let utc = moment.to_offset(UtcOffset::UTC);
-        let machine = utc.format(&Rfc3339).map_err(Error::custom)?;
-        let people = utc.format(LONG).map_err(Error::custom)?;
-        Ok(Safe(format!("<time datetime=\"{machine}\">{people}</time>")))
-    }
-
-    /// A scope in plain words. The template also shows the scope itself, so an unknown one needs no guess.
-    #[askama::filter_fn]
-    pub fn plain_scope(scope: &str, _: &dyn Values) -> Result<&'static str> {
-        const GLOBUS: &str = "urn:globus:auth:scope:";
-        Ok(match scope.strip_prefix(GLOBUS).unwrap_or(scope) {
-            "openid" => "Know which Globus account is yours",
-            "profile" => "See your name and organization",
-            "email" => "See your email address",
-            "transfer.api.globus.org:all" => "See your endpoints, and manage transfers for you",
-            "auth.globus.org:view_identities" => "Look up identities",
-            "auth.globus.org:view_identity_set" => "See which identities you have linked",
-            "groups.api.globus.org:view_my_groups_and_memberships" => "See which groups you are in",
-            "groups.api.globus.org:all" => "See and manage your groups",
-            other if other.ends_with("/data_access") => "Reach the data of a collection",
-            other if other.ends_with("/https") => "Read and write files of a collection over HTTPS",
-            other if other.ends_with("/manage_collections") => "Manage the collections of an endpoint",
-            _ => "Use this service for you",
-        })
-    }
 }

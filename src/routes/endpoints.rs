@@ -36,7 +36,7 @@ pub(super) async fn endpoints(
     let html = EndpointsPage {
         site: &app.site,
         user: &user.view(),
-        endpoints: found.endpoints.into_iter().map(endpoint_view).collect(),
+        endpoints: found.endpoints.into_iter().map(|endpoint| endpoint_view(&app.settings.root, endpoint)).collect(),
         first: offset as usize + 1,
         previous: (page > 1).then(|| href(page - 1)),
         next: (found.has_next_page && page < MAX_RESULTS / PAGE).then(|| href(page + 1)),
@@ -50,11 +50,13 @@ fn page_number(asked: Option<&str>) -> Result<u32, AppError> {
     if (1..=MAX_RESULTS / PAGE).contains(&page) { Ok(page) } else { Err(AppError::NotFound) }
 }
 
-fn endpoint_view(endpoint: Endpoint) -> EndpointView {
+/// A row; `root` is that of the portal.
+pub(super) fn endpoint_view(root: &str, endpoint: Endpoint) -> EndpointView {
     let names = [endpoint.display_name, endpoint.canonical_name];
     let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
     EndpointView {
         name: name.unwrap_or_else(|| endpoint.id.clone()),
+        href: holds_files(endpoint.non_functional).then(|| format!("{root}/collections/{}", endpoint.id)),
         id: endpoint.id,
         owner: endpoint.owner_string.unwrap_or_default(),
         kind: kind(endpoint.entity_type.as_deref()).to_owned(),
@@ -63,8 +65,13 @@ fn endpoint_view(endpoint: Endpoint) -> EndpointView {
     }
 }
 
+/// Whether there is something to list: an endpoint only groups collections.
+fn holds_files(non_functional: Option<bool>) -> bool {
+    non_functional != Some(true)
+}
+
 /// Globus's entity types in plain words.
-fn kind(entity_type: Option<&str>) -> &'static str {
+pub(super) fn kind(entity_type: Option<&str>) -> &'static str {
     match entity_type {
         Some("GCP_mapped_collection") => "Personal collection",
         Some("GCP_guest_collection") => "Guest collection (personal)",

@@ -4,6 +4,7 @@
 mod asked;
 mod assets;
 mod bounds;
+mod collections;
 mod cookies;
 pub mod csrf;
 mod delivery;
@@ -27,9 +28,17 @@ mod refusal;
 mod rounds;
 mod sessions;
 mod step_up;
+mod tasks;
 mod unattended;
 
-use axum::{Router, extract::State, http::Uri, middleware::from_fn_with_state, response::Redirect, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::Uri,
+    middleware::from_fn_with_state,
+    response::Redirect,
+    routing::{get, post},
+};
 
 use self::logged_in::LoggedIn;
 use crate::{error::AppError, state::AppState};
@@ -75,6 +84,14 @@ pub fn router(app: &AppState, more: Pages) -> Router {
         .route(&at("/groups"), get(groups::groups))
         .route(&at("/sessions"), get(sessions::sessions).post(sessions::end))
         .route(&at("/endpoints"), get(endpoints::endpoints))
+        .route(&at("/collections"), get(collections::collections))
+        .route(&at("/collections/{id}"), get(collections::folder))
+        .route(&at("/collections/{id}/folders"), post(collections::make_folder))
+        .route(&at("/tasks"), get(tasks::tasks))
+        .route(&at("/tasks/{id}"), get(tasks::task))
+        .route(&at("/tasks/{id}/cancel"), post(tasks::cancel))
+        .route(&at("/bookmarks"), post(collections::add_bookmark))
+        .route(&at("/bookmarks/remove"), post(collections::remove_bookmark))
         .route(&at("/kept-form"), get(kept_form::kept_form))
         .layer(from_fn_with_state(app.clone(), guard::checked));
     let unchecked = nested(root, more.unchecked).layer(from_fn_with_state(app.clone(), guard::unchecked));

@@ -2,8 +2,10 @@
 
 mod causes;
 mod chromium;
+mod collections;
 mod content;
 mod csrf;
 mod headers;
 mod nginx;
 mod own_page;
+mod tasks;

@@ -1,0 +1,85 @@
+//! Making a folder, and bookmarks.
+
+use axum::{
+    Form,
+    extract::{Path, State},
+    response::Redirect,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::paths::{as_folder, folder_page};
+use crate::{error::AppError, routes::logged_in::LoggedIn, state::AppState};
+
+/// What most file systems allow for one name, in bytes.
+const MAX_NAME: usize = 255;
+/// Globus's most for the name of a bookmark, in characters.
+const MAX_BOOKMARK: usize = 128;
+
+#[derive(Deserialize)]
+pub(crate) struct NewFolder {
+    /// The folder to make it in.
+    path: String,
+    name: String,
+}
+
+/// `POST /collections/{id}/folders`
+pub(crate) async fn make_folder(
+    State(app): State<AppState>,
+    user: LoggedIn,
+    Path(id): Path<String>,
+    Form(NewFolder { path, name }): Form<NewFolder>,
+) -> Result<Redirect, AppError> {
+    let is_name = !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(['/', '\0']);
+    if !is_name || matches!(&*name, "." | "..") {
+        return Err(AppError::Refused {
+            title: "This cannot be the name of a folder".into(),
+            message: format!(
+                "A name has 1 to {MAX_NAME} bytes and no slash, and is neither . nor .. by itself. Nothing was made."
+            )
+            .into(),
+            cause: "an invalid name of a folder".into(),
+            sign_in: None,
+        });
+    }
+    let made = format!("{}{name}/", as_folder(&path));
+    user.transfer().await?.operation_mkdir(&id, &made, None).await?;
+    Ok(Redirect::to(&folder_page(&app.settings.root, &id, &made)))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NewBookmark {
+    collection: String,
+    path: String,
+    name: String,
+}
+
+/// `POST /bookmarks`
+pub(crate) async fn add_bookmark(
+    State(app): State<AppState>,
+    user: LoggedIn,
+    Form(NewBookmark { collection, path, name }): Form<NewBookmark>,
+) -> Result<Redirect, AppError> {
+    let name: String = name.trim().chars().take(MAX_BOOKMARK).collect();
+    let name = if name.is_empty() { path.chars().take(MAX_BOOKMARK).collect() } else { name };
+    let bookmark =
+        json!({ "DATA_TYPE": "bookmark", "name": name, "endpoint_id": collection, "path": as_folder(&path) });
+    user.transfer().await?.post("v0.10/bookmark", &[], &bookmark).await?;
+    Ok(Redirect::to(&format!("{}/collections?list=bookmarked", app.settings.root)))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct OldBookmark {
+    id: String,
+}
+
+/// `POST /bookmarks/remove`
+pub(crate) async fn remove_bookmark(
+    State(app): State<AppState>,
+    user: LoggedIn,
+    Form(OldBookmark { id }): Form<OldBookmark>,
+) -> Result<Redirect, AppError> {
+    let id = uuid::Uuid::parse_str(&id).map_err(|_| AppError::NotFound)?;
+    user.transfer().await?.delete(&format!("v0.10/bookmark/{id}"), &[]).await?;
+    Ok(Redirect::to(&format!("{}/collections?list=bookmarked", app.settings.root)))
+}

@@ -1,0 +1,223 @@
+//! Collections: found, opened, looked through, changed.
+
+use url::Url;
+
+use crate::harness::{Answer, Browser, MIRA, Portal, QUIRK};
+
+/// A collection of the sandbox that everyone may read and write, and one that asks for a consent first.
+const OPEN: &str = "7e57ab1e-0000-4000-8000-000000000001";
+const CONSENT: &str = "7e57ab1e-0000-4000-8000-000000000002";
+
+async fn signed_in() -> (Portal, Browser) {
+    let portal = Portal::start().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, MIRA).await;
+    (portal, browser)
+}
+
+async fn open(portal: &Portal, browser: &Browser, path: &str) -> Answer {
+    let page = browser.get(&portal.url(path)).await;
+    assert_eq!(page.status, 200, "{path}: {}", page.body);
+    page
+}
+
+/// The links of a page, with what they say.
+fn links(page: &Answer) -> Vec<(String, String)> {
+    let links = page.body.split("<a ").skip(1).map(|rest| {
+        let href = rest.split_once("href=\"").unwrap().1.split('"').next().unwrap();
+        let label = rest.split_once('>').unwrap().1.split("</a>").next().unwrap();
+        (plain(label), plain(href))
+    });
+    links.collect()
+}
+
+/// Text without tags and references.
+fn plain(html: &str) -> String {
+    let mut text = String::new();
+    for part in html.split('<') {
+        text += part.split_once('>').map_or(part, |(_, rest)| rest);
+    }
+    for (reference, character) in [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")] {
+        text = text.replace(reference, character);
+    }
+    text
+}
+
+fn href(page: &Answer, label: &str) -> String {
+    let links = links(page);
+    let found = links.iter().find(|(text, _)| text == label);
+    found.unwrap_or_else(|| panic!("no link {label:?} among {links:?}")).1.clone()
+}
+
+/// The names in a folder, in their order.
+fn names(page: &Answer) -> Vec<String> {
+    let rows = page.body.split("<th role=\"rowheader\"").skip(1);
+    rows.map(|row| plain(row.split_once("<bdi>").unwrap().1.split("</bdi>").next().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_person_finds_a_collection_in_each_list_and_opens_it() {
+    let (portal, browser) = signed_in().await;
+    let mine = open(&portal, &browser, "/collections?list=mine").await;
+    let name = "Northfield HPC Scratch";
+    assert!(href(&mine, name).starts_with("/collections/"), "{}", mine.body);
+    assert!(open(&portal, &browser, "/collections").await.body.contains("Recently used"));
+    let nothing = open(&portal, &browser, "/collections?list=all").await;
+    assert!(nothing.body.contains("What are you looking for?"), "{}", nothing.body);
+    let found = open(&portal, &browser, "/collections?list=all&q=trouble+shelf").await;
+    assert_eq!(href(&found, "Open shelf"), format!("/collections/{OPEN}"));
+    let none = open(&portal, &browser, "/collections?list=all&q=nowhere%3Cscript%3E").await;
+    assert!(none.body.contains("Nothing was found") && !none.body.contains("<script"), "{}", none.body);
+    for bad in
+        ["/collections?list=other", "/collections?list=mine&page=0", "/collections?list=mine&page=41", "/collections/x"]
+    {
+        assert_eq!(browser.get(&portal.url(bad)).await.status, 404, "{bad}");
+    }
+    // The endpoints lead there too.
+    let endpoints = open(&portal, &browser, "/endpoints").await;
+    assert_eq!(href(&endpoints, name), href(&mine, name));
+}
+
+#[tokio::test]
+async fn a_folder_is_sorted_filtered_and_turned_page_by_page() {
+    let (portal, browser) = signed_in().await;
+    let top = open(&portal, &browser, &format!("/collections/{OPEN}")).await;
+    assert!(!names(&top).contains(&".hidden-settings".to_owned()), "{:?}", names(&top));
+    let all = open(&portal, &browser, &href(&top, "Show hidden files")).await;
+    assert!(names(&all).contains(&".hidden-settings".to_owned()), "{:?}", names(&all));
+    assert!(
+        names(&all).iter().position(|name| name == "results")
+            < names(&all).iter().position(|name| name == "README.txt"),
+        "folders come first"
+    );
+
+    let many = open(&portal, &browser, &href(&top, "many")).await;
+    assert_eq!((names(&many).len(), &*names(&many)[0]), (200, "frame-0001.tif"));
+    assert!(many.body.contains("Showing 1–200 of 250"), "{}", many.body);
+    let rest = open(&portal, &browser, &href(&many, "Next")).await;
+    assert_eq!((names(&rest).len(), &*names(&rest)[49]), (50, "frame-0250.tif"));
+    assert!(!links(&rest).iter().any(|(label, _)| label == "Next"));
+    assert_eq!(names(&open(&portal, &browser, &href(&rest, "Previous")).await), names(&many));
+
+    let by_size = open(&portal, &browser, &href(&many, "Size")).await;
+    assert!(by_size.body.contains("aria-sort=\"ascending\""), "{}", by_size.body);
+    let largest = open(&portal, &browser, &href(&by_size, "Size")).await;
+    assert_eq!((&*names(&largest)[0], largest.body.contains("aria-sort=\"descending\"")), ("frame-0250.tif", true));
+    let of_it = open(&portal, &browser, &href(&largest, "Next")).await;
+    assert_eq!(names(&of_it)[49], "frame-0001.tif", "the order stays from page to page");
+
+    let path = href(&many, "many");
+    let some = open(&portal, &browser, &format!("{path}&filter=-0%2C01")).await;
+    assert_eq!(names(&some).len(), 3, "a comma stands for any character: {:?}", names(&some));
+    let some = open(&portal, &browser, &format!("{path}&filter=-001")).await;
+    assert_eq!(names(&some).len(), 10, "{:?}", names(&some));
+    assert!(some.body.contains("value=\"-001\""));
+    for bad in ["page=0", "page=501", "page=x"] {
+        assert_eq!(browser.get(&portal.url(&format!("{path}&{bad}"))).await.status, 404, "{bad}");
+    }
+    let above = open(&portal, &browser, &href(&many, "Folder above")).await;
+    assert_eq!(names(&above), names(&top));
+    let nowhere = browser.get(&portal.url(&format!("/collections/{OPEN}?path=%2Fnowhere%2F"))).await;
+    assert!(nowhere.status == 404 && nowhere.body.contains("There is no such file or folder"), "{}", nowhere.body);
+}
+
+/// Row J7: whatever a name is made of, its link leads to exactly that, and it is shown as text.
+#[tokio::test]
+async fn odd_names_are_made_shown_and_opened() {
+    let (portal, browser) = signed_in().await;
+    let token = portal.csrf(&browser);
+    let url = portal.url(&format!("/collections/{OPEN}/folders"));
+    for (name, shown) in [
+        ("with a space", "with a space"),
+        ("a#b%20c?d&e+f=g", "a#b%20c?d&e+f=g"),
+        ("\"quotes\" and 'more'", "\"quotes\" and 'more'"),
+        ("<script>alert(1)</script>".split('/').next().unwrap(), "<script>alert(1)<"),
+        ("two\nlines", "two\\u{a}lines"),
+        ("right\u{202e}to left", "right\\u{202e}to left"),
+        ("äöü 数据 🧪", "äöü 数据 🧪"),
+        ("..hidden in plain sight", "..hidden in plain sight"),
+        ("back\\slash", "back\\slash"),
+        (&*"n".repeat(255), &*"n".repeat(255)),
+    ] {
+        let made = browser.submit(&url, &[("path", "/"), ("name", name), ("csrf_token", &token)]).await;
+        assert_eq!(made.status, 303, "{name}: {}", made.body);
+        let folder = browser.get(made.location().as_str()).await;
+        assert!(folder.body.contains("This folder is empty"), "{name}: {}", folder.body);
+        let top = open(&portal, &browser, &format!("/collections/{OPEN}?path=%2F&hidden=1")).await;
+        let there = href(&top, shown);
+        assert_eq!(Url::parse(&portal.url(&there)).unwrap(), made.location(), "{name}");
+        assert!(!top.body.contains("<script") && !top.body.contains('\u{202e}'), "{}", top.body);
+    }
+    for bad in ["", " ", ".", "..", "a/b", "a\0b", &*"n".repeat(256)] {
+        let made = browser.submit(&url, &[("path", "/"), ("name", bad), ("csrf_token", &token)]).await;
+        assert_eq!(made.status, 403, "{bad:?}");
+    }
+    let again = browser.submit(&url, &[("path", "/"), ("name", "with a space"), ("csrf_token", &token)]).await;
+    assert_eq!(again.status, 409, "{}", again.body);
+    assert!(again.body.contains("There is something of that name already"), "{}", again.body);
+}
+
+/// Row J1, at its end: a mapped collection asks for a consent, once.
+#[tokio::test]
+async fn a_collection_that_wants_a_consent_is_opened_after_one_visit_to_globus() {
+    let (portal, browser) = signed_in().await;
+    let path = format!("/collections/{CONSENT}?path=%2F%7E%2Fdata%2F");
+    let login = browser.get(&portal.url(&path)).await.location();
+    let authorize = browser.get(login.as_str()).await.location();
+    let back = portal.decide(&browser, &authorize, MIRA, "allow").await;
+    let page = browser.follow(back.as_str()).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(names(&page).contains(&"frames.h5".to_owned()), "{:?}", names(&page));
+    assert!(page.url.as_str().ends_with(&path), "{}", page.url);
+    assert!(page.body.contains("title=\"2147483648 bytes\">2.1 GB<"), "{}", page.body);
+    let again = open(&portal, &browser, &format!("/collections/{CONSENT}")).await;
+    assert!(again.body.contains("aria-current=\"page\"><bdi>researcher</bdi>"), "{}", again.body);
+}
+
+#[tokio::test]
+async fn a_folder_is_bookmarked_and_forgotten() {
+    let (portal, browser) = signed_in().await;
+    let token = portal.csrf(&browser);
+    let form = [("collection", OPEN), ("path", "/data/"), ("name", "my <data>"), ("csrf_token", &*token)];
+    let made = browser.submit(&portal.url("/bookmarks"), &form).await;
+    let list = browser.get(made.location().as_str()).await;
+    let there = open(&portal, &browser, &href(&list, "my <data>")).await;
+    assert!(names(&there).contains(&"notes.txt".to_owned()), "{:?}", names(&there));
+    let row = list.body.split_once("my &#60;data&#62;").unwrap().1;
+    let id = row.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let removed = browser.submit(&portal.url("/bookmarks/remove"), &[("id", id), ("csrf_token", &token)]).await;
+    let list = browser.get(removed.location().as_str()).await;
+    assert!(!list.body.contains("my &#60;data&#62;"), "{}", list.body);
+    let bad =
+        browser.submit(&portal.url("/bookmarks/remove"), &[("id", "../endpoint_search"), ("csrf_token", &token)]).await;
+    assert_eq!(bad.status, 404);
+}
+
+/// Row D10: a file is fetched by the visitor's browser from the collection's own address, and the portal sends nothing there.
+#[tokio::test]
+async fn a_file_is_downloaded_from_the_collections_own_address_without_a_token() {
+    let (portal, browser) = signed_in().await;
+    let page = open(&portal, &browser, &format!("/collections/{OPEN}?path=%2Fdata%2F")).await;
+    let links = links(&page);
+    let (_, download) =
+        links.iter().find(|(label, _)| label == "Download notes.txt").unwrap_or_else(|| panic!("{links:?}"));
+    let address = Url::parse(download).unwrap();
+    assert!(page.body.contains(&format!("<bdi>https://{}</bdi>", address.host_str().unwrap())), "{}", page.body);
+    assert_eq!((address.scheme(), address.path(), address.query()), ("https", "/data/notes.txt", Some("download")));
+    assert!(!links.iter().any(|(label, _)| label == "Download raw"), "a folder has none");
+    assert!(page.body.contains("rel=\"noreferrer\""));
+}
+
+/// Row J7.
+#[tokio::test]
+async fn texts_of_collections_are_text() {
+    let portal = Portal::start().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, QUIRK).await;
+    let list = open(&portal, &browser, "/collections?list=mine").await;
+    assert!(!list.body.contains("<script") && !list.body.contains("onerror=alert(1)>"), "{}", list.body);
+    for (_, href) in links(&list).into_iter().filter(|(_, href)| href.starts_with("/collections/")) {
+        let page = browser.get(&portal.url(&href)).await;
+        assert!(!page.body.contains("<script") && !page.body.contains("<img src=x"), "{}", page.body);
+    }
+}
