@@ -14,8 +14,8 @@ use crate::{globus::flow::AuthorizeParameters, secret::equal};
 
 /// The largest packed [`Ask`], in bytes: it travels in URLs, twice encoded at worst, and proxies take 8 KiB.
 const MAX_PACKED: usize = 2048;
-/// The largest that is unpacked.
-const MAX_UNPACKED: usize = 64 << 10;
+/// The largest before it is packed: the authorize URL repeats most of it.
+const MAX_UNPACKED: usize = 6 << 10;
 /// How long the fields of a form are kept.
 const FORM_FOR: Duration = Duration::hours(1);
 /// How long the same demand, after a login that was to meet it, is not met by another login.
@@ -124,6 +124,9 @@ impl KeptForm {
 
 fn pack(value: &impl Serialize) -> Result<Vec<u8>, SealError> {
     let json = serde_json::to_vec(value).map_err(|_| SealError)?;
+    if json.len() > MAX_UNPACKED {
+        return Err(SealError);
+    }
     Ok(lz4_flex::block::compress_prepend_size(&json))
 }
 

@@ -109,8 +109,11 @@ impl Line {
     /// Logs the line, even if the client has left before the response was ready.
     pub(crate) fn end(self, facts: &RequestFacts, response: &Response, client_is_there: bool) {
         let Some(Begun { method, uri, at }) = self.0 else { return };
-        let cause = response.extensions().get::<ErrorText>().and_then(|text| text.cause.as_deref());
-        let level = level(response.status(), uri.path(), cause.is_some());
+        let text = response.extensions().get::<ErrorText>();
+        let cause = text.and_then(|text| text.cause.as_deref());
+        // A collection whose computer is off is nobody's failure here.
+        let is_failure = response.status().is_server_error() && text.is_none_or(|text| text.is_ours);
+        let level = level(response.status(), is_failure, uri.path(), cause.is_some());
         let (method, path) = (&*shortened(method.as_str(), MAX_METHOD), &*shortened(uri.path(), MAX_PATH));
         let cause = cause.map(|cause| shortened(cause, MAX_CAUSE));
         let cause = cause.as_deref();
@@ -134,10 +137,10 @@ impl Line {
 }
 
 /// The level of a line. Probes come every few seconds, so successful ones are logged at debug.
-fn level(status: StatusCode, path: &str, has_cause: bool) -> Level {
+fn level(status: StatusCode, is_failure: bool, path: &str, has_cause: bool) -> Level {
     let is_probe = matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE)
         && PROBES.iter().any(|probe| path.ends_with(probe));
-    match (status.is_server_error(), is_probe) {
+    match (is_failure, is_probe) {
         (true, false) => Level::ERROR,
         (true, true) => Level::WARN,
         (false, _) if has_cause => Level::WARN,

@@ -25,6 +25,8 @@ use crate::harness::{
     skip_without, until,
 };
 
+/// A folder of the sandbox that everyone may read.
+const FOLDER: &str = "/collections/7e57ab1e-0000-4000-8000-000000000001";
 const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Chromium asks nobody but loopback for anything.
@@ -284,7 +286,13 @@ async fn the_keyboard_reaches_the_content_first_and_a_phone_shows_it_whole() {
 
     window.go("/endpoints").await;
     window.sees("Showing 1").await;
-    let picture = window.picture("endpoints").await;
+    window.picture("endpoints").await;
+    window.go("/collections?list=mine").await;
+    window.sees("Northfield HPC Scratch").await;
+    window.picture("collections").await;
+    window.go(FOLDER).await;
+    window.sees("About this collection").await;
+    let picture = window.picture("folder").await;
     if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
         fs::create_dir_all(&docs).unwrap();
@@ -296,7 +304,7 @@ async fn the_keyboard_reaches_the_content_first_and_a_phone_shows_it_whole() {
 
     let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
     window.tools("Emulation.setEmulatedMedia", dark).await;
-    for path in ["/", "/endpoints", "/profile"] {
+    for path in ["/", "/endpoints", "/profile", "/collections", FOLDER, "/tasks"] {
         window.go(path).await;
         window.picture(&format!("dark{}", path.replace('/', "-"))).await;
     }
@@ -304,7 +312,7 @@ async fn the_keyboard_reaches_the_content_first_and_a_phone_shows_it_whole() {
 
     let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true});
     window.tools("Emulation.setDeviceMetricsOverride", phone).await;
-    for path in ["/", "/endpoints", "/profile", "/signed-out-or-nowhere"] {
+    for path in ["/", "/endpoints", "/profile", "/signed-out-or-nowhere", "/collections", FOLDER, "/tasks"] {
         window.go(path).await;
         window.picture(&format!("phone{}", path.replace('/', "-"))).await;
         let root = "document.documentElement";
