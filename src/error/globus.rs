@@ -134,14 +134,11 @@ fn of_service(error: &ApiError) -> Told {
             "Globus does not allow this",
             "This needs a permission that this site does not request.",
         ),
-        Fault::SignInAgain => Told {
-            is_ours: true,
-            ..Told::answer(
-                StatusCode::BAD_GATEWAY,
-                "Globus does not answer",
-                "Globus no longer accepts this session's permission. Please sign in again.",
-            )
-        },
+        Fault::SignInAgain => Told::answer(
+            StatusCode::FORBIDDEN,
+            "Please sign in again",
+            "Globus no longer accepts this session's permission, for example because you have withdrawn your consent there.",
+        ),
         _ => of_code(error).unwrap_or_else(|| of_status(error)),
     }
 }

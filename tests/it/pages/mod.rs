@@ -2,6 +2,7 @@
 
 mod causes;
 mod chromium;
+mod clicks;
 mod collections;
 mod content;
 mod csrf;
