@@ -11,84 +11,17 @@
 //! The stylesheet and the icon are compiled in. Their names contain a hash of the content, so a browser may cache them
 //! forever and still gets the right ones after an update.
 
-use std::fmt::Write;
-use std::sync::LazyLock;
+mod filters;
+mod site;
+mod tasks;
 
 use askama::Template;
-use aws_lc_rs::digest;
 use time::OffsetDateTime;
 
-/// The stylesheet of every page, served as [`stylesheet_name`] with the type `text/css; charset=utf-8`.
-pub const STYLESHEET: &str = include_str!("../templates/static/style.css");
-
-/// The icon of the site, served as [`favicon_name`] with the type `image/svg+xml`.
-pub const FAVICON: &str = include_str!("../templates/static/favicon.svg");
-
-/// The stylesheet's file name under `/static/`.
-pub fn stylesheet_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("style", STYLESHEET, "css"));
-    &NAME
-}
-
-/// The icon's file name under `/static/`.
-pub fn favicon_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("favicon", FAVICON, "svg"));
-    &NAME
-}
-
-/// `<stem>.<16 hex digits of the content's SHA-256>.<extension>`
-fn hashed_name(stem: &str, content: &str, extension: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, content.as_bytes());
-    let mut name = format!("{stem}.");
-    for byte in &digest.as_ref()[..8] {
-        let _ = write!(name, "{byte:02x}"); // writing to a String cannot fail
-    }
-    name.push('.');
-    name.push_str(extension);
-    name
-}
-
-/// What every page needs to know about the site and the request.
-#[derive(Clone, Debug)]
-pub struct Site {
-    /// The portal's name, as its operator wrote it.
-    pub app_name: String,
-    /// Where the portal is mounted: empty, or a path such as `/portal`. Every path of our own begins with it.
-    pub root: String,
-    /// The front page of the sandbox, if the portal runs against one. Then every page says so.
-    pub sandbox: Option<String>,
-}
-
-impl Site {
-    /// The path of the stylesheet.
-    pub fn stylesheet(&self) -> String {
-        self.static_path(stylesheet_name())
-    }
-
-    /// The path of the icon.
-    pub fn favicon(&self) -> String {
-        self.static_path(favicon_name())
-    }
-
-    fn static_path(&self, name: &str) -> String {
-        format!("{}/static/{name}", self.root)
-    }
-}
-
-/// The person who is signed in.
-#[derive(Clone, Debug)]
-pub struct UserView {
-    /// The full name, or the username if there is none.
-    pub name: String,
-    /// The username of the identity, `name@domain`.
-    pub username: String,
-    /// The organization that the person belongs to.
-    pub organization: Option<String>,
-    /// The e-mail address.
-    pub email: Option<String>,
-    /// Whether the session may use Globus Transfer, so that pages which need it are worth a link.
-    pub can_transfer: bool,
-}
+pub use self::{
+    site::{FAVICON, STYLESHEET, Site, UserView, favicon_name, stylesheet_name},
+    tasks::{EventView, ProgressView, ReasonView, RefreshView, SkippedView, TaskPage, TaskRow, TaskTab, TasksPage},
+};
 
 /// The first page after login: who you are and what you can do.
 #[derive(Template)]
@@ -350,47 +283,4 @@ pub struct Action {
     pub label: String,
     /// Where it leads; for a page of our own, `site.root` included.
     pub href: String,
-}
-
-/// The filters of the templates.
-#[expect(unreachable_pub, reason = "askama's macro makes public items of the filters")]
-mod filters {
-    use askama::filters::Safe;
-    use askama::{Error, Result, Values};
-    use time::format_description::BorrowedFormatItem;
-    use time::format_description::well_known::Rfc3339;
-    use time::macros::format_description;
-    use time::{OffsetDateTime, UtcOffset};
-
-    const LONG: &[BorrowedFormatItem<'_>] =
-        format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
-
-    /// A moment for people and for machines: `21 Nov 2026, 14:05 UTC` in a `<time>` element.
-    #[askama::filter_fn]
-    pub fn moment(moment: &OffsetDateTime, _: &dyn Values) -> Result<Safe<String>> {
-        let utc = moment.to_offset(UtcOffset::UTC);
-        let machine = utc.format(&Rfc3339).map_err(Error::custom)?;
-        let people = utc.format(LONG).map_err(Error::custom)?;
-        Ok(Safe(format!("<time datetime=\"{machine}\">{people}</time>")))
-    }
-
-    /// A scope in plain words. The template also shows the scope itself, so an unknown one needs no guess.
-    #[askama::filter_fn]
-    pub fn plain_scope(scope: &str, _: &dyn Values) -> Result<&'static str> {
-        const GLOBUS: &str = "urn:globus:auth:scope:";
-        Ok(match scope.strip_prefix(GLOBUS).unwrap_or(scope) {
-            "openid" => "Know which Globus account is yours",
-            "profile" => "See your name and organization",
-            "email" => "See your email address",
-            "transfer.api.globus.org:all" => "See your endpoints, and manage transfers for you",
-            "auth.globus.org:view_identities" => "Look up identities",
-            "auth.globus.org:view_identity_set" => "See which identities you have linked",
-            "groups.api.globus.org:view_my_groups_and_memberships" => "See which groups you are in",
-            "groups.api.globus.org:all" => "See and manage your groups",
-            other if other.ends_with("/data_access") => "Reach the data of a collection",
-            other if other.ends_with("/https") => "Read and write files of a collection over HTTPS",
-            other if other.ends_with("/manage_collections") => "Manage the collections of an endpoint",
-            _ => "Use this service for you",
-        })
-    }
 }

@@ -184,6 +184,7 @@ impl LoggedIn {
             organization: claims.organization.clone(),
             email: claims.email.clone(),
             can_transfer: self.can_transfer,
+            csrf: String::new(),
         }
     }
 }

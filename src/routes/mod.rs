@@ -20,9 +20,16 @@ mod profile;
 mod refusal;
 mod rounds;
 mod sessions;
+mod tasks;
 mod unattended;
 
-use axum::{Router, extract::State, http::Uri, response::Redirect, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::Uri,
+    response::Redirect,
+    routing::{get, post},
+};
 
 use crate::{error::AppError, state::AppState};
 
@@ -38,6 +45,9 @@ pub fn router(app: &AppState, more: Router<AppState>) -> Router {
         .route(&at("/profile"), get(profile::profile))
         .route(&at("/sessions"), get(sessions::sessions).post(sessions::end))
         .route(&at("/endpoints"), get(endpoints::endpoints))
+        .route(&at("/tasks"), get(tasks::tasks))
+        .route(&at("/tasks/{id}"), get(tasks::task))
+        .route(&at("/tasks/{id}/cancel"), post(tasks::cancel))
         .route(&at("/static/{file}"), get(assets::asset))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz));

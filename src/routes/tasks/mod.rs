@@ -1,0 +1,13 @@
+//! `/tasks` and `/tasks/{id}`: the person's transfers and deletions.
+
+mod amounts;
+mod list;
+mod one;
+mod progress;
+mod row;
+mod words;
+
+pub(super) use self::{
+    list::tasks,
+    one::{cancel, task},
+};
