@@ -14,6 +14,7 @@
 mod filters;
 mod site;
 mod tasks;
+mod transfer;
 
 use askama::Template;
 use time::OffsetDateTime;
@@ -21,6 +22,9 @@ use time::OffsetDateTime;
 pub use self::{
     site::{FAVICON, STYLESHEET, Site, UserView, favicon_name, stylesheet_name},
     tasks::{EventView, ProgressView, ReasonView, RefreshView, SkippedView, TaskPage, TaskRow, TaskTab, TasksPage},
+    transfer::{
+        ChoiceView, ChosenField, TransferDestinationPage, TransferFolderPage, TransferItemsPage, TransferReviewPage,
+    },
 };
 
 /// The first page after login: who you are and what you can do.

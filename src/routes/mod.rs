@@ -21,6 +21,7 @@ mod refusal;
 mod rounds;
 mod sessions;
 mod tasks;
+mod transfer_form;
 mod unattended;
 
 use axum::{
@@ -48,6 +49,8 @@ pub fn router(app: &AppState, more: Router<AppState>) -> Router {
         .route(&at("/tasks"), get(tasks::tasks))
         .route(&at("/tasks/{id}"), get(tasks::task))
         .route(&at("/tasks/{id}/cancel"), post(tasks::cancel))
+        .route(&at("/transfer"), get(transfer_form::start).post(transfer_form::transfer))
+        .route(&at("/transfer/submit"), post(transfer_form::submit))
         .route(&at("/static/{file}"), get(assets::asset))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz));

@@ -1,12 +1,15 @@
 //! Transfers in the portal: the lists, a task's page, and the form that starts one.
 
 mod following;
+mod form;
+mod hostile_forms;
 mod lists;
+mod repeating;
 
 use globus_portal::globus::{
     authorizer::AccessTokenAuthorizer,
     scopes::transfer::RESOURCE_SERVER,
-    transfer::{TransferClient, TransferData, TransferItem},
+    transfer::{TaskQuery, TransferClient, TransferData, TransferItem},
 };
 use reqwest::Method;
 
@@ -59,4 +62,50 @@ impl Visit {
         let answer = self.browser.send(Method::POST, &url, &[], None).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
+
+    /// Sends what a page of the form holds and `more`, as one of its buttons does; the answer must be a page.
+    async fn press(&self, page: &Answer, more: &[(&str, &str)]) -> Answer {
+        let answer = self.press_to("/transfer", page, more).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    }
+
+    async fn press_to(&self, path: &str, page: &Answer, more: &[(&str, &str)]) -> Answer {
+        let hidden = hidden_fields(page);
+        let kept = hidden.iter().map(|(name, value)| (&**name, &**value));
+        self.send(path, &kept.chain(more.iter().copied()).collect::<Vec<_>>()).await
+    }
+
+    /// The form with these fields, as a page of a collection sends it.
+    async fn begin(&self, fields: &[(&str, &str)]) -> Answer {
+        let token = csrf_token(&self.page("/tasks").await);
+        let all: Vec<_> = [("csrf_token", &*token)].into_iter().chain(fields.iter().copied()).collect();
+        self.send("/transfer", &all).await
+    }
+
+    /// How many tasks the person has.
+    async fn tasks(&self) -> usize {
+        self.transfer.task_list(&TaskQuery::new().with_limit(100)).await.unwrap().tasks.len()
+    }
+}
+
+/// The hidden fields of a page's main part, as a browser sends them.
+fn hidden_fields(page: &Answer) -> Vec<(String, String)> {
+    let main = page.body.split_once("<main").unwrap().1;
+    let field = |rest: &str| {
+        let (name, rest) = rest.split_once("\" value=\"").unwrap();
+        (unescaped(name), unescaped(rest.split_once('"').unwrap().0))
+    };
+    main.split("<input type=\"hidden\" name=\"").skip(1).map(field).collect()
+}
+
+fn unescaped(text: &str) -> String {
+    let marks = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+    marks.into_iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// The CSRF token of a page, if its forms have one.
+fn csrf_token(page: &Answer) -> String {
+    let found = page.body.split_once("name=\"csrf_token\" value=\"");
+    found.map(|(_, rest)| rest.split('"').next().unwrap().to_owned()).unwrap_or_default()
 }
