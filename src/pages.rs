@@ -18,6 +18,7 @@ mod groups;
 mod site;
 mod step_up;
 mod tasks;
+mod transfer;
 
 use askama::Template;
 use time::OffsetDateTime;
@@ -31,7 +32,10 @@ pub use self::{
     groups::{GroupView, GroupsPage, MembershipView},
     site::{FAVICON, STYLESHEET, Site, UserView, favicon_name, stylesheet_name},
     step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},
-    tasks::{EventView, ProgressView, TaskPage, TaskRowView, TasksPage, TroubleView},
+    tasks::{EventView, ProgressView, ReasonView, RefreshView, SkippedView, TaskPage, TaskRow, TaskTab, TasksPage},
+    transfer::{
+        ChoiceView, ChosenField, TransferDestinationPage, TransferFolderPage, TransferItemsPage, TransferReviewPage,
+    },
 };
 
 /// The first page after login: who you are and what you can do.

@@ -1,154 +1,172 @@
-//! The pages of tasks.
+//! The pages of tasks: the list, and one task.
 
 use askama::Template;
 use time::OffsetDateTime;
 
 use super::{
-    collections::{TabView, bytes_words},
-    endpoint::range,
     filters,
     site::{Site, UserView},
 };
 
-/// A list of tasks.
+/// The reader's tasks, a page at a time.
 #[derive(Template)]
 #[template(path = "tasks.html")]
 pub struct TasksPage<'a> {
     /// The site.
     pub site: &'a Site,
-    /// Who is signed in.
+    /// The reader.
     pub user: &'a UserView,
-    /// The lists.
-    pub tabs: Vec<TabView>,
-    /// The tasks.
-    pub tasks: Vec<TaskRowView>,
-    /// The number of the first one, from 1.
-    pub first: usize,
-    /// How many there are in all.
-    pub total: Option<u64>,
-    /// The page before.
+    /// The lists: all, running, done, failed.
+    pub tabs: Vec<TaskTab>,
+    /// What an empty list says.
+    pub empty: &'a str,
+    /// The tasks of this page, newest first.
+    pub tasks: Vec<TaskRow>,
+    /// The numbers of the tasks shown: "26–50".
+    pub range: String,
+    /// How many tasks the list has.
+    pub total: u64,
+    /// The first page of the list.
+    pub start: String,
+    /// Link to the previous page, if there is one.
     pub previous: Option<String>,
-    /// The page after.
+    /// Link to the next page, if there is one.
     pub next: Option<String>,
 }
 
-impl TasksPage<'_> {
-    /// The numbers of the tasks shown.
-    fn range(&self) -> String {
-        range(self.first, self.tasks.len())
-    }
+/// One list of tasks.
+#[derive(Clone, Debug)]
+pub struct TaskTab {
+    /// Its name.
+    pub label: &'static str,
+    /// Its address.
+    pub href: String,
+    /// Whether it is the list shown.
+    pub is_current: bool,
 }
 
-/// A task in a list.
-pub struct TaskRowView {
-    /// What the person calls it, or what it is.
-    pub title: String,
+/// A task in a few words.
+#[derive(Clone, Debug)]
+pub struct TaskRow {
     /// Its page.
     pub href: String,
-    /// Its state, in a word.
+    /// "Transfer" or "Deletion".
+    pub kind: &'static str,
+    /// What the person calls it.
+    pub label: Option<String>,
+    /// Its state in words.
     pub state: &'static str,
-    /// Whether that is a bad one.
+    /// Whether the state is a bad one.
     pub is_bad: bool,
-    /// Where files come from, or are deleted.
-    pub source: Option<String>,
-    /// Where they go to.
-    pub destination: Option<String>,
-    /// When it was asked for.
-    pub requested: Option<OffsetDateTime>,
-    /// How many bytes have arrived.
-    pub bytes: Option<u64>,
-    /// How many files it covers.
-    pub files: Option<u64>,
+    /// The name of the collection that it reads or deletes from.
+    pub from: Option<String>,
+    /// The name of the collection that it writes to.
+    pub to: Option<String>,
+    /// When it was submitted.
+    pub asked: Option<OffsetDateTime>,
+    /// How many bytes it moved.
+    pub bytes: String,
+    /// How many files it moved, of how many.
+    pub files: String,
 }
 
-impl TaskRowView {
-    fn bytes_words(&self) -> String {
-        self.bytes.map(bytes_words).unwrap_or_default()
-    }
-}
-
-/// A task.
+/// One task.
 #[derive(Template)]
 #[template(path = "task.html")]
 pub struct TaskPage<'a> {
     /// The site.
     pub site: &'a Site,
-    /// Who is signed in.
+    /// The reader.
     pub user: &'a UserView,
-    /// Its id.
+    /// The task's id, a UUID.
     pub id: &'a str,
-    /// What the person calls it, or what it is.
-    pub title: String,
-    /// What it is.
-    pub kind: &'static str,
-    /// Its state, in a word.
-    pub state: &'static str,
-    /// Whether that is a bad one.
-    pub is_bad: bool,
-    /// Whether it has ended.
-    pub is_over: bool,
-    /// Whether it runs.
-    pub is_active: bool,
-    /// Whether the page asks for itself again.
-    pub refreshes: bool,
-    /// How far it is.
-    pub progress: ProgressView,
-    /// What is wrong.
-    pub troubles: Vec<TroubleView>,
-    /// Where files come from, or are deleted.
-    pub source: Option<&'a str>,
-    /// Where they go to.
-    pub destination: Option<&'a str>,
-    /// When it was asked for.
-    pub requested: Option<OffsetDateTime>,
+    /// The task in a few words.
+    pub row: TaskRow,
+    /// How far it is, if that is known.
+    pub progress: Option<ProgressView>,
     /// When it ended.
-    pub completed: Option<OffsetDateTime>,
+    pub ended: Option<OffsetDateTime>,
     /// When Globus gives it up.
     pub deadline: Option<OffsetDateTime>,
+    /// Bytes per second over the whole time.
+    pub rate: Option<String>,
+    /// How many errors occurred and were retried.
+    pub faults: u64,
+    /// Why it does not go on, or failed.
+    pub reason: Option<ReasonView>,
     /// What happened, the latest first.
     pub events: Vec<EventView>,
-    /// Newer events.
-    pub newer: Option<String>,
-    /// Older events.
-    pub older: Option<String>,
-    /// This page.
-    pub here: &'a str,
+    /// The numbers of the events shown, and how many there are.
+    pub events_range: String,
+    /// Link to later events.
+    pub later_events: Option<String>,
+    /// Link to earlier events.
+    pub earlier_events: Option<String>,
+    /// Files that were skipped; `None` if Globus did not list them.
+    pub skipped: Option<Vec<SkippedView>>,
+    /// Whether the list of skipped files goes on.
+    pub skipped_more: bool,
+    /// Whether it is running, so that it can be cancelled.
+    pub can_cancel: bool,
+    /// Whether it can be submitted again.
+    pub can_repeat: bool,
+    /// How the page is refreshed while the task runs.
+    pub refresh: RefreshView,
 }
 
-/// How far a task is, as far as Globus tells.
+/// Whether a page reloads itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshView {
+    /// It does; the link turns that off.
+    On(String),
+    /// It would; the link turns that on.
+    Off(String),
+    /// There is nothing to wait for.
+    Never,
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgressView {
-    /// The share that is done, in thousandths.
-    pub thousandths: Option<u64>,
-    /// How much has arrived.
-    pub bytes: Option<String>,
-    /// How many files have arrived.
-    pub files_done: Option<u64>,
-    /// How many there are.
-    pub files: Option<u64>,
-    /// How many needed no transfer.
-    pub files_skipped: Option<u64>,
-    /// How fast.
-    pub rate: Option<String>,
-    /// How long it may take still.
+    /// How many files are done.
+    pub done: u64,
+    /// Of how many, as far as known.
+    pub all: u64,
+    /// The time left, in words.
     pub left: Option<String>,
-    /// How many errors were met and tried again.
-    pub faults: Option<u64>,
 }
 
-/// Something that is wrong with a task.
-pub struct TroubleView {
-    /// In our words.
+/// Why a task does not go on, or failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasonView {
+    /// The reason in plain words.
     pub words: &'static str,
-    /// In Globus's.
-    pub said: Option<String>,
+    /// What Globus says.
+    pub quotes: Vec<String>,
 }
 
 /// Something that happened in a task.
+#[derive(Clone, Debug)]
 pub struct EventView {
     /// When.
-    pub time: Option<OffsetDateTime>,
+    pub when: Option<OffsetDateTime>,
+    /// What, in plain words; `None` if its code is not known.
+    pub words: Option<&'static str>,
+    /// What Globus calls it.
+    pub description: String,
+    /// The details that Globus gives.
+    pub details: String,
     /// Whether it is an error.
     pub is_error: bool,
-    /// What.
-    pub description: String,
+}
+
+/// A file or folder that was skipped.
+#[derive(Clone, Debug)]
+pub struct SkippedView {
+    /// Its path at the source.
+    pub path: String,
+    /// Why, in plain words; `None` if the code is not known.
+    pub words: Option<&'static str>,
+    /// Globus's code.
+    pub code: String,
 }

@@ -29,6 +29,7 @@ mod rounds;
 mod sessions;
 mod step_up;
 mod tasks;
+mod transfer_form;
 mod unattended;
 
 use axum::{
@@ -90,6 +91,8 @@ pub fn router(app: &AppState, more: Pages) -> Router {
         .route(&at("/tasks"), get(tasks::tasks))
         .route(&at("/tasks/{id}"), get(tasks::task))
         .route(&at("/tasks/{id}/cancel"), post(tasks::cancel))
+        .route(&at("/transfer"), get(transfer_form::start).post(transfer_form::transfer))
+        .route(&at("/transfer/submit"), post(transfer_form::submit))
         .route(&at("/bookmarks"), post(collections::add_bookmark))
         .route(&at("/bookmarks/remove"), post(collections::remove_bookmark))
         .route(&at("/kept-form"), get(kept_form::kept_form))

@@ -12,3 +12,4 @@ mod process;
 mod sandbox;
 mod sessions;
 mod stores;
+mod tasks;

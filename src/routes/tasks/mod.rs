@@ -1,7 +1,10 @@
-//! `/tasks`: the person's transfers and deletions; `/tasks/{id}`: one of them, followed to its end.
+//! `/tasks` and `/tasks/{id}`: the person's transfers and deletions.
 
+mod amounts;
 mod list;
 mod one;
+mod progress;
+mod row;
 mod words;
 
 pub(super) use self::{

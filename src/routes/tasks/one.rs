@@ -1,45 +1,60 @@
-//! `/tasks/{id}`: how far a task is, what went wrong, and what happened. The page asks for itself again while the task runs,
-//! by a header: it needs no script.
+//! `/tasks/{id}`: one task. While it runs, the browser reloads the page by itself.
 
 use askama::Template as _;
 use axum::{
     extract::{Path, Query, State},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderValue, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::words::{is_deletion, moment_of, share, state, time_left, title, trouble};
+use super::{
+    amounts::bytes,
+    list::range,
+    progress::progress,
+    row::{moment_of, row},
+    words::{bounded, plain, reason},
+};
 use crate::{
     error::AppError,
-    globus::transfer::{EventQuery, Task, TaskEvent},
-    pages::{EventView, ProgressView, TaskPage, TroubleView, bytes_words},
+    globus::{
+        error::CallError,
+        transfer::{EventQuery, Task, TaskEvent, TaskEventPage, TransferClient},
+    },
+    pages::{EventView, RefreshView, SkippedView, TaskPage},
     routes::logged_in::LoggedIn,
     state::AppState,
 };
 
-/// Asks a browser to load the page again after so many seconds.
-const REFRESH: (HeaderName, HeaderValue) = (HeaderName::from_static("refresh"), HeaderValue::from_static("5"));
+/// Seconds until the page of a running task is loaded again.
+const REFRESH: HeaderValue = HeaderValue::from_static("5");
 /// How many events a page shows.
 const EVENTS: u32 = 25;
-/// Globus keeps fewer events of one task.
-const MOST: u32 = 4_000;
+/// The last page of events.
+const LAST: u32 = 4_000;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Asked {
-    refresh: Option<String>,
     events: Option<String>,
+    refresh: Option<String>,
 }
 
 impl Asked {
-    /// The page of events.
-    fn number(&self) -> Result<u32, AppError> {
+    fn events(&self) -> Result<u32, AppError> {
         let number = self.events.as_deref().map_or(Ok(1), str::parse).map_err(|_| AppError::NotFound)?;
-        if (1..=MOST).contains(&number) { Ok(number) } else { Err(AppError::NotFound) }
+        if (1..=LAST).contains(&number) { Ok(number) } else { Err(AppError::NotFound) }
+    }
+
+    fn is_off(&self) -> bool {
+        self.refresh.as_deref() == Some("off")
     }
 }
+
+/// Skipped files, and whether there are more of them; `None` if Globus did not list them.
+type Skipped = Option<(Vec<SkippedView>, bool)>;
 
 pub(crate) async fn task(
     State(app): State<AppState>,
@@ -48,50 +63,25 @@ pub(crate) async fn task(
     Query(asked): Query<Asked>,
 ) -> Result<Response, AppError> {
     let id = task_id(&id)?;
-    let number = asked.number()?;
+    let number = asked.events()?;
     let transfer = user.transfer().await?;
     let query = EventQuery::new().with_limit(EVENTS).with_offset((number - 1) * EVENTS);
-    let (task, events) = tokio::join!(transfer.get_task(&id), transfer.task_event_list(&id, &query));
+    let (task, events, skipped) =
+        tokio::join!(transfer.get_task(&id), transfer.task_event_list(&id, &query), skipped(&transfer, &id));
     let (task, events) = (task?, events?);
-    let here = format!("{}/tasks/{id}", app.settings.root);
-    let is_there = |number: u32| events.total.is_some_and(|total| u64::from((number - 1) * EVENTS) < total);
-    let (state, is_bad) = state(&task);
-    let refreshes = task.is_active() && asked.refresh.as_deref() != Some("off") && number == 1;
-    let page = TaskPage {
-        site: &app.site,
-        user: &user.view(),
-        id: &id,
-        title: title(&task),
-        kind: if is_deletion(&task) { "Deletion" } else { "Transfer" },
-        state,
-        is_bad,
-        is_over: !matches!(task.status.as_deref(), Some("ACTIVE" | "INACTIVE")),
-        refreshes,
-        is_active: task.is_active(),
-        progress: progress(&task, app.clock.now()),
-        troubles: troubles(&task),
-        source: task.source_endpoint_display_name.as_deref().or(task.source_endpoint_id.as_deref()),
-        destination: task
-            .destination_endpoint_display_name
-            .as_deref()
-            .or(task.destination_endpoint_id.as_deref())
-            .filter(|_| !is_deletion(&task)),
-        requested: moment_of(task.request_time.as_deref()),
-        completed: moment_of(task.completion_time.as_deref()),
-        deadline: moment_of(task.deadline.as_deref()).filter(|_| task.completion_time.is_none()),
-        events: events.events.iter().map(event).collect(),
-        newer: (number > 1).then(|| format!("{here}?events={}", number - 1)),
-        older: (number < MOST && is_there(number + 1)).then(|| format!("{here}?events={}", number + 1)),
-        here: &here,
-    };
+    let view = user.view();
+    let mut page = page(&app, &view, &id, &task, skipped);
+    page.refresh = refresh(&task, &asked, number, &format!("{}/tasks/{id}", app.settings.root));
+    show_events(&mut page, &events, number);
+    let refreshes = matches!(page.refresh, RefreshView::On(_));
     let mut response = Html(page.render()?).into_response();
     if refreshes {
-        response.headers_mut().insert(REFRESH.0, REFRESH.1);
+        response.headers_mut().insert(header::REFRESH, REFRESH);
     }
     Ok(response)
 }
 
-/// `POST /tasks/{id}/cancel`: a task that is over stays as it is.
+/// Cancels the task. One that has ended meanwhile stays as it is; its page says so.
 pub(crate) async fn cancel(
     State(app): State<AppState>,
     user: LoggedIn,
@@ -102,54 +92,85 @@ pub(crate) async fn cancel(
     Ok(Redirect::to(&format!("{}/tasks/{id}", app.settings.root)))
 }
 
+/// Any other text is the id of nothing.
 fn task_id(text: &str) -> Result<String, AppError> {
-    let id = uuid::Uuid::parse_str(text).map_err(|_| AppError::NotFound)?;
-    Ok(id.hyphenated().to_string())
+    Uuid::parse_str(text).map(|id| id.to_string()).map_err(|_| AppError::NotFound)
 }
 
-fn progress(task: &Task, now: time::OffsetDateTime) -> ProgressView {
-    ProgressView {
-        thousandths: share(task),
-        bytes: task.bytes_transferred.map(bytes_words),
-        files_done: task.files_transferred,
-        files: task.files.filter(|files| *files > 0),
-        files_skipped: task.files_skipped.filter(|skipped| *skipped > 0),
-        rate: task
-            .effective_bytes_per_second
-            .filter(|rate| *rate > 0)
-            .map(|rate| format!("{} a second", bytes_words(rate))),
-        left: time_left(task, now),
-        faults: task.faults.filter(|faults| *faults > 0),
+fn page<'a>(
+    app: &'a AppState,
+    user: &'a crate::pages::UserView,
+    id: &'a str,
+    task: &Task,
+    skipped: Skipped,
+) -> TaskPage<'a> {
+    let row = row(task, &app.settings.root);
+    let (skipped, skipped_more) = skipped.map_or((None, false), |(files, more)| (Some(files), more));
+    TaskPage {
+        site: &app.site,
+        user,
+        id,
+        progress: progress(task, app.clock.now()),
+        ended: moment_of(task.completion_time.as_deref()),
+        deadline: moment_of(task.deadline.as_deref()),
+        rate: task.effective_bytes_per_second.filter(|rate| *rate > 0).map(bytes),
+        faults: task.faults.unwrap_or_default(),
+        reason: reason(task),
+        events: Vec::new(),
+        events_range: String::new(),
+        later_events: None,
+        earlier_events: None,
+        skipped,
+        skipped_more,
+        can_cancel: matches!(task.status.as_deref(), Some("ACTIVE" | "INACTIVE")),
+        can_repeat: row.kind == "Transfer",
+        refresh: RefreshView::Never,
+        row,
     }
 }
 
-/// What is wrong: why it failed, or what an active task meets.
-fn troubles(task: &Task) -> Vec<TroubleView> {
-    let mut troubles = Vec::new();
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    if let Some(error) = task.fatal_error.as_ref().filter(|error| error.is_object()) {
-        let code = text(error, "code").unwrap_or_default();
-        let words = match code.as_str() {
-            "CANCELED" => "It was cancelled.",
-            code => trouble(code).unwrap_or("Globus has given up."),
-        };
-        troubles.push(TroubleView { words, said: text(error, "description") });
+/// Only a running task changes, and earlier events do not.
+fn refresh(task: &Task, asked: &Asked, events: u32, here: &str) -> RefreshView {
+    match (task.is_active() && events == 1, asked.is_off()) {
+        (false, _) => RefreshView::Never,
+        (true, false) => RefreshView::On(format!("{here}?refresh=off")),
+        (true, true) => RefreshView::Off(here.to_owned()),
     }
-    if let Some(words) = task.nice_status.as_deref().filter(|_| task.is_active()).and_then(trouble) {
-        let said = [&task.nice_status_details, &task.nice_status_short_description];
-        troubles.push(TroubleView { words, said: said.into_iter().flatten().next().cloned() });
-    }
-    if task.status.as_deref() == Some("INACTIVE") {
-        let words = "Globus needs you before it goes on: open both collections once, and meet what they ask for.";
-        troubles.push(TroubleView { words, said: None });
-    }
-    troubles
+}
+
+fn show_events(page: &mut TaskPage<'_>, found: &TaskEventPage, number: u32) {
+    let href = |number: u32| format!("{}/tasks/{}?events={number}#events", page.site.root, page.id);
+    let total = found.total.unwrap_or(found.events.len() as u64);
+    page.later_events = (number > 1).then(|| href(number - 1));
+    page.earlier_events = (u64::from(number * EVENTS) < total && number < LAST).then(|| href(number + 1));
+    let first = u64::from((number - 1) * EVENTS) + 1;
+    page.events_range = format!("{} of {total}", range(first, found.events.len() as u64));
+    page.events = found.events.iter().map(event).collect();
 }
 
 fn event(event: &TaskEvent) -> EventView {
+    let code = event.code.as_deref().unwrap_or_default();
     EventView {
-        time: moment_of(event.time.as_deref()),
+        when: moment_of(event.time.as_deref()),
+        words: plain(code),
+        description: bounded(event.description.as_deref().unwrap_or(code)),
+        details: bounded(event.details.as_deref().unwrap_or_default()),
         is_error: event.is_error == Some(true),
-        description: event.description.clone().or_else(|| event.code.clone()).unwrap_or_default(),
     }
+}
+
+/// What the task skipped. The page is worth showing without it.
+async fn skipped(transfer: &TransferClient, id: &str) -> Skipped {
+    let found = async {
+        let answer = transfer.get(&format!("v0.10/task/{id}/skipped_errors"), &[]).await?;
+        Ok::<Value, CallError>(answer.json()?)
+    };
+    let found = found.await.ok()?;
+    let text = |of: &Value, member: &str| bounded(of[member].as_str().unwrap_or_default());
+    let view = |file: &Value| {
+        let code = text(file, "error_code");
+        SkippedView { path: text(file, "source_path"), words: plain(&code), code }
+    };
+    let files = found["DATA"].as_array().map(|files| files.iter().map(view).collect()).unwrap_or_default();
+    Some((files, !found["next_marker"].is_null()))
 }

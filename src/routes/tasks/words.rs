@@ -1,112 +1,99 @@
-//! A task in words.
+//! What Globus says about a task, in plain words.
 
-use std::time::Duration;
+use serde_json::Value;
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use crate::{globus::transfer::Task, pages::ReasonView};
 
-use crate::globus::transfer::Task;
+/// The most characters of a text of Globus that a page shows.
+const MOST: usize = 1_000;
 
-/// The state, and whether it is a bad one.
+/// Globus's codes of faults and events, in plain words.
+const CODES: [(&str, &str); 27] = [
+    ("STARTED", "Started."),
+    ("PROGRESS", "Made progress."),
+    ("SUCCEEDED", "Everything was moved."),
+    ("CANCELED", "It was cancelled."),
+    ("CANCELED_BY_ADMIN", "An administrator of a collection cancelled it."),
+    ("PAUSED", "It was paused."),
+    ("PAUSED_BY_ADMIN", "An administrator of a collection has paused it. It goes on when they allow it."),
+    ("UNPAUSED", "It goes on after a pause."),
+    ("DEADLINE", "It was not done before its deadline, so Globus gave it up."),
+    ("EXPIRED", "A permission that it needs has expired. Sign in to the collection again."),
+    ("AUTH", "It needs a new permission from you. Sign in to the collection again."),
+    ("CREDENTIALS_EXPIRED", "A permission that it needs has expired. Sign in to the collection again."),
+    ("LOGIN_DENIED", "A collection does not accept your account. Ask its owner, or use another of your identities."),
+    ("PERMISSION_DENIED", "You are not allowed to read or write one of the files. Ask the owner of the collection."),
+    ("FILE_NOT_FOUND", "A file or folder does not exist (any more). Check its name and choose again."),
+    ("EXISTS", "Something of the same name is already there."),
+    ("NOT_A_DIRECTORY", "Where a folder was expected, there is a file."),
+    ("IS_A_DIRECTORY", "Where a file was expected, there is a folder."),
+    ("NO_SPACE_LEFT", "The destination is full. Free some space there, or choose another destination."),
+    (
+        "QUOTA_EXCEEDED",
+        "Your quota at the destination is used up. Free some space there, or choose another destination.",
+    ),
+    ("VERIFY_CHECKSUM", "A copy differed from its original, so it is made again."),
+    ("GC_NOT_CONNECTED", "A personal computer is switched off or not connected. It goes on when the computer is back."),
+    ("GC_PAUSED", "Globus Connect Personal is paused on a computer. It goes on when its owner resumes it."),
+    ("CONNECT_FAILED", "A collection's server could not be reached. Globus tries again."),
+    ("CONNECTION_BROKEN", "A connection broke. Globus tries again."),
+    ("CONNECTION_RESET", "A connection broke. Globus tries again."),
+    ("TIMEOUT", "A collection's server did not answer in time. Globus tries again."),
+];
+
+/// A code in plain words, if it is a known one.
+pub(super) fn plain(code: &str) -> Option<&'static str> {
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, words)| *words)
+}
+
+/// A text of Globus of at most [`MOST`] characters, trimmed.
+pub(super) fn bounded(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A task's state, and whether it is a bad one.
 pub(super) fn state(task: &Task) -> (&'static str, bool) {
     match task.status.as_deref() {
-        Some("SUCCEEDED") => ("Done", false),
-        Some("FAILED") => ("Failed", true),
-        Some("INACTIVE") => ("Waits for you", true),
         Some("ACTIVE") if task.is_paused == Some(true) => ("Paused", true),
-        Some("ACTIVE") if task.is_ok == Some(false) => ("Has trouble, still trying", true),
+        Some("ACTIVE") if task.is_ok == Some(false) => ("Running, with faults", true),
         Some("ACTIVE") => ("Running", false),
-        _ => ("Unknown", true),
+        Some("INACTIVE") => ("Waiting for you", true),
+        Some("SUCCEEDED") => ("Done", false),
+        Some("FAILED") if fatal(task, "code").is_some_and(|code| code.starts_with("CANCELED")) => ("Cancelled", true),
+        Some("FAILED") => ("Failed", true),
+        _ => ("Not known", true),
     }
 }
 
-/// What the person calls it, or what it is.
-pub(super) fn title(task: &Task) -> String {
-    let label = task.label.clone().filter(|label| !label.trim().is_empty());
-    label.unwrap_or_else(|| if is_deletion(task) { "Deletion" } else { "Transfer" }.to_owned())
+/// A member of the error that ended a task.
+fn fatal<'a>(task: &'a Task, member: &str) -> Option<&'a str> {
+    task.fatal_error.as_ref()?.get(member).and_then(Value::as_str)
 }
 
-pub(super) fn is_deletion(task: &Task) -> bool {
-    task.task_type.as_deref() == Some("DELETE")
-}
-
-/// A time as Transfer writes it in tasks.
-pub(super) fn moment_of(text: Option<&str>) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text?, &Rfc3339).ok()
-}
-
-/// How much of it is done, in thousandths, as far as Globus knows how much there is.
-pub(super) fn share(task: &Task) -> Option<u64> {
-    if task.status.as_deref() == Some("SUCCEEDED") {
-        return Some(1000);
+/// Why a task does not go on, or failed.
+pub(super) fn reason(task: &Task) -> Option<ReasonView> {
+    let is_good = |code: &&str| !code.is_empty() && !matches!(*code, "OK" | "Queued");
+    let code = fatal(task, "code").or(task.nice_status.as_deref().filter(is_good));
+    let is_paused = task.is_paused == Some(true);
+    if code.is_none() && !is_paused && !state(task).1 {
+        return None;
     }
-    let (done, all) = match (task.files, task.subtasks_total) {
-        (Some(files), _) if files > 0 => {
-            (task.files_transferred.unwrap_or_default().saturating_add(task.files_skipped.unwrap_or_default()), files)
-        }
-        (_, Some(parts)) if parts > 0 => (task.subtasks_succeeded.unwrap_or_default(), parts),
-        _ => return None,
+    let unknown = if task.completion_time.is_some() {
+        "It failed, and Globus gives a reason that this site does not know."
+    } else if is_paused {
+        "It is paused. It goes on when an administrator of a collection allows it."
+    } else {
+        "It does not go on at the moment."
     };
-    Some((done.saturating_mul(1000) / all).min(1000))
-}
-
-/// How long it may take still, by what it took so far. Nothing while that would be a guess.
-pub(super) fn time_left(task: &Task, now: OffsetDateTime) -> Option<String> {
-    let share = share(task).filter(|share| (20..1000).contains(share) && task.is_active())?;
-    let so_far = u64::try_from((now - moment_of(task.request_time.as_deref())?).whole_seconds()).ok()?;
-    let left = so_far.checked_mul(1000 - share)? / share;
-    Some(format!("about {}", duration(Duration::from_secs(left))))
-}
-
-/// A time in its largest unit.
-pub(super) fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (count, unit) = match seconds {
-        0..=90 => (seconds.max(1), "second"),
-        91..=5400 => ((seconds + 30) / 60, "minute"),
-        5401..=172_800 => ((seconds + 1800) / 3600, "hour"),
-        _ => ((seconds + 43_200) / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
-/// What is wrong, by Globus's code (Transfer API, "Task Document", `nice_status`).
-pub(super) fn trouble(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "OK" | "Queued" => return None,
-        "AUTH" | "CONSENT_REQUIRED" | "EXPIRED" => {
-            "Globus may not act for you there any more: sign in again, and open the collection once."
-        }
-        "PERMISSION_DENIED" | "PERMISSION DENIED" => {
-            "Your account on the storage may not read or write one of the files."
-        }
-        "FILE_NOT_FOUND" | "FILE NOT FOUND" => "A file or folder is no longer there.",
-        "CONNECTION_RESET" | "CONNECTION RESET" | "CONNECT_FAILED" | "CONNECT FAILED" | "TIMEOUT" => {
-            "The storage cannot be reached at the moment. Globus keeps trying."
-        }
-        "DISK_QUOTA" | "QUOTA_EXCEEDED" | "NO_SPACE" | "NO_SPACE_LEFT" => {
-            "The destination is full, or your quota there is used up."
-        }
-        "PAUSED_BY_ADMIN" | "PAUSED BY ADMIN" => "The people who run one of the collections have paused it.",
-        "GC_NOT_CONNECTED" | "GC_PAUSED" => {
-            "A personal computer is not connected, or its Globus Connect Personal is paused."
-        }
-        "ENDPOINT_ERROR" | "UNKNOWN" => "The storage reports an error. Globus keeps trying.",
-        _ => "Globus reports a trouble with one of the collections.",
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::duration;
-
-    #[test]
-    fn times_are_said_in_their_largest_unit() {
-        let words = [0, 1, 90, 91, 3600, 5401, 90_000, 200_000].map(|seconds| duration(Duration::from_secs(seconds)));
-        assert_eq!(
-            words,
-            ["1 second", "1 second", "90 seconds", "2 minutes", "60 minutes", "2 hours", "25 hours", "2 days"]
-        );
-    }
+    let said = [
+        fatal(task, "description"),
+        task.nice_status_short_description.as_deref(),
+        task.nice_status_details.as_deref(),
+    ];
+    let said = said.into_iter().flatten().filter(|text| !text.trim().is_empty() && *text != "OK");
+    Some(ReasonView { words: code.and_then(plain).unwrap_or(unknown), quotes: said.map(bounded).collect() })
 }

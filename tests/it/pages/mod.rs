@@ -9,4 +9,3 @@ mod csrf;
 mod headers;
 mod nginx;
 mod own_page;
-mod tasks;

@@ -1,0 +1,71 @@
+//! Chooses the folder that files go to, or makes one.
+
+use askama::Template as _;
+use axum::response::Html;
+
+use super::{
+    fields::{field, refused},
+    selection::{Selection, folder_path, parent},
+};
+use crate::{
+    error::AppError,
+    globus::transfer::{Filter, LsQuery, TransferClient},
+    pages::{ChoiceView, Site, TransferFolderPage, UserView},
+};
+
+/// How many folders the page shows.
+const MOST: u32 = 1_000;
+/// The most bytes of a name.
+const MOST_NAME: usize = 255;
+
+pub(super) async fn page(
+    site: &Site,
+    user: &UserView,
+    transfer: &TransferClient,
+    chosen: &Selection,
+    destination: &str,
+) -> Result<Html<String>, AppError> {
+    let mut query = LsQuery::new().with_limit(MOST).with_filter(vec![Filter::new().with("type", &["dir"])]);
+    query.path = chosen.folder.as_deref();
+    let listed = transfer.operation_ls(destination, &query).await?;
+    let path = listed.path.as_deref().or(listed.absolute_path.as_deref()).or(chosen.folder.as_deref());
+    let path = folder_path(path.unwrap_or("/~/"))?;
+    let choice = |name: &String| ChoiceView {
+        field: field("into", &format!("{path}{name}/")),
+        name: name.clone(),
+        note: String::new(),
+        open: None,
+    };
+    let shown = Selection { folder: Some(path.clone()), ..chosen.clone() };
+    let page = TransferFolderPage {
+        site,
+        user,
+        hidden: shown.source_fields().into_iter().chain(shown.destination_fields()).collect(),
+        what: shown.what(),
+        parent: parent(&path).map(|above| field("into", above)),
+        folders: listed.files.iter().map(|file| choice(&file.name)).collect(),
+        has_more: listed.total.is_some_and(|total| total > listed.files.len() as u64),
+        path: &path,
+    };
+    Ok(Html(page.render()?))
+}
+
+/// Makes a folder in the one that is chosen, and chooses it.
+pub(super) async fn make(
+    transfer: &TransferClient,
+    destination: &str,
+    chosen: &mut Selection,
+    name: &str,
+) -> Result<(), AppError> {
+    let name = name.trim();
+    if matches!(name, "" | "." | "..") || name.contains('/') || name.len() > MOST_NAME {
+        return Err(refused(
+            "A folder cannot have this name",
+            "A name has at most 255 bytes and no slash. Go back and choose another one.",
+        ));
+    }
+    let path = format!("{}{name}/", chosen.folder.as_deref().unwrap_or("/~/"));
+    transfer.operation_mkdir(destination, &path, None).await?;
+    chosen.folder = Some(path);
+    Ok(())
+}

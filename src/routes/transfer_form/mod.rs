@@ -1,0 +1,62 @@
+//! `POST /transfer`: the form that starts a transfer, page by page. It keeps nothing on the server: hidden fields carry what
+//! was chosen.
+//!
+//! | page | is shown when |
+//! |---|---|
+//! | `items` | nothing of the source is chosen |
+//! | `destination` | the collection is not chosen that files go to |
+//! | `folder` | the folder there is not confirmed |
+//! | `review` | everything is: it sends the form to `POST /transfer/submit` |
+
+mod again;
+mod destination;
+mod fields;
+mod folder;
+mod items;
+mod review;
+mod selection;
+mod submit;
+
+use axum::{
+    body::Bytes,
+    extract::State,
+    response::{Html, Redirect},
+};
+
+pub(super) use self::submit::submit;
+use self::{fields::Fields, selection::Selection};
+use super::logged_in::LoggedIn;
+use crate::{error::AppError, state::AppState};
+
+pub(super) async fn transfer(
+    State(app): State<AppState>,
+    user: LoggedIn,
+    body: Bytes,
+) -> Result<Html<String>, AppError> {
+    let fields = Fields::parse(&body)?;
+    let transfer = user.transfer().await?;
+    let mut chosen = match fields.get("again") {
+        Some(id) => again::selection(&transfer, id).await?,
+        None => Selection::read(&fields)?,
+    };
+    let (site, view, step) = (&app.site, user.view(), fields.get("step").unwrap_or_default());
+    if chosen.is_empty() {
+        return items::page(site, &view, &transfer, &chosen).await;
+    }
+    let Some(destination) = chosen.destination.clone().filter(|_| step != "destination") else {
+        let words = fields.get("q").unwrap_or_default();
+        return destination::page(site, &view, &transfer, &chosen, words).await;
+    };
+    let new_folder = fields.get("new_folder").filter(|_| fields.get("into").is_none());
+    if let Some(name) = new_folder {
+        folder::make(&transfer, &destination, &mut chosen, name).await?;
+    } else if step == "review" && chosen.folder.is_some() {
+        return review::page(site, &view, &transfer, &chosen).await;
+    }
+    folder::page(site, &view, &transfer, &chosen, &destination).await
+}
+
+/// A form cannot be opened by its address: the files are chosen in a collection.
+pub(super) async fn start(State(app): State<AppState>) -> Redirect {
+    Redirect::to(&format!("{}/collections", app.settings.root))
+}

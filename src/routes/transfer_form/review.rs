@@ -1,0 +1,43 @@
+//! Says what will happen, and asks how. It takes the submission id: a form that is sent twice makes one task.
+
+use askama::Template as _;
+use axum::response::Html;
+
+use super::{destination::name_of, selection::Selection};
+use crate::{
+    error::AppError,
+    globus::transfer::TransferClient,
+    pages::{Site, TransferReviewPage, UserView},
+};
+
+/// How many names the page shows.
+const NAMES: usize = 20;
+
+pub(super) async fn page(
+    site: &Site,
+    user: &UserView,
+    transfer: &TransferClient,
+    chosen: &Selection,
+) -> Result<Html<String>, AppError> {
+    let destination = chosen.destination.as_deref().unwrap_or_default();
+    let (from, to, submission_id) = tokio::join!(
+        transfer.get_endpoint(&chosen.source),
+        transfer.get_endpoint(destination),
+        transfer.get_submission_id(),
+    );
+    let page = TransferReviewPage {
+        site,
+        user,
+        hidden: chosen.source_fields().into_iter().chain(chosen.destination_fields()).collect(),
+        submission_id: &submission_id?,
+        what: chosen.what(),
+        names: chosen.items.iter().take(NAMES).map(|item| &**item).collect(),
+        more_names: chosen.items.len().saturating_sub(NAMES),
+        from: name_of(&from?),
+        path: chosen.path.as_deref().unwrap_or_default(),
+        to: name_of(&to?),
+        folder: chosen.folder.as_deref().unwrap_or_default(),
+        has_folders: chosen.has_folders(),
+    };
+    Ok(Html(page.render()?))
+}
