@@ -163,7 +163,7 @@ fn event(event: &TaskEvent) -> EventView {
 async fn skipped(transfer: &TransferClient, id: &str) -> Skipped {
     let found = async {
         let answer = transfer.get(&format!("v0.10/task/{id}/skipped_errors"), &[]).await?;
-        Ok::<Value, CallError>(answer.json()?)
+        answer.json::<Value>()
     };
     let found = found.await.ok()?;
     let text = |of: &Value, member: &str| bounded(of[member].as_str().unwrap_or_default());

@@ -350,3 +350,54 @@ async fn a_person_whose_session_was_ended_elsewhere_learns_so_and_authenticates_
     window.click(MIRA, "Linked identities").await;
     assert_eq!(window.path().await, "/profile");
 }
+
+/// The whole way with a browser alone, scripts off, on a wide screen and on a phone: a mapped collection asks for a consent
+/// once, files are chosen, a destination, and the transfer is followed to its end; another one is cancelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_moves_files_with_a_browser_alone() {
+    if skip_without("a transfer in Chromium", PROGRAMS) {
+        return;
+    }
+    let window = Window::open().await;
+    window.tools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
+    window.go("/collections?list=mine").await;
+    window.sees("Who are you?").await;
+    window.click(MIRA, "would like to:").await;
+    window.click("Allow", "Northfield HPC Scratch").await;
+    for (width, name) in [(1280, "wide"), (390, "phone")] {
+        let screen = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
+        window.tools("Emulation.setDeviceMetricsOverride", screen).await;
+        window.go("/collections?list=mine").await;
+        window.sees("Northfield HPC Scratch").await;
+        if name == "wide" {
+            window.click("Northfield HPC Scratch", "would like to:").await;
+            window.picture("consent-for-data").await;
+            window.click("Allow", "About this collection").await;
+        } else {
+            // Asked once.
+            window.click("Northfield HPC Scratch", "About this collection").await;
+        }
+        window.picture(&format!("folder-{name}")).await;
+        window.click("Choose what to transfer", "Transfer what is marked").await;
+        for item in ["data/", "README.txt"] {
+            let field = format!("input[name=item][value=\"{item}\"]");
+            window.client.find(Locator::Css(&field)).await.unwrap().click().await.unwrap();
+        }
+        window.picture(&format!("items-{name}")).await;
+        window.click("Transfer what is marked", "Choose where to").await;
+        window.picture(&format!("destination-{name}")).await;
+        window.click("Solano Lab: shared frames", "Choose a folder").await;
+        window.click("Transfer into this folder", "Check the transfer").await;
+        window.client.find(Locator::Css("#label")).await.unwrap().send_keys(name).await.unwrap();
+        window.picture(&format!("review-{name}")).await;
+        window.click("Start the transfer", "Task ID").await;
+        window.picture(&format!("running-{name}")).await;
+        // The page asks for itself again until the transfer is over.
+        window.sees("Done").await;
+        window.picture(&format!("done-{name}")).await;
+        window.go("/tasks").await;
+        window.sees(name).await;
+        window.picture(&format!("tasks-{name}")).await;
+    }
+    window.click("Sign out", "Signed out").await;
+}
