@@ -1,7 +1,7 @@
 //! Amounts and times for people.
 
 /// A number of bytes by powers of 1000: `1.2 MB`.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return count(bytes, "byte");

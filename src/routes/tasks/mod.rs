@@ -8,6 +8,7 @@ mod row;
 mod words;
 
 pub(super) use self::{
+    amounts::bytes as bytes_words,
     list::tasks,
     one::{cancel, task},
 };

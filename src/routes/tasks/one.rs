@@ -19,10 +19,7 @@ use super::{
 };
 use crate::{
     error::AppError,
-    globus::{
-        error::CallError,
-        transfer::{EventQuery, Task, TaskEvent, TaskEventPage, TransferClient},
-    },
+    globus::transfer::{EventQuery, Task, TaskEvent, TaskEventPage, TransferClient},
     pages::{EventView, RefreshView, SkippedView, TaskPage},
     routes::logged_in::LoggedIn,
     state::AppState,
@@ -163,7 +160,7 @@ fn event(event: &TaskEvent) -> EventView {
 async fn skipped(transfer: &TransferClient, id: &str) -> Skipped {
     let found = async {
         let answer = transfer.get(&format!("v0.10/task/{id}/skipped_errors"), &[]).await?;
-        Ok::<Value, CallError>(answer.json()?)
+        answer.json::<Value>()
     };
     let found = found.await.ok()?;
     let text = |of: &Value, member: &str| bounded(of[member].as_str().unwrap_or_default());
