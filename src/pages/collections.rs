@@ -80,6 +80,10 @@ pub struct FolderPage<'a> {
     pub name: String,
     /// The folder's path.
     pub path: &'a str,
+    /// The path as a JSON string.
+    pub path_json: String,
+    /// The path for a query.
+    pub path_encoded: String,
     /// The steps to it, from the top; the last one is the folder itself.
     pub crumbs: Vec<CrumbView>,
     /// The folder above.
@@ -175,7 +179,7 @@ pub struct FactsView {
 pub fn bytes_words(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
-        return format!("{bytes} bytes");
+        return format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" });
     }
     let mut unit = 0;
     let mut tenths = bytes / 100;
@@ -197,7 +201,10 @@ mod tests {
 
     #[test]
     fn bytes_are_said_in_few_digits() {
-        let words = [0, 999, 1000, 1_549, 999_499, 1_234_567, 45_000_000_000, u64::MAX].map(bytes_words);
-        assert_eq!(words, ["0 bytes", "999 bytes", "1.0 kB", "1.5 kB", "999 kB", "1.2 MB", "45.0 GB", "18.4 EB"]);
+        let words = [0, 1, 999, 1000, 1_549, 999_499, 1_234_567, 45_000_000_000, u64::MAX].map(bytes_words);
+        assert_eq!(
+            words,
+            ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "1.5 kB", "999 kB", "1.2 MB", "45.0 GB", "18.4 EB"]
+        );
     }
 }

@@ -93,7 +93,7 @@ pub fn router(app: &AppState, more: Pages) -> Router {
         .route(&at("/tasks/{id}/cancel"), post(tasks::cancel))
         .route(&at("/transfer"), get(transfer_form::start).post(transfer_form::transfer))
         .route(&at("/transfer/submit"), post(transfer_form::submit))
-        .route(&at("/bookmarks"), post(collections::add_bookmark))
+        .route(&at("/collections/{id}/bookmarks"), post(collections::add_bookmark))
         .route(&at("/bookmarks/remove"), post(collections::remove_bookmark))
         .route(&at("/kept-form"), get(kept_form::kept_form))
         .layer(from_fn_with_state(app.clone(), guard::checked));

@@ -2,7 +2,7 @@
 
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::Redirect,
 };
 use serde::Deserialize;
@@ -16,19 +16,24 @@ const MAX_NAME: usize = 255;
 /// Globus's most for the name of a bookmark, in characters.
 const MAX_BOOKMARK: usize = 128;
 
+/// A folder, in the address: browsers rewrite line ends in the fields of a form.
+#[derive(Deserialize)]
+pub(crate) struct At {
+    path: String,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct NewFolder {
-    /// The folder to make it in.
-    path: String,
     name: String,
 }
 
-/// `POST /collections/{id}/folders`
+/// `POST /collections/{id}/folders?path=`: makes a folder in that one.
 pub(crate) async fn make_folder(
     State(app): State<AppState>,
     user: LoggedIn,
     Path(id): Path<String>,
-    Form(NewFolder { path, name }): Form<NewFolder>,
+    Query(At { path }): Query<At>,
+    Form(NewFolder { name }): Form<NewFolder>,
 ) -> Result<Redirect, AppError> {
     let is_name = !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(['/', '\0']);
     if !is_name || matches!(&*name, "." | "..") {
@@ -49,16 +54,16 @@ pub(crate) async fn make_folder(
 
 #[derive(Deserialize)]
 pub(crate) struct NewBookmark {
-    collection: String,
-    path: String,
     name: String,
 }
 
-/// `POST /bookmarks`
+/// `POST /collections/{id}/bookmarks?path=`
 pub(crate) async fn add_bookmark(
     State(app): State<AppState>,
     user: LoggedIn,
-    Form(NewBookmark { collection, path, name }): Form<NewBookmark>,
+    Path(collection): Path<String>,
+    Query(At { path }): Query<At>,
+    Form(NewBookmark { name }): Form<NewBookmark>,
 ) -> Result<Redirect, AppError> {
     let name: String = name.trim().chars().take(MAX_BOOKMARK).collect();
     let name = if name.is_empty() { path.chars().take(MAX_BOOKMARK).collect() } else { name };

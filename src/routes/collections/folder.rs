@@ -100,6 +100,8 @@ pub(crate) async fn folder(
         id: &id,
         name: name_of(&endpoint),
         path: &path,
+        path_json: serde_json::Value::from(&*path).to_string(),
+        path_encoded: encoded(&path),
         crumbs: crumbs(&app.settings.root, &id, &path),
         parent: parent(&path).map(|above| folder_page(&app.settings.root, &id, above)),
         columns: place.columns(),

@@ -1,19 +1,4 @@
-//! Amounts and times for people.
-
-/// A number of bytes by powers of 1000: `1.2 MB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
-        return count(bytes, "byte");
-    }
-    let (mut unit, mut tenths) = (0, bytes / 100);
-    while tenths >= 9995 && unit + 1 < UNITS.len() {
-        tenths = (tenths + 500) / 1000;
-        unit += 1;
-    }
-    let name = UNITS[unit];
-    if tenths >= 1000 { format!("{} {name}", tenths / 10) } else { format!("{}.{} {name}", tenths / 10, tenths % 10) }
-}
+//! Counts and times for people.
 
 /// "1 file", "3 files".
 pub(super) fn count(number: u64, unit: &str) -> String {
@@ -33,13 +18,10 @@ pub(super) fn about(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{about, bytes};
+    use super::about;
 
     #[test]
-    fn amounts_are_said_in_few_digits() {
-        let said = [0, 1, 999, 1_000, 999_499, 2_147_483_648].map(bytes);
-        assert_eq!(said, ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "999 kB", "2.1 GB"]);
-        assert_eq!(bytes(u64::MAX), "18.4 EB");
+    fn times_are_said_in_their_largest_unit() {
         let said = [0, 60, 90, 3_600, 7_200, 200_000].map(about);
         let words = [
             "about 1 second",

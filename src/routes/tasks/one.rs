@@ -11,7 +11,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    amounts::bytes,
     list::range,
     progress::progress,
     row::{moment_of, row},
@@ -19,11 +18,8 @@ use super::{
 };
 use crate::{
     error::AppError,
-    globus::{
-        error::CallError,
-        transfer::{EventQuery, Task, TaskEvent, TaskEventPage, TransferClient},
-    },
-    pages::{EventView, RefreshView, SkippedView, TaskPage},
+    globus::transfer::{EventQuery, Task, TaskEvent, TaskEventPage, TransferClient},
+    pages::{EventView, RefreshView, SkippedView, TaskPage, bytes_words},
     routes::logged_in::LoggedIn,
     state::AppState,
 };
@@ -113,7 +109,7 @@ fn page<'a>(
         progress: progress(task, app.clock.now()),
         ended: moment_of(task.completion_time.as_deref()),
         deadline: moment_of(task.deadline.as_deref()),
-        rate: task.effective_bytes_per_second.filter(|rate| *rate > 0).map(bytes),
+        rate: task.effective_bytes_per_second.filter(|rate| *rate > 0).map(bytes_words),
         faults: task.faults.unwrap_or_default(),
         reason: reason(task),
         events: Vec::new(),

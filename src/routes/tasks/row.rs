@@ -3,7 +3,10 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{amounts, words};
-use crate::{globus::transfer::Task, pages::TaskRow};
+use crate::{
+    globus::transfer::Task,
+    pages::{TaskRow, bytes_words},
+};
 
 /// A time of Globus, if it is one.
 pub(super) fn moment_of(text: Option<&str>) -> Option<OffsetDateTime> {
@@ -31,7 +34,7 @@ pub(super) fn row(task: &Task, root: &str) -> TaskRow {
         from: name(&task.source_endpoint_display_name, &task.source_endpoint_id),
         to: name(&task.destination_endpoint_display_name, &task.destination_endpoint_id),
         asked: moment_of(task.request_time.as_deref()),
-        bytes: amounts::bytes(task.bytes_transferred.unwrap_or_default()),
+        bytes: bytes_words(task.bytes_transferred.unwrap_or_default()),
         files: if is_transfer && done < all {
             format!("{done} of {}", amounts::count(all, "file"))
         } else {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::AppError,
     globus::transfer::{FileEntry, LsQuery, TransferClient},
-    pages::{ChoiceView, Site, TransferItemsPage, UserView},
+    pages::{ChoiceView, Site, TransferItemsPage, UserView, bytes_words},
 };
 
 pub(super) async fn page(
@@ -45,7 +45,7 @@ fn choice(file: &FileEntry, path: &str) -> ChoiceView {
         field: field("item", &format!("{}{slash}", file.name)),
         open: is_folder.then(|| field("open", &format!("{path}{}/", file.name))),
         note: match file.size {
-            Some(size) if !is_folder => format!("{size} bytes"),
+            Some(size) if !is_folder => bytes_words(size),
             _ => String::new(),
         },
         name: file.name.clone(),

@@ -7,6 +7,16 @@
 //! | `destination` | the collection is not chosen that files go to |
 //! | `folder` | the folder there is not confirmed |
 //! | `review` | everything is: it sends the form to `POST /transfer/submit` |
+//!
+//! Any page of this site can begin it, with these fields and a CSRF token; see [`fields`] for names with control characters.
+//!
+//! | field | what it says |
+//! |---|---|
+//! | `source`, `path` | the collection and the folder that files come from |
+//! | `item` | a name in that folder, with a slash behind the name of a folder; once for each |
+//! | `all=1` | instead: everything in that folder |
+//! | `destination`, `folder` | the collection and the folder that files go to, if they are known |
+//! | `again` | instead of all these: the id of a task to do again |
 
 mod again;
 mod destination;

@@ -390,7 +390,7 @@ async fn a_person_moves_files_with_a_browser_alone() {
         window.click("Transfer into this folder", "Check the transfer").await;
         window.client.find(Locator::Css("#label")).await.unwrap().send_keys(name).await.unwrap();
         window.picture(&format!("review-{name}")).await;
-        window.click("Start the transfer", "Task ID").await;
+        window.click("Start the transfer", "Submitted").await;
         window.picture(&format!("running-{name}")).await;
         // The page asks for itself again until the transfer is over.
         window.sees("Done").await;
@@ -399,5 +399,5 @@ async fn a_person_moves_files_with_a_browser_alone() {
         window.sees(name).await;
         window.picture(&format!("tasks-{name}")).await;
     }
-    window.click("Sign out", "Signed out").await;
+    window.click("Sign out", "Logged out of").await;
 }

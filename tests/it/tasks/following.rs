@@ -1,5 +1,7 @@
 //! `/tasks/{id}`.
 
+use globus_portal::globus::transfer::{TransferData, TransferItem};
+
 use super::{SHELF, SLOW, Visit};
 use crate::harness::{JONAS, MIRA};
 
@@ -83,14 +85,27 @@ async fn a_task_that_is_held_up_says_what_it_waits_for() {
 #[tokio::test]
 async fn files_that_were_skipped_are_listed_with_the_reason() {
     let visit = Visit::of(MIRA).await;
-    let mut data = super::TransferData::new(SHELF, SLOW).with_skip_source_errors(true);
-    data.add_item(super::TransferItem::new("/README.txt", "/results/README.txt"));
-    data.add_item(super::TransferItem::new("/gone <b>.txt", "/results/gone.txt"));
+    let mut data = TransferData::new(SHELF, SLOW).with_skip_source_errors(true);
+    data.add_item(TransferItem::new("/README.txt", "/results/README.txt"));
+    data.add_item(TransferItem::new("/gone <b>.txt", "/results/gone.txt"));
     let id = visit.transfer.submit_transfer(&mut data).await.unwrap().task_id;
     visit.finish().await;
     let page = visit.page(&format!("/tasks/{id}")).await.body;
     assert!(page.contains("Files that were skipped") && page.contains("<bdi>/gone &#60;b&#62;.txt</bdi>"), "{page}");
     assert!(page.contains("FILE_NOT_FOUND") && page.contains(">Done</span>"), "{page}");
+}
+
+#[tokio::test]
+async fn events_are_shown_25_at_a_time_and_only_the_latest_refresh_themselves() {
+    let visit = Visit::of(MIRA).await;
+    let path = format!("/tasks/{}", visit.submit(SHELF, SLOW, "run 8", "/README.txt").await);
+    let page = visit.page(&format!("{path}?events=2")).await;
+    assert!(page.body.contains("There are no earlier events.") && page.header("refresh").is_none(), "{}", page.body);
+    assert!(page.body.contains(&format!("href=\"{path}?events=1#events\">Later")), "{}", page.body);
+    for wrong in ["0", "x", "-1", "4001"] {
+        let answer = visit.browser.get(&visit.portal.url(&format!("{path}?events={wrong}"))).await;
+        assert_eq!(answer.status, 404, "{wrong}");
+    }
 }
 
 #[tokio::test]

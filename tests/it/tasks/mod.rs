@@ -1,5 +1,6 @@
 //! Transfers in the portal: the lists, a task's page, and the form that starts one.
 
+mod content;
 mod following;
 mod form;
 mod hostile_forms;
@@ -28,7 +29,11 @@ struct Visit {
 
 impl Visit {
     async fn of(person: &str) -> Self {
-        let (portal, browser) = (Portal::start().await, Browser::new());
+        Self::at(Portal::start().await, person).await
+    }
+
+    async fn at(portal: Portal, person: &str) -> Self {
+        let browser = Browser::new();
         portal.log_in(&browser, person).await;
         let token = portal.app.tokens.fresh(key_of(&portal, &browser), RESOURCE_SERVER).await.unwrap();
         let base = portal.app.settings.environment.transfer.clone();
