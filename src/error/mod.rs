@@ -318,6 +318,9 @@ impl ErrorText {
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
                 ("Globus does not answer", "Globus did not answer as it should. Please try again in a moment.")
             }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ("That is too much at once", "This site takes at most 64 KiB in one form. Nothing was changed.")
+            }
             status if status.is_client_error() => ("Bad request", "The request is invalid."),
             _ => ("Something went wrong here", "This was not your doing. Please try again."),
         };

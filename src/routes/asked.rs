@@ -42,9 +42,9 @@ impl Asked {
         ReturnPath::parse(here.as_str(), root)
     }
 
-    /// The path, whatever the method.
-    pub(super) fn path(&self) -> &str {
-        self.uri.path()
+    /// The path and query, whatever the method.
+    pub(super) fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |target| target.as_str())
     }
 
     /// Sends the person through login and back to what was asked for.

@@ -40,6 +40,9 @@ pub struct Ask {
     /// The form that was being sent.
     #[serde(default)]
     pub form: Option<KeptForm>,
+    /// Whether there was a form that is too long to be kept.
+    #[serde(default)]
+    pub form_lost: bool,
     /// Whether the person chose it by a link; else the portal began it by itself.
     #[serde(default)]
     pub by_person: bool,
@@ -48,7 +51,7 @@ pub struct Ask {
 /// The fields of a form, kept while its person is at Globus.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct KeptForm {
-    /// Where it was sent to.
+    /// Where it was sent to: path and query.
     pub path: String,
     /// Its fields, form-encoded.
     pub fields: String,

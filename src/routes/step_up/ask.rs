@@ -89,10 +89,12 @@ fn ask_of(app: &AppState, gare: &Gare, wanted: &Wanted<'_>) -> Result<Ask, AppEr
     authorize.session_message = authorize.session_message.map(|message| message.chars().take(MAX_MESSAGE).collect());
     let front = || ReturnPath::front(&app.settings.root);
     let next = wanted.asked.page(&app.settings.root).unwrap_or_else(front);
-    let form =
-        wanted.fields.as_ref().map(|fields| KeptForm { path: wanted.asked.path().to_owned(), fields: fields.clone() });
+    let form = wanted
+        .fields
+        .as_ref()
+        .map(|fields| KeptForm { path: wanted.asked.target().to_owned(), fields: fields.clone() });
     let scopes = gare.authorization_parameters.required_scopes.clone().unwrap_or_default();
-    Ok(Ask { scopes, authorize, next: next.as_str().to_owned(), form, by_person: false })
+    Ok(Ask { scopes, authorize, next: next.as_str().to_owned(), form, ..Ask::default() })
 }
 
 /// The scopes that an ask requires.
@@ -101,13 +103,14 @@ pub(super) fn required(ask: &Ask) -> Result<Vec<Scope>, AppError> {
     Ok(parsed.map_err(|error| AppError::Internal(error.to_string()))?.concat())
 }
 
-/// The link that begins such a login. A form that is too long to keep in it is left out.
+/// The link that begins such a login. A form that is too long to keep in it is left out, and a page says so first.
 ///
 /// # Errors
 /// [`AppError::Refused`] if what is asked for is too long.
 pub(super) fn link(app: &AppState, session: SessionKey, ask: &Ask) -> Result<String, AppError> {
     let sealed = ask.seal(&app.vault.keys, session);
-    let sealed = sealed.or_else(|_| Ask { form: None, ..ask.clone() }.seal(&app.vault.keys, session));
+    let without_form = || Ask { form: None, form_lost: ask.form.is_some(), ..ask.clone() };
+    let sealed = sealed.or_else(|_| without_form().seal(&app.vault.keys, session));
     let sealed = sealed.map_err(|_| AppError::Refused {
         title: "Globus asks for too much at once".into(),
         message: "What a service of Globus asks for does not fit into a link. The operators of this site need to look at this.".into(),

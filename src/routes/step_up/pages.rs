@@ -25,6 +25,12 @@ pub(super) fn again(app: &AppState, live: &LiveSession, ask: &Ask) -> Result<Res
     page(app, live, ask, "Globus still asks for more", text)
 }
 
+/// What was being sent cannot be kept on the way.
+pub(super) fn form_lost(app: &AppState, live: &LiveSession, ask: &Ask) -> Result<Response, AppError> {
+    let text = "Nothing has been sent yet: Globus asks for something first, and what you entered is too long to be kept on the way there. Ask Globus now; then go back in your browser, load the page again, and send it once more.";
+    page(app, live, ask, "Globus asks for something first", text)
+}
+
 /// Another person has come back.
 pub(super) fn another_person(app: &AppState, live: &LiveSession, ask: &Ask, other: &str) -> Result<Response, AppError> {
     let name = live.user.claims.preferred_username.as_deref().unwrap_or(&live.user.claims.sub);

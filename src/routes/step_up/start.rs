@@ -47,6 +47,9 @@ pub(crate) async fn start(
     if !ask.by_person && recent.would_go_in_circles(ask.fingerprint()) {
         return pages::again(app, &live, &ask);
     }
+    if ask.form_lost && !ask.by_person {
+        return pages::form_lost(app, &live, &ask);
+    }
     let known = cookies::browser_binding(headers, &app.settings);
     let browser = known.clone().unwrap_or_else(BrowserBinding::random);
     let step_up = StepUp { session, ask };

@@ -268,7 +268,7 @@ async fn a_form_that_was_being_sent_is_shown_again_and_sent_only_by_its_person()
     let browser = Browser::new();
     portal.log_in(&browser, MIRA).await;
     let token = csrf_token(&portal, &browser).await;
-    let path = format!("/ls/{CONSENT}");
+    let path = format!("/ls/{CONSENT}?from=a%20page");
     let form = [("csrf_token", &*token), ("path", "/~/new & <old>"), ("note", "ümläut\"")];
     let sent = browser.submit(&portal.url(&path), &form).await;
     let authorize = browser.get(sent.location().as_str()).await.location();
@@ -286,6 +286,24 @@ async fn a_form_that_was_being_sent_is_shown_again_and_sent_only_by_its_person()
     let other = Browser::new();
     portal.log_in(&other, MIRA).await;
     assert_eq!(other.get(page.url.as_str()).await.location().path(), "/");
+}
+
+#[tokio::test]
+async fn a_form_that_is_too_long_to_keep_is_not_lost_without_a_word() {
+    let portal = portal().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, MIRA).await;
+    let token = csrf_token(&portal, &browser).await;
+    let note: String = (0..4000).map(|number| format!("{number} ")).collect();
+    let form = [("csrf_token", &*token), ("path", "/~/new"), ("note", &*note)];
+    let sent = browser.submit(&portal.url(&format!("/ls/{CONSENT}")), &form).await;
+    let page = browser.get(sent.location().as_str()).await;
+    assert!(page.status == 403 && page.body.contains("too long to be kept"), "{}", page.body);
+    let authorize = browser.get(&portal.url(&link(&page, "Ask Globus again"))).await.location();
+    let back = portal.decide(&browser, &authorize, MIRA, "allow").await;
+    assert_eq!(browser.follow(back.as_str()).await.status, 200);
+    let sent = browser.submit(&portal.url(&format!("/ls/{CONSENT}")), &form).await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
 }
 
 #[tokio::test]
