@@ -8,7 +8,7 @@ mod globus_cli;
 mod groups;
 mod hosts;
 mod outside;
-mod sdk;
+pub mod sdk;
 mod sign_in;
 mod transfer;
 pub mod visit;

@@ -5,6 +5,7 @@ mod following;
 mod form;
 mod hostile_forms;
 mod lists;
+mod python;
 mod repeating;
 
 use globus_portal::globus::{
