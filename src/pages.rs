@@ -26,7 +26,8 @@ use time::OffsetDateTime;
 use self::endpoint::range;
 pub use self::{
     collections::{
-        BookmarkView, CollectionsPage, ColumnView, CrumbView, EntryView, FactsView, FolderPage, TabView, bytes_words,
+        BookmarkView, CollectionsPage, ColumnView, CrumbView, EntryPage, EntryView, FactsView, FolderPage, TabView,
+        bytes_words,
     },
     endpoint::{EndpointView, EndpointsPage},
     groups::{GroupView, GroupsPage, MembershipView},

@@ -114,6 +114,38 @@ pub struct FolderPage<'a> {
     pub in_globus: String,
 }
 
+/// A file or folder, to be renamed or deleted.
+#[derive(Template)]
+#[template(path = "entry.html")]
+pub struct EntryPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// Who is signed in.
+    pub user: &'a UserView,
+    /// Its name, with nothing invisible in it.
+    pub name: String,
+    /// The path of the folder it is in, likewise.
+    pub folder: String,
+    /// Whether it is a folder itself.
+    pub is_folder: bool,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// The page of the collection.
+    pub base: String,
+    /// Which entry it is, as a query.
+    pub query: String,
+    /// The submission id of its deletion.
+    pub submission_id: String,
+    /// The page of the folder it is in.
+    pub back: String,
+}
+
+impl EntryPage<'_> {
+    fn bytes(&self, bytes: &u64) -> String {
+        bytes_words(*bytes)
+    }
+}
+
 /// A step of the way to a folder.
 pub struct CrumbView {
     /// Its name.
@@ -140,6 +172,8 @@ pub struct EntryView {
     pub folder: Option<String>,
     /// Its HTTPS address, if it is a file that has one.
     pub download: Option<String>,
+    /// Where it can be renamed and deleted.
+    pub change: String,
     /// What it is.
     pub kind: &'static str,
     /// Where a link points to.

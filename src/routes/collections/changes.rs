@@ -8,11 +8,12 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::paths::{as_folder, folder_page};
+use super::{
+    names::checked_name,
+    paths::{as_folder, folder_page},
+};
 use crate::{error::AppError, routes::logged_in::LoggedIn, state::AppState};
 
-/// What most file systems allow for one name, in bytes.
-const MAX_NAME: usize = 255;
 /// Globus's most for the name of a bookmark, in characters.
 const MAX_BOOKMARK: usize = 128;
 
@@ -35,19 +36,7 @@ pub(crate) async fn make_folder(
     Query(At { path }): Query<At>,
     Form(NewFolder { name }): Form<NewFolder>,
 ) -> Result<Redirect, AppError> {
-    let is_name = !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(['/', '\0']);
-    if !is_name || matches!(&*name, "." | "..") {
-        return Err(AppError::Refused {
-            title: "This cannot be the name of a folder".into(),
-            message: format!(
-                "A name has 1 to {MAX_NAME} bytes and no slash, and is neither . nor .. by itself. Nothing was made."
-            )
-            .into(),
-            cause: "an invalid name of a folder".into(),
-            sign_in: None,
-        });
-    }
-    let made = format!("{}{name}/", as_folder(&path));
+    let made = format!("{}{}/", as_folder(&path), checked_name(&name)?);
     user.transfer().await?.operation_mkdir(&id, &made, None).await?;
     Ok(Redirect::to(&folder_page(&app.settings.root, &id, &made)))
 }

@@ -175,6 +175,13 @@ impl Place<'_> {
             name: visible(&file.name),
             folder: is_folder.then(|| folder_page(self.root, self.id, &format!("{}{}/", self.path, file.name))),
             download: if kind == "File" { https() } else { None },
+            change: format!(
+                "{}/collections/{}/entry?path={}&name={}",
+                self.root,
+                self.id,
+                encoded(self.path),
+                encoded(&file.name)
+            ),
             kind,
             link_target: file.link_target.as_deref().map(visible),
             size: if is_folder { None } else { file.size },

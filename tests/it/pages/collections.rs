@@ -194,6 +194,55 @@ async fn a_folder_is_bookmarked_and_forgotten() {
     assert_eq!(bad.status, 404);
 }
 
+#[tokio::test]
+async fn a_file_and_a_folder_are_renamed_and_deleted_after_a_page_that_says_what_goes() {
+    let (portal, browser) = signed_in().await;
+    let token = portal.csrf(&browser);
+    let data = format!("/collections/{OPEN}?path=%2Fdata%2F");
+    let page = open(&portal, &browser, &data).await;
+    let change = href(&page, "Change notes.txt");
+    let entry = open(&portal, &browser, &change).await;
+    assert!(entry.body.contains("This deletes the file <bdi>notes.txt</bdi> of 2.0 kB"), "{}", entry.body);
+    let which = change.split_once('?').unwrap().1;
+    let url = |what: &str| portal.url(&format!("/collections/{OPEN}/{what}?{which}"));
+    for bad in ["a/b", "..", ""] {
+        let refused = browser.submit(&url("rename"), &[("new_name", bad), ("csrf_token", &token)]).await;
+        assert_eq!(refused.status, 403, "{bad}");
+    }
+    let taken = browser.submit(&url("rename"), &[("new_name", "frames.h5"), ("csrf_token", &token)]).await;
+    assert_eq!(taken.status, 409, "{}", taken.body);
+    let odd = "renamed #1\n<b>%20";
+    let renamed = browser.submit(&url("rename"), &[("new_name", odd), ("csrf_token", &token)]).await;
+    let page = browser.get(renamed.location().as_str()).await;
+    assert!(names(&page).contains(&"renamed #1\\u{a}<b>%20".to_owned()), "{:?}", names(&page));
+
+    // A folder goes with all that is in it, as a task that is made once however often the form is sent.
+    let change = href(&open(&portal, &browser, &format!("/collections/{OPEN}?path=%2F")).await, "Change data");
+    let entry = open(&portal, &browser, &change).await;
+    assert!(
+        entry.body.contains("This deletes the folder <bdi>data</bdi> and everything that is in it"),
+        "{}",
+        entry.body
+    );
+    let form = [
+        ("submission_id", &*entry.hidden("submission_id")),
+        ("recursive", &*entry.hidden("recursive")),
+        ("csrf_token", &*token),
+    ];
+    let url = portal.url(&change.replace("/entry?", "/delete?"));
+    let (first, second) = (browser.submit(&url, &form).await, browser.submit(&url, &form).await);
+    assert_eq!(first.location(), second.location());
+    let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+    client.post(format!("{}/sandbox/tasks/finish", portal.globus)).send().await.unwrap();
+    let task = browser.get(first.location().as_str()).await;
+    assert!(task.body.contains("Delete data") && task.body.contains(">Done</span>"), "{}", task.body);
+    assert!(
+        !names(&open(&portal, &browser, &format!("/collections/{OPEN}?path=%2F")).await).contains(&"data".to_owned())
+    );
+    let gone = browser.get(&portal.url(&data)).await;
+    assert_eq!(gone.status, 404);
+}
+
 /// Row D10: a file is fetched by the visitor's browser from the collection's own address, and the portal sends nothing there.
 #[tokio::test]
 async fn a_file_is_downloaded_from_the_collections_own_address_without_a_token() {
