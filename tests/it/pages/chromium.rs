@@ -352,7 +352,7 @@ async fn a_person_whose_session_was_ended_elsewhere_learns_so_and_authenticates_
 }
 
 /// The whole way with a browser alone, scripts off, on a wide screen and on a phone: a mapped collection asks for a consent
-/// once, files are chosen, a destination, and the transfer is followed to its end; another one is cancelled.
+/// once, files are chosen, a destination, and the transfer is followed to its end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_moves_files_with_a_browser_alone() {
     if skip_without("a transfer in Chromium", PROGRAMS) {
