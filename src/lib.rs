@@ -16,6 +16,7 @@
 //! | ground | [`keep_running`] | tasks that must run as long as the process does (from `globus-sdk`) |
 //! | protocol | [`globus`] | the client of Globus, the crate `globus-sdk`: flow, tokens, id_tokens, Transfer, Groups |
 //! | ground | [`secret`] | secrets that do not print, random values, constant-time equality |
+//! | ground | [`zone`] | times by the clocks of a time zone |
 //! | settings | [`settings`] | the settings: read and checked; all problems are reported at once |
 //! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores |
 //! | words | [`pages`] | one struct per template; the stylesheet |
@@ -48,3 +49,4 @@ pub mod session;
 pub mod settings;
 pub mod state;
 pub mod telemetry;
+pub mod zone;

@@ -31,7 +31,7 @@ pub use self::{
     },
     endpoint::{EndpointView, EndpointsPage},
     groups::{GroupView, GroupsPage, MembershipView},
-    site::{FAVICON, STYLESHEET, Site, UserView, favicon_name, stylesheet_name},
+    site::{DataView, FAVICON, STYLESHEET, Site, UserView, favicon_name, hashed_name, stylesheet_name},
     step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},
     tasks::{EventView, ProgressView, ReasonView, RefreshView, SkippedView, TaskPage, TaskRow, TaskTab, TasksPage},
     transfer::{

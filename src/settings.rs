@@ -9,6 +9,7 @@ mod checked;
 mod found;
 mod keys;
 mod links;
+mod presented;
 mod problems;
 mod reader;
 mod secret_files;
@@ -20,6 +21,7 @@ mod unexpanded;
 
 pub use self::{
     checked::{ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Settings, StoreKind},
+    presented::{Destination, Image, Presented, PresentedCollection, Reach},
     problems::{Problem, Problems},
     sources::{SandboxClient, Sources},
 };

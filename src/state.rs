@@ -1,6 +1,7 @@
 //! What every handler can reach: built once from the settings.
 
 use std::{
+    collections::HashMap,
     fmt,
     ops::Deref,
     sync::{
@@ -9,6 +10,7 @@ use std::{
     },
 };
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -23,7 +25,7 @@ use crate::{
         id_token::IdTokenVerifier,
         provider::Provider,
     },
-    pages::Site,
+    pages::{DataView, Site, hashed_name},
     session::{
         Lifetimes, Vault,
         exchanges::Exchanges,
@@ -35,7 +37,7 @@ use crate::{
         store::{MemoryStore, PostgresStore, RedisStore, SqliteStore, Store, StoreError},
         tokens::Tokens,
     },
-    settings::{Settings, StoreKind},
+    settings::{Image, PresentedCollection, Settings, StoreKind},
 };
 
 /// The parts of a portal, wired up.
@@ -75,6 +77,8 @@ pub struct App {
     pub requests: TaskTracker,
     /// What every page shows.
     pub site: Site,
+    /// The operator's pictures, by their names under `/static/`.
+    pub pictures: HashMap<String, Image>,
     stopping: AtomicBool,
 }
 
@@ -183,6 +187,7 @@ impl AppState {
             tokens,
             requests: TaskTracker::new(),
             site: site(&settings),
+            pictures: pictures(&settings),
             stopping: AtomicBool::new(false),
             settings,
             clock,
@@ -233,9 +238,33 @@ pub async fn open_store(kind: &StoreKind) -> Result<Arc<dyn Store>, StoreError> 
 }
 
 fn site(settings: &Settings) -> Site {
-    Site {
+    let site = Site {
         app_name: settings.app_name.clone(),
         root: settings.root.clone(),
         sandbox: settings.sandbox.as_ref().map(ToString::to_string),
-    }
+        zone: settings.time_zone.clone(),
+        data: Vec::new(),
+    };
+    let data = settings.collections.iter().map(|one| DataView {
+        title: one.title.clone(),
+        description: one.description.clone(),
+        href: page_of(&settings.root, one),
+        image: one.image.as_ref().map(|image| site.static_path(&picture_name(image))),
+    });
+    Site { data: data.collect(), ..site }
+}
+
+/// The page of a presented collection, which opens with its folder.
+fn page_of(root: &str, one: &PresentedCollection) -> String {
+    let path = one.path.as_deref().map(|path| format!("?path={}", utf8_percent_encode(path, NON_ALPHANUMERIC)));
+    format!("{root}/collections/{}{}", one.id, path.unwrap_or_default())
+}
+
+fn pictures(settings: &Settings) -> HashMap<String, Image> {
+    let pictures = settings.collections.iter().filter_map(|one| one.image.clone());
+    pictures.map(|image| (picture_name(&image), image)).collect()
+}
+
+fn picture_name(image: &Image) -> String {
+    hashed_name("picture", &image.bytes, image.extension)
 }

@@ -17,6 +17,8 @@ pub struct CollectionsPage<'a> {
     pub site: &'a Site,
     /// Who is signed in.
     pub user: &'a UserView,
+    /// Whether what the operator presents stands above the lists.
+    pub presented: bool,
     /// The lists.
     pub tabs: Vec<TabView>,
     /// The name of this one.

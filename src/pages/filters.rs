@@ -3,20 +3,16 @@
 
 use askama::filters::Safe;
 use askama::{Error, Result, Values};
-use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
-const LONG: &[BorrowedFormatItem<'_>] =
-    format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+use crate::zone::Zone;
 
-/// A moment for people and for machines: `21 Nov 2026, 14:05 UTC` in a `<time>` element.
+/// A moment for people and for machines, in a `<time>` element: by the clocks of the site, and in UTC.
 #[askama::filter_fn]
-pub fn moment(moment: &OffsetDateTime, _: &dyn Values) -> Result<Safe<String>> {
-    let utc = moment.to_offset(UtcOffset::UTC);
-    let machine = utc.format(&Rfc3339).map_err(Error::custom)?;
-    let people = utc.format(LONG).map_err(Error::custom)?;
+pub fn moment(moment: &OffsetDateTime, _: &dyn Values, zone: &Zone) -> Result<Safe<String>> {
+    let machine = moment.to_offset(UtcOffset::UTC).format(&Rfc3339).map_err(Error::custom)?;
+    let people = zone.words(*moment).map_err(Error::custom)?;
     Ok(Safe(format!("<time datetime=\"{machine}\">{people}</time>")))
 }
 

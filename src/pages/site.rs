@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 
+use crate::zone::Zone;
+
 /// The stylesheet of every page, served as [`stylesheet_name`] with the type `text/css; charset=utf-8`.
 pub const STYLESHEET: &str = include_str!("../../templates/static/style.css");
 
@@ -13,19 +15,19 @@ pub const FAVICON: &str = include_str!("../../templates/static/favicon.svg");
 
 /// The stylesheet's file name under `/static/`.
 pub fn stylesheet_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("style", STYLESHEET, "css"));
+    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("style", STYLESHEET.as_bytes(), "css"));
     &NAME
 }
 
 /// The icon's file name under `/static/`.
 pub fn favicon_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("favicon", FAVICON, "svg"));
+    static NAME: LazyLock<String> = LazyLock::new(|| hashed_name("favicon", FAVICON.as_bytes(), "svg"));
     &NAME
 }
 
 /// `<stem>.<16 hex digits of the content's SHA-256>.<extension>`
-fn hashed_name(stem: &str, content: &str, extension: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, content.as_bytes());
+pub fn hashed_name(stem: &str, content: &[u8], extension: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, content);
     let mut name = format!("{stem}.");
     for byte in &digest.as_ref()[..8] {
         let _ = write!(name, "{byte:02x}"); // writing to a String cannot fail
@@ -44,6 +46,23 @@ pub struct Site {
     pub root: String,
     /// The front page of the sandbox, if the portal runs against one. Then every page says so.
     pub sandbox: Option<String>,
+    /// The time zone of its people.
+    pub zone: Zone,
+    /// The collections that the operator presents.
+    pub data: Vec<DataView>,
+}
+
+/// A collection that the operator presents.
+#[derive(Clone, Debug)]
+pub struct DataView {
+    /// Its name.
+    pub title: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its page.
+    pub href: String,
+    /// The address of its picture.
+    pub image: Option<String>,
 }
 
 impl Site {
@@ -57,7 +76,8 @@ impl Site {
         self.static_path(favicon_name())
     }
 
-    fn static_path(&self, name: &str) -> String {
+    /// The path of a file that pages load.
+    pub fn static_path(&self, name: &str) -> String {
         format!("{}/static/{name}", self.root)
     }
 }

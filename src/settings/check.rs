@@ -1,9 +1,10 @@
 //! Turns values into settings: reads every key and collects every problem.
 
+mod collections;
 mod globus;
 mod sessions;
 
-use std::{io::IsTerminal as _, net::IpAddr, time::Duration};
+use std::{io::IsTerminal as _, net::IpAddr, path::Path, time::Duration};
 
 use ipnet::IpNet;
 
@@ -16,7 +17,7 @@ use super::{
     secret_keys,
     sources::Sources,
 };
-use crate::{globus::scopes, secret::ClientSecret};
+use crate::{globus::scopes, secret::ClientSecret, zone::Zone};
 
 const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
 
@@ -49,8 +50,10 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         client_id,
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
+        time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
         scopes: scopes(&mut reader),
         allow_consent_for: allow_consent_for(&mut reader),
+        collections: collections::read(&mut reader, sources.file.parent().unwrap_or(Path::new(""))),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
         refresh_timeout: seconds(&mut reader, "REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")),
         session_store: sessions::store(&mut reader, sandbox),
@@ -161,6 +164,10 @@ fn allow_consent_for(reader: &mut Reader) -> Vec<String> {
         return Vec::new();
     }
     items
+}
+
+fn time_zone(text: &str) -> Result<Zone, String> {
+    Zone::named(text).ok_or_else(|| "expected the name of a time zone, such as 'Europe/Berlin' or 'UTC'".to_owned())
 }
 
 fn boolean(text: &str) -> Result<bool, String> {

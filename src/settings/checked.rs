@@ -6,9 +6,11 @@ use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
+use super::presented::Presented;
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
+    zone::Zone,
 };
 
 /// How many sessions a person can have, whatever `SESSIONS_PER_PERSON` says.
@@ -35,10 +37,14 @@ pub struct Settings {
     pub client_secret: ClientSecret,
     /// The name on the pages (`APP_NAME`).
     pub app_name: String,
+    /// The time zone that the pages show times in (`TIME_ZONE`).
+    pub time_zone: Zone,
     /// Scopes to request, including `openid` (`SCOPES`).
     pub scopes: Vec<String>,
     /// Resource servers and scopes that a service's demand may add to a login (`ALLOW_CONSENT_FOR`).
     pub allow_consent_for: Vec<String>,
+    /// The collections that the operator presents (`[[collections]]`).
+    pub collections: Presented,
     /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
     pub refresh_tokens: bool,
     /// How long Globus may take to renew a token (`REFRESH_TIMEOUT_SECONDS`).

@@ -8,6 +8,8 @@ pub(super) enum Kind {
     Secret,
     /// A setting of the Python SDK: also read from the environment under exactly this name.
     Sdk,
+    /// Tables, which only the settings file can hold.
+    Tables,
 }
 
 /// Every key.
@@ -23,6 +25,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("PORTAL_CLIENT_ID", Kind::Plain),
     ("PORTAL_CLIENT_SECRET", Kind::Secret),
     ("APP_NAME", Kind::Plain),
+    ("TIME_ZONE", Kind::Plain),
     ("SCOPES", Kind::Plain),
     ("ALLOW_CONSENT_FOR", Kind::Plain),
     ("REFRESH_TOKENS", Kind::Plain),
@@ -47,4 +50,5 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("LOG_FORMAT", Kind::Plain),
     ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
     ("SANDBOX_PUBLIC_URL", Kind::Plain),
+    ("collections", Kind::Tables),
 ];

@@ -1,6 +1,6 @@
 //! Reads values one by one, and collects what is wrong with them.
 
-use config::ValueKind;
+use config::{Map, Value, ValueKind};
 
 use super::{
     found::{Found, Values},
@@ -59,6 +59,22 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// Tables under one name, in their order.
+    pub(super) fn tables(&mut self, key: &str) -> Option<(Vec<Map<String, Value>>, String)> {
+        let found = self.values.remove(key)?;
+        let table = |value: Value| value.into_table().ok();
+        let tables = match found.value.kind {
+            ValueKind::Array(values) => values.into_iter().map(table).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        if tables.is_none() {
+            let text = format!("expected tables [[{key}]] at the end of the settings file");
+            self.problem(key, Some(found.origin), text);
+            return None;
+        }
+        Some((tables?, found.origin))
     }
 
     /// A whole number.

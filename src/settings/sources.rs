@@ -123,13 +123,14 @@ fn parse_problem(error: &ConfigError) -> String {
 }
 
 /// Names that people try, for settings with other names.
-const OTHER_NAMES: [(&str, &str); 6] = [
+const OTHER_NAMES: [(&str, &str); 7] = [
     ("PORT", "LISTEN"),
     ("HOST", "LISTEN"),
     ("BIND", "LISTEN"),
     ("DATABASE_URL", "SESSION_STORE"),
     ("REDIS_URL", "SESSION_STORE"),
     ("LOG_LEVEL", "RUST_LOG, a variable of its own"),
+    ("COLLECTIONS", "[[collections]], tables at the end of the settings file"),
 ];
 
 /// Removes unknown keys, and suggests the nearest known one for each.

@@ -8,11 +8,16 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    names::checked_name,
-    paths::{as_folder, folder_page},
+use super::names::checked_name;
+use crate::{
+    error::AppError,
+    routes::{
+        logged_in::LoggedIn,
+        paths::{as_folder, collection_id, folder_page},
+        reach,
+    },
+    state::AppState,
 };
-use crate::{error::AppError, routes::logged_in::LoggedIn, state::AppState};
 
 /// Globus's most for the name of a bookmark, in characters.
 const MAX_BOOKMARK: usize = 128;
@@ -36,7 +41,9 @@ pub(crate) async fn make_folder(
     Query(At { path }): Query<At>,
     Form(NewFolder { name }): Form<NewFolder>,
 ) -> Result<Redirect, AppError> {
-    let made = format!("{}{}/", as_folder(&path), checked_name(&name)?);
+    let (id, folder) = (collection_id(&id)?, as_folder(&path));
+    reach::seen(&app, &id, Some(&folder))?;
+    let made = format!("{folder}{}/", checked_name(&name)?);
     user.transfer().await?.operation_mkdir(&id, &made, None).await?;
     Ok(Redirect::to(&folder_page(&app.settings.root, &id, &made)))
 }
@@ -54,10 +61,11 @@ pub(crate) async fn add_bookmark(
     Query(At { path }): Query<At>,
     Form(NewBookmark { name }): Form<NewBookmark>,
 ) -> Result<Redirect, AppError> {
+    let (collection, folder) = (collection_id(&collection)?, as_folder(&path));
+    reach::seen(&app, &collection, Some(&folder))?;
     let name: String = name.trim().chars().take(MAX_BOOKMARK).collect();
     let name = if name.is_empty() { path.chars().take(MAX_BOOKMARK).collect() } else { name };
-    let bookmark =
-        json!({ "DATA_TYPE": "bookmark", "name": name, "endpoint_id": collection, "path": as_folder(&path) });
+    let bookmark = json!({ "DATA_TYPE": "bookmark", "name": name, "endpoint_id": collection, "path": folder });
     user.transfer().await?.post("v0.10/bookmark", &[], &bookmark).await?;
     Ok(Redirect::to(&format!("{}/collections?list=bookmarked", app.settings.root)))
 }

@@ -9,12 +9,17 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{
-    names::{checked_name, invalid},
-    paths::{as_folder, encoded, folder_page, visible},
-};
+use super::names::{checked_name, invalid};
 use crate::{
-    error::AppError, globus::transfer::DeleteData, pages::EntryPage, routes::logged_in::LoggedIn, state::AppState,
+    error::AppError,
+    globus::transfer::DeleteData,
+    pages::EntryPage,
+    routes::{
+        logged_in::LoggedIn,
+        paths::{as_folder, collection_id, encoded, folder_page, visible},
+        reach,
+    },
+    state::AppState,
 };
 
 /// Which entry: in the address, because browsers rewrite line ends in the fields of a form.
@@ -26,8 +31,9 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// The path of the entry. A name with a slash would lead to another one.
-    fn entry(&self) -> Result<String, AppError> {
+    /// The path of the entry, which people may see. A name with a slash would lead to another one.
+    fn entry(&self, app: &AppState, collection: &str) -> Result<String, AppError> {
+        reach::seen(app, collection, Some(&as_folder(&self.path)))?;
         Ok(format!("{}{}", as_folder(&self.path), checked_name(&self.name)?))
     }
 
@@ -42,9 +48,10 @@ pub(crate) async fn entry(
     Path(id): Path<String>,
     Query(which): Query<Which>,
 ) -> Result<Html<String>, AppError> {
-    let id = collection(&id)?;
+    let id = collection_id(&id)?;
+    let entry = which.entry(&app, &id)?;
     let transfer = user.transfer().await?;
-    let found = transfer.operation_stat(&id, &which.entry()?, None).await?;
+    let found = transfer.operation_stat(&id, &entry, None).await?;
     // Taken now: a form that is sent twice makes one task.
     let submission_id = transfer.get_submission_id().await?;
     let page = EntryPage {
@@ -75,9 +82,10 @@ pub(crate) async fn rename(
     Query(which): Query<Which>,
     Form(NewName { new_name }): Form<NewName>,
 ) -> Result<Redirect, AppError> {
-    let (id, folder) = (collection(&id)?, as_folder(&which.path));
+    let (id, folder) = (collection_id(&id)?, as_folder(&which.path));
+    let entry = which.entry(&app, &id)?;
     let renamed = format!("{folder}{}", checked_name(&new_name)?);
-    user.transfer().await?.operation_rename(&id, &which.entry()?, &renamed, None).await?;
+    user.transfer().await?.operation_rename(&id, &entry, &renamed, None).await?;
     Ok(Redirect::to(&folder_page(&app.settings.root, &id, &folder)))
 }
 
@@ -96,14 +104,16 @@ pub(crate) async fn delete(
     Query(which): Query<Which>,
     Form(deletion): Form<Deletion>,
 ) -> Result<Redirect, AppError> {
+    let id = collection_id(&id)?;
+    let entry = which.entry(&app, &id)?;
     let submission_id =
         Uuid::parse_str(&deletion.submission_id).map_err(|_| invalid("the form has no submission id"))?;
     let label: String = format!("Delete {}", visible(&which.name)).chars().take(MAX_LABEL).collect();
-    let mut data = DeleteData::new(collection(&id)?)
+    let mut data = DeleteData::new(id)
         .with_submission_id(submission_id.to_string())
         .with_label(label)
         .with_recursive(deletion.recursive == "1");
-    data.add_item(which.entry()?);
+    data.add_item(entry);
     let result = user.transfer().await?.submit_delete(&mut data).await?;
     tracing::info!(sub = user.user().claims.sub, task = result.task_id, "submitted a deletion");
     Ok(Redirect::to(&format!("{}/tasks/{}", app.settings.root, result.task_id)))
@@ -111,7 +121,3 @@ pub(crate) async fn delete(
 
 /// Globus's most for a label, in characters.
 const MAX_LABEL: usize = 128;
-
-fn collection(id: &str) -> Result<String, AppError> {
-    Uuid::parse_str(id).map(|id| id.to_string()).map_err(|_| AppError::NotFound)
-}

@@ -8,12 +8,16 @@ use axum::{
 use serde::Deserialize;
 use time::{OffsetDateTime, macros::format_description};
 
-use super::paths::{as_folder, crumbs, download, encoded, folder_page, parent, visible};
 use crate::{
     error::AppError,
     globus::transfer::{Endpoint, FileEntry, FileList, Filter, LsQuery},
     pages::{ColumnView, EntryView, FactsView, FolderPage},
-    routes::{endpoints::kind, logged_in::LoggedIn},
+    routes::{
+        endpoints::kind,
+        logged_in::LoggedIn,
+        paths::{as_folder, collection_id, crumbs, download, encoded, folder_page, visible},
+        reach,
+    },
     state::AppState,
 };
 
@@ -45,6 +49,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The folder that is asked for.
+    fn path(&self) -> Option<&str> {
+        self.path.as_deref().filter(|path| !path.is_empty())
+    }
+
     fn column(&self) -> (&'static str, &'static [&'static str]) {
         let column = COLUMNS.iter().find(|(name, ..)| *name == self.sort).unwrap_or(&COLUMNS[0]);
         (column.0, if self.is_down() { &column.3 } else { &column.2 })
@@ -63,9 +72,9 @@ impl Asked {
         if (1..=MOST / PAGE).contains(&number) { Ok(number) } else { Err(AppError::NotFound) }
     }
 
-    fn query(&self) -> Result<LsQuery<'_>, AppError> {
+    fn query<'a>(&'a self, path: Option<&'a str>) -> Result<LsQuery<'a>, AppError> {
         let mut query = LsQuery::new().with_limit(PAGE).with_offset((self.number()? - 1) * PAGE);
-        query.path = self.path.as_deref().filter(|path| !path.is_empty());
+        query.path = path;
         query.show_hidden = Some(self.shows_hidden());
         query.orderby = self.column().1;
         let words = self.filter.trim();
@@ -84,26 +93,25 @@ pub(crate) async fn folder(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, AppError> {
-    if uuid::Uuid::parse_str(&id).is_err() {
-        return Err(AppError::NotFound);
-    }
+    let id = collection_id(&id)?;
+    let seen = reach::seen(&app, &id, asked.path())?;
     let transfer = user.transfer().await?;
-    let query = asked.query()?;
+    let query = asked.query(seen.open(asked.path()))?;
     let (endpoint, listed) = tokio::join!(transfer.get_endpoint(&id), transfer.operation_ls(&id, &query));
     // What is wrong with the collection itself comes first: a listing would say less.
     let (endpoint, listed) = (endpoint?, listed?);
-    let path = as_folder(listed.path.as_deref().or(asked.path.as_deref()).unwrap_or("/"));
+    let path = as_folder(seen.shown(asked.path(), listed.path.as_deref()));
     let place = Place { root: &app.settings.root, id: &id, path: &path, asked: &asked };
     let page = FolderPage {
         site: &app.site,
         user: &user.view(),
         id: &id,
-        name: name_of(&endpoint),
+        name: seen.title.map_or_else(|| name_of(&endpoint), ToOwned::to_owned),
         path: &path,
         path_json: serde_json::Value::from(&*path).to_string(),
         path_encoded: encoded(&path),
-        crumbs: crumbs(&app.settings.root, &id, &path),
-        parent: parent(&path).map(|above| folder_page(&app.settings.root, &id, above)),
+        crumbs: crumbs(&app.settings.root, &id, &path, seen.top()),
+        parent: seen.parent(&path).map(|above| folder_page(&app.settings.root, &id, above)),
         columns: place.columns(),
         entries: listed.files.iter().map(|file| place.entry(file, &endpoint, &listed)).collect(),
         range: place.range(&listed)?,

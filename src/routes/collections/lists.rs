@@ -7,12 +7,15 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::paths::{encoded, folder_page, visible};
 use crate::{
     error::AppError,
     globus::transfer::{Bookmark, EndpointSearch, MAX_RESULTS},
     pages::{BookmarkView, CollectionsPage, TabView},
-    routes::{endpoints::endpoint_view, logged_in::LoggedIn},
+    routes::{
+        endpoints::endpoint_view,
+        logged_in::LoggedIn,
+        paths::{encoded, folder_page, visible},
+    },
     state::AppState,
 };
 
@@ -46,6 +49,7 @@ pub(crate) async fn collections(
     let mut page = CollectionsPage {
         site: &app.site,
         user: &user.view(),
+        presented: asked.list.is_none(),
         tabs: tabs(&app.settings.root, list),
         list,
         words,

@@ -5,7 +5,6 @@ mod entry;
 mod folder;
 mod lists;
 mod names;
-mod paths;
 
 pub(super) use self::{
     changes::{add_bookmark, make_folder, remove_bookmark},

@@ -11,7 +11,9 @@ const MAX_NAME: usize = 255;
 /// [`AppError::Refused`].
 pub(super) fn checked_name(name: &str) -> Result<&str, AppError> {
     let is_name = !name.trim().is_empty() && name.len() <= MAX_NAME && !name.contains(['/', '\0']);
-    if is_name && !matches!(name, "." | "..") { Ok(name) } else { Err(invalid("an invalid name of a file or folder")) }
+    // Windows takes `\` for a separator.
+    let leads_up = name == "." || name.split('\\').any(|part| part == "..");
+    if is_name && !leads_up { Ok(name) } else { Err(invalid("an invalid name of a file or folder")) }
 }
 
 pub(super) fn invalid(cause: &'static str) -> AppError {

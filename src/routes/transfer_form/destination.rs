@@ -3,11 +3,12 @@
 use askama::Template as _;
 use axum::response::Html;
 
-use super::{fields::field, selection::Selection};
+use super::{fields::field, step::Step};
 use crate::{
     error::AppError,
     globus::transfer::{Bookmark, Endpoint, EndpointSearch, TransferClient},
-    pages::{ChoiceView, Site, TransferDestinationPage, UserView},
+    pages::{ChoiceView, TransferDestinationPage},
+    settings::Destination,
 };
 
 /// How many collections a list shows.
@@ -15,28 +16,42 @@ const MOST: u32 = 50;
 /// The most characters of a search.
 const MOST_WORDS: usize = 200;
 
-pub(super) async fn page(
-    site: &Site,
-    user: &UserView,
-    transfer: &TransferClient,
-    chosen: &Selection,
-    words: &str,
-) -> Result<Html<String>, AppError> {
+pub(super) async fn page(step: Step<'_>, words: &str) -> Result<Html<String>, AppError> {
+    let Step { app, user, transfer, chosen, .. } = step;
     let words: String = words.trim().chars().take(MOST_WORDS).collect();
     let lists = if words.is_empty() {
-        let (own, recent, bookmarks) = tokio::join!(
+        let presented = app.settings.collections.at(&chosen.source, chosen.path.as_deref());
+        let suggested = presented.and_then(|presented| presented.default_destination.as_ref());
+        let (suggested, own, recent, bookmarks) = tokio::join!(
+            suggestion(transfer, suggested),
             collections(transfer, EndpointSearch::new().with_filter_scope("my-endpoints")),
             collections(transfer, EndpointSearch::new().with_filter_scope("recently-used")),
             transfer.bookmark_list(),
         );
         let bookmarks = bookmarks?.bookmarks.iter().filter_map(bookmark).collect();
-        vec![("Recently used", recent?), ("Bookmarks", bookmarks), ("Yours", own?)]
+        let lists = [("Recently used", recent?), ("Bookmarks", bookmarks), ("Yours", own?)];
+        suggested.map(|suggested| ("Suggested by this site", vec![suggested])).into_iter().chain(lists).collect()
     } else {
         vec![("Found", collections(transfer, EndpointSearch::new().with_filter_fulltext(&words)).await?)]
     };
     let hidden = chosen.source_fields();
-    let page = TransferDestinationPage { site, user, hidden, what: chosen.what(), words: &words, lists };
+    let page = TransferDestinationPage { site: &app.site, user, hidden, what: chosen.what(), words: &words, lists };
     Ok(Html(page.render()?))
+}
+
+/// Where the operator wants the files of this collection to go. If its name cannot be had, its id is shown.
+async fn suggestion(transfer: &TransferClient, suggested: Option<&Destination>) -> Option<ChoiceView> {
+    let Destination { id, path } = suggested?;
+    let endpoint = transfer.get_endpoint(id).await.ok();
+    Some(ChoiceView {
+        field: match path {
+            Some(path) => field("bookmark", &format!("{id}:{path}")),
+            None => field("destination", id),
+        },
+        name: endpoint.as_ref().map_or_else(|| id.clone(), name_of),
+        note: path.clone().unwrap_or_default(),
+        open: None,
+    })
 }
 
 async fn collections(transfer: &TransferClient, search: EndpointSearch<'_>) -> Result<Vec<ChoiceView>, AppError> {

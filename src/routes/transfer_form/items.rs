@@ -5,32 +5,29 @@ use axum::response::Html;
 
 use super::{
     fields::field,
-    selection::{MOST_ITEMS, Selection, folder_path, parent},
+    selection::{MOST_ITEMS, folder_path},
+    step::Step,
 };
 use crate::{
     error::AppError,
-    globus::transfer::{FileEntry, LsQuery, TransferClient},
-    pages::{ChoiceView, Site, TransferItemsPage, UserView, bytes_words},
+    globus::transfer::{FileEntry, LsQuery},
+    pages::{ChoiceView, TransferItemsPage, bytes_words},
 };
 
-pub(super) async fn page(
-    site: &Site,
-    user: &UserView,
-    transfer: &TransferClient,
-    chosen: &Selection,
-) -> Result<Html<String>, AppError> {
+pub(super) async fn page(step: Step<'_>) -> Result<Html<String>, AppError> {
+    let Step { app, user, transfer, chosen, source } = step;
     let mut query = LsQuery::new().with_limit(u32::try_from(MOST_ITEMS).unwrap_or(u32::MAX));
-    query.path = chosen.path.as_deref();
+    query.path = source.open(chosen.path.as_deref());
     let listed = transfer.operation_ls(&chosen.source, &query).await?;
-    let path = listed.path.as_deref().or(listed.absolute_path.as_deref()).or(chosen.path.as_deref());
-    let path = folder_path(path.unwrap_or("/~/"))?;
+    let named = listed.path.as_deref().or(listed.absolute_path.as_deref());
+    let path = folder_path(source.shown(chosen.path.as_deref(), named))?;
     let mut hidden = vec![field("source", &chosen.source), field("path", &path)];
     hidden.extend(chosen.destination_fields());
     let page = TransferItemsPage {
-        site,
+        site: &app.site,
         user,
         hidden,
-        parent: parent(&path).map(|above| field("open", above)),
+        parent: source.parent(&path).map(|above| field("open", above)),
         entries: listed.files.iter().map(|file| choice(file, &path)).collect(),
         has_more: listed.total.is_some_and(|total| total > listed.files.len() as u64),
         path: &path,

@@ -25,6 +25,7 @@ mod folder;
 mod items;
 mod review;
 mod selection;
+mod step;
 mod submit;
 
 use axum::{
@@ -34,7 +35,7 @@ use axum::{
 };
 
 pub(super) use self::submit::submit;
-use self::{fields::Fields, selection::Selection};
+use self::{fields::Fields, selection::Selection, step::Step};
 use super::logged_in::LoggedIn;
 use crate::{error::AppError, state::AppState};
 
@@ -49,21 +50,21 @@ pub(super) async fn transfer(
         Some(id) => again::selection(&transfer, id).await?,
         None => Selection::read(&fields)?,
     };
-    let (site, view, step) = (&app.site, user.view(), fields.get("step").unwrap_or_default());
+    let (view, wanted) = (user.view(), fields.get("step").unwrap_or_default());
+    let source = step::seen(&app, &chosen)?;
+    let new_folder = fields.get("new_folder").filter(|_| fields.get("into").is_none() && !chosen.is_empty());
+    if let (Some(name), Some(destination)) = (new_folder, chosen.destination.clone()) {
+        folder::make(&app, &transfer, &destination, &mut chosen, name).await?;
+    }
+    let step = Step { app: &app, user: &view, transfer: &transfer, chosen: &chosen, source };
     if chosen.is_empty() {
-        return items::page(site, &view, &transfer, &chosen).await;
+        return items::page(step).await;
     }
-    let Some(destination) = chosen.destination.clone().filter(|_| step != "destination") else {
-        let words = fields.get("q").unwrap_or_default();
-        return destination::page(site, &view, &transfer, &chosen, words).await;
-    };
-    let new_folder = fields.get("new_folder").filter(|_| fields.get("into").is_none());
-    if let Some(name) = new_folder {
-        folder::make(&transfer, &destination, &mut chosen, name).await?;
-    } else if step == "review" && chosen.folder.is_some() {
-        return review::page(site, &view, &transfer, &chosen).await;
+    match chosen.destination.as_deref().filter(|_| wanted != "destination") {
+        None => destination::page(step, fields.get("q").unwrap_or_default()).await,
+        Some(_) if wanted == "review" && chosen.folder.is_some() && new_folder.is_none() => review::page(step).await,
+        Some(destination) => folder::page(step, destination).await,
     }
-    folder::page(site, &view, &transfer, &chosen, &destination).await
 }
 
 /// A form cannot be opened by its address: the files are chosen in a collection.

@@ -3,22 +3,14 @@
 use askama::Template as _;
 use axum::response::Html;
 
-use super::{destination::name_of, selection::Selection};
-use crate::{
-    error::AppError,
-    globus::transfer::TransferClient,
-    pages::{Site, TransferReviewPage, UserView},
-};
+use super::{destination::name_of, step::Step};
+use crate::{error::AppError, pages::TransferReviewPage};
 
 /// How many names the page shows.
 const NAMES: usize = 20;
 
-pub(super) async fn page(
-    site: &Site,
-    user: &UserView,
-    transfer: &TransferClient,
-    chosen: &Selection,
-) -> Result<Html<String>, AppError> {
+pub(super) async fn page(step: Step<'_>) -> Result<Html<String>, AppError> {
+    let Step { app, user, transfer, chosen, source } = step;
     let destination = chosen.destination.as_deref().unwrap_or_default();
     let (from, to, submission_id) = tokio::join!(
         transfer.get_endpoint(&chosen.source),
@@ -26,14 +18,14 @@ pub(super) async fn page(
         transfer.get_submission_id(),
     );
     let page = TransferReviewPage {
-        site,
+        site: &app.site,
         user,
         hidden: chosen.source_fields().into_iter().chain(chosen.destination_fields()).collect(),
         submission_id: &submission_id?,
         what: chosen.what(),
         names: chosen.items.iter().take(NAMES).map(|item| &**item).collect(),
         more_names: chosen.items.len().saturating_sub(NAMES),
-        from: name_of(&from?),
+        from: source.title.map_or_else(|| from.map(|from| name_of(&from)), |title| Ok(title.to_owned()))?,
         path: chosen.path.as_deref().unwrap_or_default(),
         to: name_of(&to?),
         folder: chosen.folder.as_deref().unwrap_or_default(),

@@ -130,16 +130,9 @@ pub(super) fn folder_path(text: &str) -> Result<String, AppError> {
     Ok(if text.ends_with('/') { text.to_owned() } else { format!("{text}/") })
 }
 
-/// The folder above, unless this is the topmost.
-pub(super) fn parent(path: &str) -> Option<&str> {
-    let inner = path.strip_suffix('/')?;
-    let above = inner.get(..=inner.rfind('/')?)?;
-    (!inner.ends_with('~')).then_some(above)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{is_below, parent};
+    use super::is_below;
 
     #[test]
     fn names_stay_below_their_folder() {
@@ -149,7 +142,5 @@ mod tests {
         for bad in ["", "/", "/etc", "..", "../", "a/../../b", ".", "a//b", "a/."] {
             assert!(!is_below(bad), "{bad}");
         }
-        let above = ["/", "/a/", "/a/b/", "/~/", "/~/a/", "~/"].map(parent);
-        assert_eq!(above, [None, Some("/"), Some("/a/"), None, Some("/~/"), None]);
     }
 }

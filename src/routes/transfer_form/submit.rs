@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     fields::{Fields, refused},
     selection::Selection,
+    step,
 };
 use crate::{
     error::AppError,
@@ -20,7 +21,9 @@ const MOST_LABEL: usize = 128;
 
 pub(crate) async fn submit(State(app): State<AppState>, user: LoggedIn, body: Bytes) -> Result<Redirect, AppError> {
     let fields = Fields::parse(&body)?;
-    let mut data = data(&fields, &Selection::read(&fields)?)?;
+    let chosen = Selection::read(&fields)?;
+    step::seen(&app, &chosen)?;
+    let mut data = data(&fields, &chosen)?;
     let result = user.transfer().await?.submit_transfer(&mut data).await?;
     tracing::info!(
         sub = user.user().claims.sub,

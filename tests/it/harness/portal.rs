@@ -1,6 +1,6 @@
 //! A portal that runs in this process, on its own ports.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use globus_portal::{
     clock::Clock,
@@ -11,6 +11,7 @@ use globus_portal::{
     settings::{Settings, Sources},
     state::{AppState, open_store},
 };
+use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use url::Url;
 
@@ -40,6 +41,7 @@ pub struct Portal {
 #[derive(Default)]
 pub struct PortalBuilder {
     settings: BTreeMap<String, String>,
+    file: Option<TempDir>,
     clock: Option<Clock>,
     store: Option<Arc<dyn Store>>,
     globus: Option<String>,
@@ -50,6 +52,20 @@ pub struct PortalBuilder {
 impl PortalBuilder {
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.insert(format!("GLOBUS_PORTAL_{key}"), value.to_owned());
+        self
+    }
+
+    /// The lines of its settings file.
+    pub fn file(mut self, lines: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("app.conf"), lines).unwrap();
+        self.file = Some(folder);
+        self
+    }
+
+    /// A file beside the settings file.
+    pub fn beside(self, name: &str, content: &[u8]) -> Self {
+        std::fs::write(self.file.as_ref().unwrap().path().join(name), content).unwrap();
         self
     }
 
@@ -112,8 +128,8 @@ impl PortalBuilder {
             self.settings.insert(format!("GLOBUS_SDK_SERVICE_URL_{service}"), format!("{globus}/"));
         }
         let sources = Sources {
-            file: PathBuf::from("no such file"),
-            file_required: false,
+            file: self.file.as_ref().map_or("no such file".into(), |folder| folder.path().join("app.conf")),
+            file_required: self.file.is_some(),
             environment: self.settings,
             sandbox: None,
         };

@@ -17,9 +17,10 @@ use self::{
 /// the crates may name: `globus`, `clock` and `keep_running` are of the SDK's, `sandbox` is the sandbox's.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("secret", &["globus"]),
-    ("settings", &["secret", "clock", "globus"]),
+    ("zone", &[]),
+    ("settings", &["secret", "clock", "zone", "globus"]),
     ("session", &["secret", "clock", "keep_running", "globus", "settings"]),
-    ("pages", &["globus", "session"]),
+    ("pages", &["zone", "globus", "session"]),
     ("error", CORE),
     ("state", CORE),
     ("telemetry", CORE),
@@ -29,12 +30,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", PROCESS),
     ("lib", &[]),
 ];
-const CORE: &[&str] =
-    &["secret", "clock", "keep_running", "globus", "settings", "session", "pages", "error", "state", "telemetry"];
+const CORE: &[&str] = &[
+    "secret",
+    "clock",
+    "zone",
+    "keep_running",
+    "globus",
+    "settings",
+    "session",
+    "pages",
+    "error",
+    "state",
+    "telemetry",
+];
 const WEB: &[&str] = CORE;
 const PROCESS: &[&str] = &[
     "secret",
     "clock",
+    "zone",
     "keep_running",
     "globus",
     "settings",

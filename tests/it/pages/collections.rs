@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::reading::{href, links, names};
 use crate::harness::{Answer, Browser, MIRA, Portal, QUIRK};
 
 /// A collection of the sandbox that everyone may read and write, and one that asks for a consent first.
@@ -19,40 +20,6 @@ async fn open(portal: &Portal, browser: &Browser, path: &str) -> Answer {
     let page = browser.get(&portal.url(path)).await;
     assert_eq!(page.status, 200, "{path}: {}", page.body);
     page
-}
-
-/// The links of a page, with what they say.
-fn links(page: &Answer) -> Vec<(String, String)> {
-    let links = page.body.split("<a ").skip(1).map(|rest| {
-        let href = rest.split_once("href=\"").unwrap().1.split('"').next().unwrap();
-        let label = rest.split_once('>').unwrap().1.split("</a>").next().unwrap();
-        (plain(label), plain(href))
-    });
-    links.collect()
-}
-
-/// Text without tags and references.
-fn plain(html: &str) -> String {
-    let mut text = String::new();
-    for part in html.split('<') {
-        text += part.split_once('>').map_or(part, |(_, rest)| rest);
-    }
-    for (reference, character) in [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")] {
-        text = text.replace(reference, character);
-    }
-    text
-}
-
-fn href(page: &Answer, label: &str) -> String {
-    let links = links(page);
-    let found = links.iter().find(|(text, _)| text == label);
-    found.unwrap_or_else(|| panic!("no link {label:?} among {links:?}")).1.clone()
-}
-
-/// The names in a folder, in their order.
-fn names(page: &Answer) -> Vec<String> {
-    let rows = page.body.split("<th role=\"rowheader\"").skip(1);
-    rows.map(|row| plain(row.split_once("<bdi>").unwrap().1.split("</bdi>").next().unwrap())).collect()
 }
 
 #[tokio::test]

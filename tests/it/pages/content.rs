@@ -2,6 +2,7 @@
 
 use askama::Template;
 use globus_portal::pages::*;
+use globus_portal::zone::Zone;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -11,7 +12,7 @@ const ESCAPED: &str = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39; onloa
 const NOON: OffsetDateTime = datetime!(2026-11-21 14:05:09 UTC);
 
 fn site(root: &str) -> Site {
-    Site { app_name: "Tidal Data Portal".into(), root: root.into(), sandbox: None }
+    Site { app_name: "Tidal Data Portal".into(), root: root.into(), sandbox: None, zone: Zone::UTC, data: Vec::new() }
 }
 
 fn user(text: &str) -> UserView {

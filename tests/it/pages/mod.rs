@@ -9,3 +9,5 @@ mod csrf;
 mod headers;
 mod nginx;
 mod own_page;
+mod presented;
+mod reading;

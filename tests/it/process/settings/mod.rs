@@ -1,5 +1,6 @@
 //! Settings: every key with its default, where values come from, and what is said when they are wrong.
 
+mod collections;
 mod example_file;
 mod left_over;
 mod off_loopback;
@@ -16,7 +17,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 35] = [
+const KEYS: [(&str, &str, &str); 36] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -32,6 +33,7 @@ const KEYS: [(&str, &str, &str); 35] = [
     ("PORTAL_CLIENT_ID", "'6f0a8e0c-1111-4222-8333-444455556666'", "6f0a8e0c-1111-4222-8333-444455556666"),
     ("PORTAL_CLIENT_SECRET", "'the secret='", "the secret="),
     ("APP_NAME", "'My Portal'", "My Portal"),
+    ("TIME_ZONE", "'Europe/Berlin'", "Europe/Berlin"),
     ("SCOPES", "['openid', 'email']", "openid email"),
     ("ALLOW_CONSENT_FOR", "['groups.api.globus.org']", "groups.api.globus.org"),
     ("REFRESH_TOKENS", "true", "true"),
@@ -134,6 +136,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "APP_CLIENT_ID" | "PORTAL_CLIENT_ID" => settings.client_id.clone(),
         "APP_CLIENT_SECRET" | "PORTAL_CLIENT_SECRET" => settings.client_secret.expose_secret().to_owned(),
         "APP_NAME" => settings.app_name.clone(),
+        "TIME_ZONE" => format!("{:?}", settings.time_zone),
         "SCOPES" => settings.scopes.join(" "),
         "ALLOW_CONSENT_FOR" => settings.allow_consent_for.join(" "),
         "REFRESH_TOKENS" => settings.refresh_tokens.to_string(),

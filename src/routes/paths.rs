@@ -2,10 +2,17 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::pages::CrumbView;
+use uuid::Uuid;
+
+use crate::{error::AppError, pages::CrumbView};
 
 /// What stands as it is in the path of an HTTPS address of a file (RFC 3986 section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The id of a collection, in lower case. Any other text is the id of nothing.
+pub(super) fn collection_id(text: &str) -> Result<String, AppError> {
+    Uuid::parse_str(text).map(|id| id.to_string()).map_err(|_| AppError::NotFound)
+}
 
 /// The page of a folder.
 pub(super) fn folder_page(root: &str, collection: &str, path: &str) -> String {
@@ -31,14 +38,15 @@ pub(super) fn parent(path: &str) -> Option<&str> {
 
 /// Whether nothing is above: the root, or a home folder, whose parent Globus names otherwise.
 fn is_top(path: &str) -> bool {
-    path == "/" || path == "/~/"
+    matches!(path, "/" | "/~/" | "~/")
 }
 
-/// The steps from the topmost folder down to this one.
-pub(super) fn crumbs(root: &str, collection: &str, path: &str) -> Vec<CrumbView> {
-    let mut above = String::from("/");
-    let mut crumbs = vec![CrumbView { name: "/".to_owned(), href: folder_page(root, collection, "/") }];
-    for part in path.split('/').filter(|part| !part.is_empty()) {
+/// The steps from the topmost folder, given by its path and name, down to this one.
+pub(super) fn crumbs(root: &str, collection: &str, path: &str, (top, name): (&str, &str)) -> Vec<CrumbView> {
+    let mut above = top.to_owned();
+    let mut crumbs = vec![CrumbView { name: name.to_owned(), href: folder_page(root, collection, top) }];
+    let below = path.strip_prefix(top).unwrap_or_default();
+    for part in below.split('/').filter(|part| !part.is_empty()) {
         above.push_str(part);
         above.push('/');
         let name = if part == "~" { "Home".to_owned() } else { visible(part) };
@@ -89,13 +97,18 @@ mod tests {
             folder_page("/p", "id", "/~/a b#%?&+\"\n"),
             "/p/collections/id?path=%2F%7E%2Fa%20b%23%25%3F%26%2B%22%0A"
         );
-        let steps = crumbs("", "id", "/~/a/b/");
+        let steps = crumbs("", "id", "/~/a/b/", ("/", "/"));
         let steps: Vec<_> = steps.iter().map(|crumb| (&*crumb.name, &*crumb.href)).collect();
         assert_eq!(
             steps[1..3],
             [("Home", "/collections/id?path=%2F%7E%2F"), ("a", "/collections/id?path=%2F%7E%2Fa%2F")]
         );
         assert_eq!((parent("/~/a/"), parent("/~/"), parent("/"), parent("/a/")), (Some("/~/"), None, None, Some("/")));
+        let steps = crumbs("", "id", "/data/open/a/", ("/data/open/", "Our data"));
+        let steps: Vec<_> = steps.iter().map(|crumb| (&*crumb.name, &*crumb.href)).collect();
+        let above = ("Our data", "/collections/id?path=%2Fdata%2Fopen%2F");
+        assert_eq!(steps, [above, ("a", "/collections/id?path=%2Fdata%2Fopen%2Fa%2F")]);
+        assert_eq!((parent("~/"), parent("/a/b/")), (None, Some("/a/")));
     }
 
     #[test]
