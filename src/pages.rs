@@ -12,6 +12,7 @@
 //! forever and still gets the right ones after an update.
 
 mod collections;
+mod consents;
 mod endpoint;
 mod filters;
 mod groups;
@@ -29,11 +30,14 @@ pub use self::{
         BookmarkView, CollectionsPage, ColumnView, CrumbView, EntryPage, EntryView, FactsView, FolderPage, TabView,
         bytes_words,
     },
+    consents::{ConsentView, ConsentsPage},
     endpoint::{EndpointView, EndpointsPage},
     groups::{GroupView, GroupsPage, MembershipView},
     site::{DataView, FAVICON, STYLESHEET, Site, UserView, favicon_name, hashed_name, stylesheet_name},
     step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},
-    tasks::{EventView, ProgressView, ReasonView, RefreshView, SkippedView, TaskPage, TaskRow, TaskTab, TasksPage},
+    tasks::{
+        EventView, PauseView, ProgressView, ReasonView, RefreshView, SkippedView, TaskPage, TaskRow, TaskTab, TasksPage,
+    },
     transfer::{
         ChoiceView, ChosenField, TransferDestinationPage, TransferFolderPage, TransferItemsPage, TransferReviewPage,
     },

@@ -78,6 +78,14 @@ pub enum AppError {
     /// Globus does not do what was asked: the status says why (403, 404, 409, 502, 503, 504).
     #[error(transparent)]
     Globus(GlobusError),
+    /// A collection is on a personal computer that is not connected (502). Holds whose it is, and the cause for the log.
+    #[error("{cause}")]
+    NotConnected {
+        /// The owner, as Globus names them.
+        owner: String,
+        /// For the log.
+        cause: String,
+    },
     /// Something must be asked of the person at Globus first: one login there, and back to the page (403 where that cannot be).
     #[error("{0}")]
     StepUp(Box<Demand>),
@@ -224,6 +232,7 @@ impl AppError {
             Self::Refused { .. } | Self::StepUp(_) => StatusCode::FORBIDDEN,
             Self::Busy(_) | Self::Overloaded(_) | Self::Renewal(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Globus(error) => error.told().status,
+            Self::NotConnected { .. } => StatusCode::BAD_GATEWAY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound | Self::OutsideRoot => StatusCode::NOT_FOUND,
@@ -262,6 +271,13 @@ impl AppError {
                 "This needs a permission that you have not given to this site yet. Open the page itself; Globus will ask you there.".into(),
                 None,
             ),
+            Self::NotConnected { owner, .. } => ErrorText {
+                title: "This computer is not connected".into(),
+                message: format!("The collection is on a personal computer of {owner}, which is switched off, asleep or not connected to Globus. They need to start Globus Connect Personal there; then try again.").into(),
+                again: true,
+                is_ours: false,
+                ..plain
+            },
             Self::Renewal(why) => told("Just a moment, please".into(), renewal_message(&why).into(), None),
             Self::Globus(error) => of_globus(&error, plain.cause),
             Self::Overloaded(_) => told(

@@ -94,6 +94,8 @@ pub struct TaskPage<'a> {
     pub faults: u64,
     /// Why it does not go on, or failed.
     pub reason: Option<ReasonView>,
+    /// Why it is paused, if its collections' managers say so.
+    pub pauses: Vec<PauseView>,
     /// What happened, the latest first.
     pub events: Vec<EventView>,
     /// The numbers of the events shown, and how many there are.
@@ -143,6 +145,17 @@ pub struct ReasonView {
     pub words: &'static str,
     /// What Globus says.
     pub quotes: Vec<String>,
+}
+
+/// A pause, by a manager of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseView {
+    /// The collection.
+    pub collection: Option<String>,
+    /// Since when.
+    pub since: Option<OffsetDateTime>,
+    /// What the manager says.
+    pub message: Option<String>,
 }
 
 /// Something that happened in a task.

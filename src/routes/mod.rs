@@ -5,6 +5,7 @@ mod asked;
 mod assets;
 mod bounds;
 mod collections;
+mod consents;
 mod cookies;
 pub mod csrf;
 mod delivery;
@@ -84,6 +85,7 @@ pub fn router(app: &AppState, more: Pages) -> Router {
     let checked = nested(root, more.checked)
         .route(&at("/"), get(index::index))
         .route(&at("/profile"), get(profile::profile))
+        .route(&at("/consents"), get(consents::consents))
         .route(&at("/groups"), get(groups::groups))
         .route(&at("/sessions"), get(sessions::sessions).post(sessions::end))
         .route(&at("/endpoints"), get(endpoints::endpoints))

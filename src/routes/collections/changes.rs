@@ -6,7 +6,6 @@ use axum::{
     response::Redirect,
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use super::names::checked_name;
 use crate::{
@@ -65,8 +64,7 @@ pub(crate) async fn add_bookmark(
     reach::seen(&app, &collection, Some(&folder))?;
     let name: String = name.trim().chars().take(MAX_BOOKMARK).collect();
     let name = if name.is_empty() { path.chars().take(MAX_BOOKMARK).collect() } else { name };
-    let bookmark = json!({ "DATA_TYPE": "bookmark", "name": name, "endpoint_id": collection, "path": folder });
-    user.transfer().await?.post("v0.10/bookmark", &[], &bookmark).await?;
+    user.transfer().await?.create_bookmark(&name, &collection, &folder).await?;
     Ok(Redirect::to(&format!("{}/collections?list=bookmarked", app.settings.root)))
 }
 
@@ -82,6 +80,6 @@ pub(crate) async fn remove_bookmark(
     Form(OldBookmark { id }): Form<OldBookmark>,
 ) -> Result<Redirect, AppError> {
     let id = uuid::Uuid::parse_str(&id).map_err(|_| AppError::NotFound)?;
-    user.transfer().await?.delete(&format!("v0.10/bookmark/{id}"), &[]).await?;
+    user.transfer().await?.delete_bookmark(&id.to_string()).await?;
     Ok(Redirect::to(&format!("{}/collections?list=bookmarked", app.settings.root)))
 }

@@ -10,7 +10,10 @@ use time::{OffsetDateTime, macros::format_description};
 
 use crate::{
     error::AppError,
-    globus::transfer::{Endpoint, FileEntry, FileList, Filter, LsQuery},
+    globus::{
+        error::CallError,
+        transfer::{Endpoint, FileEntry, FileList, Filter, LsQuery},
+    },
     pages::{ColumnView, EntryView, FactsView, FolderPage},
     routes::{
         endpoints::kind,
@@ -99,7 +102,8 @@ pub(crate) async fn folder(
     let query = asked.query(seen.open(asked.path()))?;
     let (endpoint, listed) = tokio::join!(transfer.get_endpoint(&id), transfer.operation_ls(&id, &query));
     // What is wrong with the collection itself comes first: a listing would say less.
-    let (endpoint, listed) = (endpoint?, listed?);
+    let endpoint = endpoint?;
+    let listed = listed.map_err(|error| not_listed(error, &endpoint))?;
     let path = as_folder(seen.shown(asked.path(), listed.path.as_deref()));
     let place = Place { root: &app.settings.root, id: &id, path: &path, asked: &asked };
     let page = FolderPage {
@@ -126,6 +130,17 @@ pub(crate) async fn folder(
         in_globus: format!("{WEB_APP}?origin_id={id}&origin_path={}", encoded(&path)),
     };
     Ok(Html(page.render()?))
+}
+
+/// Why a folder is not listed. Only the collection's document says whose a computer is.
+fn not_listed(error: CallError, endpoint: &Endpoint) -> AppError {
+    let is_off = |code: &str| code.rsplit('.').next() == Some("GCDisconnected");
+    match (&error, endpoint.owner_string.as_deref().filter(|owner| !owner.trim().is_empty())) {
+        (CallError::Api(api), Some(owner)) if api.code().is_some_and(is_off) => {
+            AppError::NotConnected { owner: owner.to_owned(), cause: error.for_log() }
+        }
+        _ => error.into(),
+    }
 }
 
 /// Where a page of a folder is, for its links.

@@ -7,7 +7,6 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -18,8 +17,8 @@ use super::{
 };
 use crate::{
     error::AppError,
-    globus::transfer::{EventQuery, Task, TaskEvent, TaskEventPage, TransferClient},
-    pages::{EventView, RefreshView, SkippedView, TaskPage, bytes_words},
+    globus::transfer::{EventQuery, PauseRule, SkippedError, Task, TaskEvent, TaskEventPage, TransferClient},
+    pages::{EventView, PauseView, RefreshView, SkippedView, TaskPage, bytes_words},
     routes::logged_in::LoggedIn,
     state::AppState,
 };
@@ -67,6 +66,7 @@ pub(crate) async fn task(
     let (task, events) = (task?, events?);
     let view = user.view();
     let mut page = page(&app, &view, &id, &task, skipped);
+    page.pauses = pause(&transfer, &id, &task).await;
     page.refresh = refresh(&task, &asked, number, &format!("{}/tasks/{id}", app.settings.root));
     show_events(&mut page, &events, number);
     let refreshes = matches!(page.refresh, RefreshView::On(_));
@@ -112,6 +112,7 @@ fn page<'a>(
         rate: task.effective_bytes_per_second.filter(|rate| *rate > 0).map(bytes_words),
         faults: task.faults.unwrap_or_default(),
         reason: reason(task),
+        pauses: Vec::new(),
         events: Vec::new(),
         events_range: String::new(),
         later_events: None,
@@ -157,16 +158,35 @@ fn event(event: &TaskEvent) -> EventView {
 
 /// What the task skipped. The page is worth showing without it.
 async fn skipped(transfer: &TransferClient, id: &str) -> Skipped {
-    let found = async {
-        let answer = transfer.get(&format!("v0.10/task/{id}/skipped_errors"), &[]).await?;
-        answer.json::<Value>()
+    let found = transfer.task_skipped_errors(id, None).await.ok()?;
+    let text = |text: &Option<String>| bounded(text.as_deref().unwrap_or_default());
+    let view = |file: &SkippedError| {
+        let code = text(&file.error_code);
+        SkippedView { path: text(&file.source_path), words: plain(&code), code }
     };
-    let found = found.await.ok()?;
-    let text = |of: &Value, member: &str| bounded(of[member].as_str().unwrap_or_default());
-    let view = |file: &Value| {
-        let code = text(file, "error_code");
-        SkippedView { path: text(file, "source_path"), words: plain(&code), code }
+    Some((found.errors.iter().map(view).collect(), found.next_marker.is_some()))
+}
+
+/// What the managers of its collections say about its pause. The page is worth showing without it.
+async fn pause(transfer: &TransferClient, id: &str, task: &Task) -> Vec<PauseView> {
+    if task.is_paused != Some(true) {
+        return Vec::new();
+    }
+    let Ok(info) = transfer.task_pause_info(id).await else { return Vec::new() };
+    let said = |text: &Option<String>| text.as_deref().map(bounded).filter(|text| !text.is_empty());
+    let by_rule = |rule: &PauseRule| PauseView {
+        collection: said(&rule.endpoint_display_name).or_else(|| said(&rule.endpoint_id)),
+        since: moment_of(rule.start_time.as_deref()),
+        message: said(&rule.message),
     };
-    let files = found["DATA"].as_array().map(|files| files.iter().map(view).collect()).unwrap_or_default();
-    Some((files, !found["next_marker"].is_null()))
+    let messages = [
+        (&info.source_pause_message, &task.source_endpoint_display_name),
+        (&info.source_pause_message_share, &task.source_endpoint_display_name),
+        (&info.destination_pause_message, &task.destination_endpoint_display_name),
+        (&info.destination_pause_message_share, &task.destination_endpoint_display_name),
+    ];
+    let by_hand = messages.into_iter().filter_map(|(message, collection)| {
+        Some(PauseView { collection: said(collection), since: None, message: Some(said(message)?) })
+    });
+    info.pause_rules.iter().map(by_rule).chain(by_hand).collect()
 }

@@ -1,10 +1,12 @@
 //! "Do it again": the form of an earlier task.
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::selection::{MOST_ITEMS, Selection};
-use crate::{error::AppError, globus::transfer::TransferClient};
+use crate::{
+    error::AppError,
+    globus::transfer::{SuccessfulTransferPage, TransferClient},
+};
 
 /// The most bytes of the names of all items: they must fit into a form.
 const MOST_BYTES: usize = 32 << 10;
@@ -20,8 +22,7 @@ pub(super) async fn selection(transfer: &TransferClient, id: &str) -> Result<Sel
         Selection { source, path: None, items: Vec::new(), all: false, destination: Some(destination), folder: None };
     // Only a task that succeeded lists all of its files.
     if task.status.as_deref() == Some("SUCCEEDED") {
-        let path = format!("v0.10/task/{id}/successful_transfers");
-        let listed: Value = transfer.get(&path, &[]).await?.json()?;
+        let listed = transfer.task_successful_transfers(&id, None).await?;
         if let Some((path, folder, items)) = same_items(&listed) {
             (chosen.path, chosen.folder, chosen.items) = (Some(path), Some(folder), items);
         }
@@ -31,12 +32,12 @@ pub(super) async fn selection(transfer: &TransferClient, id: &str) -> Result<Sel
 
 /// The source folder, the destination folder, and the names below both. `None` if the list is not whole, or its files were
 /// given other names.
-fn same_items(listed: &Value) -> Option<(String, String, Vec<String>)> {
-    let files = listed["DATA"].as_array().filter(|files| !files.is_empty() && files.len() <= MOST_ITEMS)?;
-    if !listed["next_marker"].is_null() {
+fn same_items(listed: &SuccessfulTransferPage) -> Option<(String, String, Vec<String>)> {
+    let files = &listed.transfers;
+    if listed.next_marker.is_some() || files.is_empty() || files.len() > MOST_ITEMS {
         return None;
     }
-    let pairs = files.iter().map(|file| Some((file["source_path"].as_str()?, file["destination_path"].as_str()?)));
+    let pairs = files.iter().map(|file| Some((file.source_path.as_deref()?, file.destination_path.as_deref()?)));
     let pairs = pairs.collect::<Option<Vec<_>>>()?;
     let (first, target) = pairs.first()?;
     let path = pairs.iter().try_fold(folder_of(first)?, |common, (from, _)| common_folder(common, from))?;
@@ -67,13 +68,14 @@ fn common_folder<'a>(folder: &'a str, path: &str) -> Option<&'a str> {
 mod tests {
     use serde_json::json;
 
-    use super::same_items;
+    use super::{SuccessfulTransferPage, same_items};
 
     #[test]
     fn the_same_files_are_chosen_if_they_keep_their_names() {
         let listed = |files: &[(&str, &str)], next: Option<u32>| {
             let file = |(from, to): &(&str, &str)| json!({"source_path": from, "destination_path": to});
-            json!({"DATA": files.iter().map(file).collect::<Vec<_>>(), "next_marker": next})
+            let document = json!({"DATA": files.iter().map(file).collect::<Vec<_>>(), "next_marker": next});
+            serde_json::from_value::<SuccessfulTransferPage>(document).unwrap_or_default()
         };
         let files = [("/a/x.txt", "/b/c/x.txt"), ("/a/d/e/y.txt", "/b/c/d/e/y.txt")];
         let names = ["x.txt".to_owned(), "d/e/y.txt".to_owned()].to_vec();

@@ -74,3 +74,16 @@ async fn too_many_requests_say_when_to_try_again_and_a_failure_of_globus_is_one(
     assert!(page.body.contains("This is not your fault") && page.body.contains("Try again"), "{}", page.body);
     assert!(!page.body.contains("SENTINEL"));
 }
+
+/// Whose a computer is that is off, its collection's own document says.
+#[tokio::test]
+async fn a_collection_on_a_computer_that_is_off_says_whose_it_is() {
+    let portal = Portal::start().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, MIRA).await;
+    let path = "/collections/7e57ab1e-0000-4000-8000-000000000005";
+    let page = browser.get(&portal.url(path)).await;
+    assert_eq!(page.status, 502);
+    assert!(page.body.contains("on a personal computer of trouble-desk@") && page.body.contains("Try again"));
+    assert!(!page.body.contains("This is not your fault"), "nor is it the operators': {}", page.body);
+}

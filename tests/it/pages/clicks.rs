@@ -2,7 +2,7 @@
 //!
 //! `CLICKS=300` runs as many sequences as it says; otherwise there are a few.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use reqwest::header::LOCATION;
 use serde_json::Value;
@@ -13,10 +13,11 @@ use crate::harness::{Answer, Browser, Portal, number};
 /// How many clicks a sequence has.
 const CLICKS: usize = 40;
 /// Where a person goes by the address bar.
-const ADDRESSES: [&str; 13] = [
+const ADDRESSES: [&str; 14] = [
     "/",
     "/profile",
     "/groups",
+    "/consents",
     "/sessions",
     "/endpoints",
     "/collections",
@@ -49,6 +50,8 @@ impl Chance {
 #[derive(Clone, Debug)]
 struct Form {
     post: bool,
+    /// Whether it is a step of a form that goes on over several pages.
+    is_step: bool,
     action: Url,
     fields: Vec<(String, String)>,
 }
@@ -66,6 +69,8 @@ struct Walk {
     browser: Browser,
     chance: Chance,
     tabs: [Tab; 2],
+    /// The task that each submission id led to.
+    tasks: BTreeMap<String, String>,
     said: String,
 }
 
@@ -101,17 +106,25 @@ fn forms(page: &Answer, chance: &mut Chance) -> Vec<Form> {
         for input in tags(inside, "input") {
             let Some(name) = attribute(input, "name") else { continue };
             let value = attribute(input, "value").unwrap_or_default();
-            let is_hidden = attribute(input, "type").as_deref() == Some("hidden");
-            fields.push((name, if is_hidden { value } else { format!("walk {}", chance.below(1000)) }));
+            match attribute(input, "type").as_deref() {
+                Some("checkbox") if chance.below(2) == 0 => {}
+                Some("hidden" | "checkbox") => fields.push((name, value)),
+                _ if chance.below(3) > 0 => fields.push((name, String::new())),
+                _ => fields.push((name, format!("walk {}", chance.below(1000)))),
+            }
         }
         let buttons = tags(inside, "button");
-        if let Some(button) = chance.of(&buttons)
+        // The first button is the one that goes on.
+        let button = if chance.below(2) == 0 { buttons.first() } else { chance.of(&buttons) };
+        if let Some(button) = button
             && let Some(name) = attribute(button, "name")
         {
             fields.push((name, attribute(button, "value").unwrap_or_default()));
         }
         let post = attribute(&tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post"));
-        forms.push(Form { post, action: page.url.join(&action).unwrap(), fields });
+        let goes_on = ["/transfer", "/v2/web/choose", "/v2/web/consent?", "/v2/web/consent\""];
+        let is_step = goes_on.iter().any(|path| format!("{action}\"").contains(path));
+        forms.push(Form { post, is_step, action: page.url.join(&action).unwrap(), fields });
     }
     forms
 }
@@ -119,7 +132,8 @@ fn forms(page: &Answer, chance: &mut Chance) -> Vec<Form> {
 impl Walk {
     async fn new(seed: u64) -> Self {
         let (portal, browser) = (Portal::start().await, Browser::new());
-        Self { portal, browser, chance: Chance(seed), tabs: Default::default(), said: format!("seed {seed}:\n") }
+        let (tabs, tasks) = Default::default();
+        Self { portal, browser, chance: Chance(seed), tabs, tasks, said: format!("seed {seed}:\n") }
     }
 
     /// Shows an answer in a tab, after the redirects it leads to.
@@ -152,6 +166,7 @@ impl Walk {
         );
         if form.post {
             let answer = self.browser.submit(form.action.as_str(), &fields).await;
+            self.note_task(form, &answer);
             self.tabs[tab].sent = Some(form.clone());
             self.show(tab, answer).await;
         } else {
@@ -159,6 +174,17 @@ impl Walk {
             url.query_pairs_mut().clear().extend_pairs(fields);
             self.go(tab, &url).await;
         }
+    }
+
+    /// However often a form is sent, it leads to one task, and no two forms lead to the same.
+    fn note_task(&mut self, form: &Form, answer: &Answer) {
+        let id = form.fields.iter().find(|(name, _)| name == "submission_id").map(|(_, id)| id.clone());
+        let location = answer.header("location").and_then(|location| location.split_once("/tasks/"));
+        let (Some(id), Some((_, task))) = (id, location) else { return };
+        let known = self.tasks.entry(id).or_insert_with(|| task.to_owned());
+        assert_eq!(known, task, "{}", self.said);
+        let of_this = self.tasks.values().filter(|known| *known == task).count();
+        assert_eq!(of_this, 1, "{}", self.said);
     }
 
     async fn click(&mut self) {
@@ -170,6 +196,19 @@ impl Walk {
             Some(page) => forms(page, &mut self.chance),
             None => Vec::new(),
         };
+        // A form that makes a task is one that people send twice.
+        let task = self.tabs[tab].sent.clone();
+        if let Some(again) = task.filter(|form| form.fields.iter().any(|(name, _)| name == "submission_id"))
+            && self.chance.below(3) == 0
+        {
+            return self.send(tab, &again).await;
+        }
+        // Who has begun to sign in or to transfer files goes on with it, as a rule.
+        if let Some(step) = forms.iter().find(|form| form.is_step).cloned()
+            && self.chance.below(4) > 0
+        {
+            return self.send(tab, &step).await;
+        }
         let (link, form) = (self.chance.of(&links).cloned(), self.chance.of(&forms).cloned());
         let back = self.tabs[tab].history.iter().rev().nth(1).cloned();
         match (kind, link, form) {
@@ -193,8 +232,8 @@ impl Walk {
         }
     }
 
-    /// Signs out; then no token of any session of this browser may be alive.
-    async fn end(self) {
+    /// Signs out; then no token of any session of this browser may be alive. Returns how many tasks were submitted.
+    async fn end(self) -> usize {
         self.browser.submit(&self.portal.url("/logout"), &[]).await;
         let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
         let url = format!("{}/sandbox/tokens", self.portal.globus);
@@ -203,7 +242,7 @@ impl Walk {
             let alive: Value = client.get(&url).send().await.unwrap().json().await.unwrap();
             let orphans = alive["access_tokens"].as_array().unwrap();
             if orphans.is_empty() {
-                return;
+                return self.tasks.len();
             }
             // Revocations go on in the background.
             assert!(began.elapsed() < crate::harness::PATIENCE, "{}orphans: {orphans:?}", self.said);
@@ -214,11 +253,13 @@ impl Walk {
 
 #[tokio::test]
 async fn whatever_people_click_no_page_breaks_and_no_token_is_left_over() {
+    let mut tasks = 0;
     for seed in 0..number("CLICKS", 6) {
         let mut walk = Walk::new(seed as u64).await;
         for _ in 0..CLICKS {
             walk.click().await;
         }
-        walk.end().await;
+        tasks += walk.end().await;
     }
+    assert!(tasks > 0, "people move files too");
 }

@@ -9,5 +9,6 @@ mod csrf;
 mod headers;
 mod nginx;
 mod own_page;
+mod people;
 mod presented;
 mod reading;

@@ -236,23 +236,6 @@ documents! {
         /// How many events come before this page.
         offset: Option<u32>,
     }
-
-    /// A bookmark of the person's (Transfer API, "Bookmark Document").
-    Bookmark {
-        /// Its id, a UUID.
-        id: String,
-        /// The person's name for it.
-        name: Option<String>,
-        /// The endpoint.
-        endpoint_id: Option<String>,
-        /// The path there.
-        path: Option<String>,
-        /// Whether it is pinned to the top.
-        pinned: Option<bool>,
-    }
-
-    /// The person's bookmarks (Transfer API, "Get list of bookmarks").
-    BookmarkList [bookmarks: Vec<Bookmark>] {}
 }
 
 impl SubmitResult {

@@ -1,8 +1,8 @@
-//! Endpoints and bookmarks.
+//! Endpoints and collections.
 
 use super::{
     client::{TransferClient, require_id},
-    documents::{BookmarkList, Endpoint, EndpointPage},
+    documents::{Endpoint, EndpointPage},
 };
 use crate::{
     error::CallError,
@@ -89,13 +89,5 @@ impl TransferClient {
             self.ask(&format!("v0.10/endpoint/{}", segment(endpoint_id)?), &Parameters::default()).await?;
         require_id(&endpoint.id)?;
         Ok(endpoint)
-    }
-
-    /// The person's bookmarks (Transfer API, "Get list of bookmarks").
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn bookmark_list(&self) -> Result<BookmarkList, CallError> {
-        self.ask_list("v0.10/bookmark_list", &Parameters::default()).await
     }
 }

@@ -6,10 +6,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client.rs` | [`TransferClient`] itself |
-//! | `endpoints.rs` | endpoints and bookmarks |
+//! | `endpoints.rs` | endpoints and collections |
+//! | `bookmarks.rs` | bookmarks |
 //! | `operations.rs` | folders and files on an endpoint: list, stat, make, rename |
 //! | `submit.rs` | [`TransferData`] and [`DeleteData`], and submitting them |
 //! | `tasks.rs` | tasks: list, watch, wait, cancel |
+//! | `task_facts.rs` | the files a task moved or skipped, and why it is paused |
 //! | `paginated.rs`, `paginator.rs` | lists page by page |
 //! | `filter.rs` | filters of lists |
 //! | `documents.rs` | what Transfer answers with |
@@ -43,6 +45,7 @@
 //! # }
 //! ```
 
+mod bookmarks;
 mod client;
 mod documents;
 mod endpoints;
@@ -51,13 +54,15 @@ mod operations;
 mod paginated;
 mod paginator;
 mod submit;
+mod task_facts;
 mod tasks;
 
 pub use self::{
+    bookmarks::{Bookmark, BookmarkList},
     client::TransferClient,
     documents::{
-        Bookmark, BookmarkList, Endpoint, EndpointPage, FileEntry, FileList, OperationResult, SubmitResult, Task,
-        TaskEvent, TaskEventPage, TaskPage,
+        Endpoint, EndpointPage, FileEntry, FileList, OperationResult, SubmitResult, Task, TaskEvent, TaskEventPage,
+        TaskPage,
     },
     endpoints::EndpointSearch,
     filter::Filter,
@@ -65,5 +70,6 @@ pub use self::{
     paginated::{MAX_RESULTS, Paginated},
     paginator::{ItemStream, Page, Paginator},
     submit::{DeleteData, FilterMethod, FilterRule, SyncLevel, TransferData, TransferItem},
+    task_facts::{PauseInfo, PauseRule, SkippedError, SkippedErrorPage, SuccessfulTransfer, SuccessfulTransferPage},
     tasks::{EventQuery, TaskQuery},
 };
