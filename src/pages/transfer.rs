@@ -62,6 +62,8 @@ pub struct TransferDestinationPage<'a> {
     pub words: &'a str,
     /// Lists of collections, each with its heading.
     pub lists: Vec<(&'static str, Vec<ChoiceView>)>,
+    /// Whether the choice can be made in Globus's web app too: what was chosen must fit into a link.
+    pub in_globus: bool,
 }
 
 /// Chooses the folder that files go to.

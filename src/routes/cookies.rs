@@ -17,6 +17,8 @@ use crate::{
 const MAX_SESSIONS: usize = 8;
 /// How long a browser keeps the count of rounds, in seconds. In a loop the next login begins at once.
 const COUNT_FOR: u64 = 30;
+/// How long a browser keeps its choices in Globus's web app, in seconds.
+const CHOICES_FOR: u64 = 3600;
 /// How long a browser keeps its recent step-ups, in seconds.
 const STEP_UPS_FOR: u64 = 120;
 
@@ -166,4 +168,15 @@ pub(super) fn recent_step_ups<'a>(headers: &'a HeaderMap, settings: &Settings) -
 /// The header that keeps them.
 pub(super) fn set_recent_step_ups(value: &str, settings: &Settings) -> Option<HeaderValue> {
     set_cookie(&settings.cookie_names.step_ups, value, &format!("; Max-Age={STEP_UPS_FOR}"), settings)
+}
+
+/// The cookie with the choices that the browser has under way in Globus's web app.
+pub(super) fn choices<'a>(headers: &'a HeaderMap, settings: &Settings) -> Option<&'a str> {
+    cookies(headers, &settings.cookie_names.choices).next()
+}
+
+/// The header that keeps them; without any, the cookie goes.
+pub(super) fn set_choices(value: &str, settings: &Settings) -> Option<HeaderValue> {
+    let expiry = if value.is_empty() { REMOVED.to_owned() } else { format!("; Max-Age={CHOICES_FOR}") };
+    set_cookie(&settings.cookie_names.choices, value, &expiry, settings)
 }

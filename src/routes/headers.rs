@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 
+use super::globus_pages;
 use crate::{state::AppState, telemetry::RequestFacts};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,11 +21,13 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    /// Browsers apply `form-action` to redirects too, and the sign-out form is redirected to Globus's logout page.
+    /// Browsers apply `form-action` to redirects too: the sign-out form is redirected to Globus's logout page, another form to
+    /// the file chooser of Globus's web app.
     pub(super) fn of(app: &AppState) -> Self {
         let globus = app.auth.browser_base().origin().ascii_serialization();
+        let web_app = globus_pages::web_app(app, "").origin().ascii_serialization();
         let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {globus}; \
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {globus} {web_app}; \
              frame-ancestors 'none'; base-uri 'none'"
         );
         let strict = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'");

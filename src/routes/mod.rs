@@ -100,6 +100,8 @@ pub fn router(app: &AppState, more: Pages) -> Router {
         .route(&at("/tasks/{id}/cancel"), post(tasks::cancel))
         .route(&at("/transfer"), get(transfer_form::start).post(transfer_form::transfer))
         .route(&at("/transfer/submit"), post(transfer_form::submit))
+        .route(&at("/transfer/in-globus"), post(transfer_form::choose))
+        .route(&at("/transfer/chosen"), get(transfer_form::come_back))
         .route(&at("/collections/{id}/bookmarks"), post(collections::add_bookmark))
         .route(&at("/bookmarks/remove"), post(collections::remove_bookmark))
         .route(&at("/kept-form"), get(kept_form::kept_form))
@@ -107,6 +109,8 @@ pub fn router(app: &AppState, more: Pages) -> Router {
     let unchecked = nested(root, more.unchecked).layer(from_fn_with_state(app.clone(), guard::unchecked));
     let mut router = checked
         .merge(unchecked)
+        // It changes nothing: see `transfer_form::arrive`.
+        .route(&at("/transfer/chosen"), post(transfer_form::arrive))
         .route(&at("/login"), get(login::login).head(not_allowed))
         // It judges for itself who asks: see `logout`.
         .route(&at("/logout"), get(logout::logout).post(logout::logout).head(not_allowed))

@@ -11,6 +11,7 @@
 //! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`store`] | the contract of a store, and the stores |
 //! | [`step_up`] | what a login of a person who is logged in asks for, sealed for URLs |
+//! | [`choice`] | what a choice in Globus's web app is for, sealed for URLs and good once |
 //! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
 //! | `probes` | whether the store works, for any number of callers |
 //! | [`recent_logins`] | the last login of each browser, so that parallel logins leave one session |
@@ -27,6 +28,7 @@
 //! request could bring back a session that has ended, or a token that has been replaced.
 
 mod beginning;
+pub mod choice;
 pub mod ending;
 pub mod exchanges;
 mod limit;

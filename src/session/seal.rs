@@ -31,6 +31,8 @@ pub enum Purpose {
     StepUp,
     /// The fields of a form that waits for a step-up.
     KeptForm,
+    /// What a choice in Globus's web app is for.
+    Choice,
 }
 
 impl Purpose {
@@ -41,6 +43,7 @@ impl Purpose {
             Self::Token => b"globus-portal/1/token",
             Self::StepUp => b"globus-portal/1/step-up",
             Self::KeptForm => b"globus-portal/1/kept-form",
+            Self::Choice => b"globus-portal/1/choice",
         }
     }
 }
@@ -59,6 +62,7 @@ struct Key {
     token: LessSafeKey,
     step_up: LessSafeKey,
     kept_form: LessSafeKey,
+    choice: LessSafeKey,
 }
 
 impl std::fmt::Debug for Key {
@@ -159,6 +163,7 @@ impl Key {
             token: sealing(Purpose::Token),
             step_up: sealing(Purpose::StepUp),
             kept_form: sealing(Purpose::KeptForm),
+            choice: sealing(Purpose::Choice),
             deriving: hmac::Key::new(HMAC_SHA256, &expand::<32>(&root, &[b"globus-portal/1/derive"])),
         }
     }
@@ -170,6 +175,7 @@ impl Key {
             Purpose::Token => &self.token,
             Purpose::StepUp => &self.step_up,
             Purpose::KeptForm => &self.kept_form,
+            Purpose::Choice => &self.choice,
         }
     }
 }

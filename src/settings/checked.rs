@@ -132,6 +132,8 @@ pub struct CookieNames {
     pub rounds: String,
     /// Remembers recent step-ups, so that none goes in circles.
     pub step_ups: String,
+    /// Remembers the choices that are under way in Globus's web app.
+    pub choices: String,
 }
 
 impl CookieNames {
@@ -139,7 +141,7 @@ impl CookieNames {
     #[must_use]
     pub fn new(root: &str, https: bool) -> Self {
         let name = |name| cookie_name(name, root, https);
-        Self { login: name("login"), rounds: name("rounds"), step_ups: name("step-ups") }
+        Self { login: name("login"), rounds: name("rounds"), step_ups: name("step-ups"), choices: name("choices") }
     }
 }
 

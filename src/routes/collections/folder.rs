@@ -17,6 +17,7 @@ use crate::{
     pages::{ColumnView, EntryView, FactsView, FolderPage},
     routes::{
         endpoints::kind,
+        globus_pages::web_app,
         logged_in::LoggedIn,
         paths::{as_folder, collection_id, crumbs, download, encoded, folder_page, visible},
         reach,
@@ -28,8 +29,6 @@ use crate::{
 const PAGE: u32 = 200;
 /// Globus's most for one folder.
 const MOST: u32 = 100_000;
-/// Globus's web app.
-const WEB_APP: &str = "https://app.globus.org/file-manager";
 
 /// The columns: name in the address, heading, and Globus's order by it.
 const COLUMNS: [(&str, &str, [&str; 2], [&str; 2]); 4] = [
@@ -127,7 +126,7 @@ pub(crate) async fn folder(
         shows_hidden: asked.shows_hidden(),
         other_hidden: place.href(&[("hidden", if asked.shows_hidden() { "0" } else { "1" })]),
         facts: facts(&endpoint),
-        in_globus: format!("{WEB_APP}?origin_id={id}&origin_path={}", encoded(&path)),
+        in_globus: format!("{}?origin_id={id}&origin_path={}", web_app(&app, "file-manager"), encoded(&path)),
     };
     Ok(Html(page.render()?))
 }

@@ -22,6 +22,7 @@ mod again;
 mod destination;
 mod fields;
 mod folder;
+mod in_globus;
 mod items;
 mod review;
 mod selection;
@@ -34,7 +35,10 @@ use axum::{
     response::{Html, Redirect},
 };
 
-pub(super) use self::submit::submit;
+pub(super) use self::{
+    in_globus::{arrive, choose, come_back},
+    submit::submit,
+};
 use self::{fields::Fields, selection::Selection, step::Step};
 use super::logged_in::LoggedIn;
 use crate::{error::AppError, state::AppState};

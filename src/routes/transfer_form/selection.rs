@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::fields::{Fields, field, refused};
-use crate::{error::AppError, pages::ChosenField};
+use crate::{error::AppError, pages::ChosenField, session::choice::Choice};
 
 /// The most files and folders of one form.
 pub(super) const MOST_ITEMS: usize = 1_000;
@@ -67,6 +68,13 @@ impl Selection {
             fields.extend(self.items.iter().map(|item| field("item", item)));
         }
         fields
+    }
+
+    /// A choice in Globus's web app of where this goes; `None` if it is too long for a URL.
+    pub(super) fn as_choice(&self) -> Option<Choice> {
+        let fields = self.source_fields();
+        let fields = fields.iter().map(|ChosenField { name, value }| (name, value));
+        Choice::begin(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())
     }
 
     /// The fields of where it goes.

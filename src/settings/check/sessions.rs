@@ -100,7 +100,7 @@ pub(super) fn per_person(reader: &mut Reader) -> u32 {
 }
 
 pub(super) fn cookie(reader: &mut Reader, root: &str, https: bool) -> String {
-    let CookieNames { login, rounds, step_ups } = CookieNames::new(root, https);
+    let CookieNames { login, rounds, step_ups, choices } = CookieNames::new(root, https);
     let with_prefix = |name: &str| {
         if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name.to_owned() }
     };
@@ -108,7 +108,7 @@ pub(super) fn cookie(reader: &mut Reader, root: &str, https: bool) -> String {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         match text {
             _ if !plain || text.len() > 64 => Err("expected at most 64 letters, digits, and - _ .".to_owned()),
-            _ if [login, rounds, step_ups].contains(&with_prefix(text)) => {
+            _ if [login, rounds, step_ups, choices].contains(&with_prefix(text)) => {
                 Err("the portal uses this name for another cookie".to_owned())
             }
             _ if text.starts_with("__") && !https => Err("a name with this prefix works with https only".to_owned()),
