@@ -11,4 +11,6 @@ mod outside;
 pub mod sdk;
 mod sign_in;
 mod transfer;
+mod trees;
+mod user;
 pub mod visit;

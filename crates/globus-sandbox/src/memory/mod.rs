@@ -2,9 +2,12 @@
 
 pub(crate) mod app;
 pub(crate) mod bookmarks;
+pub(crate) mod crowd;
 pub(crate) mod disk;
+pub(crate) mod entry;
 pub(crate) mod faults;
 pub(crate) mod keys;
+pub(crate) mod paths;
 pub(crate) mod policies;
 pub(crate) mod seen;
 pub(crate) mod sharing;
@@ -12,4 +15,5 @@ pub(crate) mod store;
 pub(crate) mod task;
 pub(crate) mod task_log;
 pub(crate) mod tasks;
+pub(crate) mod tree;
 pub(crate) mod work;

@@ -1,7 +1,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::ground::moment;
-use crate::memory::disk::{Amount, Disks, Refusal, absolute};
+use crate::memory::disk::Disks;
+use crate::memory::entry::{Amount, Refusal};
+use crate::memory::paths::absolute;
 use crate::memory::task_log::Log;
 use crate::memory::work::Work;
 use crate::world::catalogue::Catalogue;
@@ -147,13 +149,9 @@ impl Task {
                         }
                         read => read?,
                     };
-                    let moved: Vec<(String, u64)> = what
-                        .iter()
-                        .filter(|(_, entry)| !entry.folder)
-                        .map(|(path, e)| (path.clone(), e.size))
-                        .collect();
+                    let moved: Vec<(String, u64)> = what.files().take(self.log.room()).collect();
                     self.moved.add(disks.of(destination).write(&path(destination, &item.to)?, what, now)?);
-                    self.log.moved(item, &moved);
+                    self.log.moved(item, moved);
                 }
             }
             Work::Delete { collection, paths, recursive, ignore_missing, globs } => {

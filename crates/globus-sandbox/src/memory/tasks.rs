@@ -6,7 +6,9 @@
 use crate::memory::task::NEVER;
 use std::collections::VecDeque;
 
-use crate::memory::disk::{Amount, Disks, absolute};
+use crate::memory::disk::Disks;
+use crate::memory::entry::Amount;
+use crate::memory::paths::absolute;
 use crate::memory::task::Task;
 use crate::memory::work::Work;
 use crate::world::catalogue::Catalogue;
@@ -88,9 +90,7 @@ fn expected(work: &Work, disks: &mut Disks, catalogue: &Catalogue) -> Amount {
     {
         for item in items {
             let found = absolute(source, &item.from).and_then(|path| disks.of(source).read(&path, item.recursive).ok());
-            for (_, entry) in found.unwrap_or_default() {
-                amount.count(&entry);
-            }
+            amount.add(found.unwrap_or_default().amount());
         }
     }
     amount

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod bookmarks;
 pub(crate) mod call;
+pub(crate) mod folder;
 pub(crate) mod listing;
 pub(crate) mod operations;
 pub(crate) mod search;

@@ -83,6 +83,8 @@ pub(crate) struct Collection {
     pub(crate) last_used: Option<&'static str>,
     /// Whether everyone may read and write it.
     pub(crate) open: bool,
+    /// How many files are in its large folders; with any it has folders with odd names too.
+    pub(crate) crowds: &'static [u32],
     /// Its fault, if any.
     pub(crate) trouble: Option<Trouble>,
 }
@@ -251,6 +253,7 @@ pub(crate) fn usual(owner: &Identity, kind: Kind, id: &str, name: &str) -> Colle
         manager_url: None,
         last_used: None,
         open: false,
+        crowds: &[],
         trouble: None,
     }
 }
