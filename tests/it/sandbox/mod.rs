@@ -8,6 +8,7 @@ mod globus_cli;
 mod groups;
 mod hosts;
 mod outside;
+mod pace;
 pub mod sdk;
 mod sign_in;
 mod transfer;

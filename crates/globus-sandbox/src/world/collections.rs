@@ -58,6 +58,10 @@ pub(crate) enum Trouble {
     Slow,
     /// Its tasks wait for their owner.
     Inactive,
+    /// Its tasks meet a broken connection on their way.
+    Flaky,
+    /// Its manager pauses all tasks.
+    Paused,
 }
 
 /// One endpoint or collection.

@@ -33,6 +33,10 @@ const ROWS: &[Row] = &[
     ("0b", Kind::Guest, Some(Trouble::Unreachable), "Unreachable", "502 ConnectFailed."),
     ("0c", Kind::Guest, Some(Trouble::Slow), "Slow tape", "Its tasks stay ACTIVE for an hour."),
     ("0d", Kind::Guest, Some(Trouble::Inactive), "Waits for its owner", "Its tasks are INACTIVE."),
+    ("0e", Kind::Guest, Some(Trouble::Flaky), "Loses its connection at times",
+        "Its tasks have one fault CONNECTION_RESET on their way, and then succeed."),
+    ("0f", Kind::Guest, Some(Trouble::Paused), "Is paused by its manager",
+        "Its tasks stay ACTIVE, and are paused by a rule; they can be canceled."),
 ];
 
 fn id(end: &str) -> String {
