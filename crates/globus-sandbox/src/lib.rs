@@ -20,6 +20,7 @@
 //! | `auth` | Globus Auth: authorize, sign-in, tokens, userinfo, introspection, identities, consents, clients, helper pages |
 //! | `groups` | Globus Groups |
 //! | `transfer` | Globus Transfer: search, files, tasks, access rules and roles, bookmarks |
+//! | `files` | the files of collections, at an address of each collection |
 //! | `gcs` | the manager of Globus Connect Server: collections and roles, over https on the same port |
 //! | `control` | the controls for tests: faults, recorded calls, the pace of tasks, registered apps, cut connections |
 //! | `web` | the front page and its files |
@@ -64,6 +65,7 @@ mod auth;
 #[cfg(feature = "command")]
 pub mod command;
 mod control;
+mod files;
 mod gcs;
 mod ground;
 mod groups;

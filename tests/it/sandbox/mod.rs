@@ -7,6 +7,7 @@ mod gcs;
 mod globus_cli;
 mod groups;
 mod hosts;
+mod https;
 mod outside;
 mod pace;
 pub mod sdk;

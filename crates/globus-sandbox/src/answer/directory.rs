@@ -22,6 +22,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v2/web/logout", "sign out of the sandbox"),
     ("GET, POST", "/v2/web/consents", "see and rescind consents"),
     ("GET", "/v2/web/auth-code", "the code of apps without a web server"),
+    ("GET", "/v2/web/files", "sign in for a file at the address of its collection"),
     ("GET", "/v2/groups/my_groups", "Groups: the person's groups"),
     ("POST", "/v2/groups", "Groups: create a group"),
     ("GET, POST, PUT, DELETE", "/v2/groups/{id}", "Groups: one group; POST changes memberships"),
