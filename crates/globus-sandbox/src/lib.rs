@@ -21,6 +21,7 @@
 //! | `groups` | Globus Groups |
 //! | `transfer` | Globus Transfer: search, files, tasks, access rules and roles, bookmarks |
 //! | `files` | the files of collections, at an address of each collection |
+//! | `chooser` | the file chooser of Globus's web app |
 //! | `gcs` | the manager of Globus Connect Server: collections and roles, over https on the same port |
 //! | `control` | the controls for tests: faults, recorded calls, the pace of tasks, registered apps, cut connections |
 //! | `web` | the front page and its files |
@@ -62,6 +63,7 @@
 
 mod answer;
 mod auth;
+mod chooser;
 #[cfg(feature = "command")]
 pub mod command;
 mod control;

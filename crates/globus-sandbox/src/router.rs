@@ -7,7 +7,7 @@ use axum::{Router, middleware};
 use crate::answer::{hosts, services};
 use crate::control::endpoints::record_and_apply_faults;
 use crate::memory::app::AppState;
-use crate::{auth, control, files, gcs, groups, transfer, web};
+use crate::{auth, chooser, control, files, gcs, groups, transfer, web};
 
 /// The longest request body, in bytes. Real clients send far less.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -18,6 +18,7 @@ pub(crate) fn router(app: AppState) -> Router {
         .merge(groups::routes())
         .merge(transfer::routes())
         .merge(files::routes())
+        .merge(chooser::routes())
         .merge(gcs::routes())
         .merge(control::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })

@@ -1,6 +1,7 @@
 //! The sandbox as a browser, the official tools and our own client see it.
 
 mod auth;
+mod chooser;
 mod clients;
 mod faults;
 mod gcs;
