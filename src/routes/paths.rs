@@ -79,7 +79,9 @@ fn is_invisible(character: char) -> bool {
 /// be sent to: https, or any on the same machine.
 pub(super) fn download(https_server: Option<&str>, absolute_path: Option<&str>, name: &str) -> Option<String> {
     let server = url::Url::parse(https_server?).ok()?;
-    let is_local = matches!(server.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_local = server
+        .host_str()
+        .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost"));
     let is_good = server.scheme() == "https" || (server.scheme() == "http" && is_local);
     let folder = absolute_path.filter(|path| is_good && path.starts_with('/') && !path.contains("/~"))?;
     let path = format!("{}{name}", as_folder(folder));
@@ -124,7 +126,21 @@ mod tests {
             Some("https://m-1.example.org/data/a%20b%3F.txt?download")
         );
         assert_eq!(of("http://127.0.0.1:5001/x", "/d", "a").as_deref(), Some("http://127.0.0.1:5001/d/a?download"));
-        for server in ["http://evil.example", "javascript:alert(1)", "data:text/html,x", "ftp://m.example", "", "//x"] {
+        assert_eq!(
+            of("http://m-1.localhost:5001", "/d", "a").as_deref(),
+            Some("http://m-1.localhost:5001/d/a?download"),
+            "below localhost is the same machine (RFC 6761 section 6.3)"
+        );
+        for server in [
+            "http://localhost.evil.example",
+            "http://evillocalhost",
+            "http://evil.example",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://m.example",
+            "",
+            "//x",
+        ] {
             assert_eq!(of(server, "/data/", "a"), None, "{server}");
         }
         assert_eq!(of("https://m-1.example.org", "/~/data/", "a"), None, "where it is, is not known");

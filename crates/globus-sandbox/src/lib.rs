@@ -20,8 +20,10 @@
 //! | `auth` | Globus Auth: authorize, sign-in, tokens, userinfo, introspection, identities, consents, clients, helper pages |
 //! | `groups` | Globus Groups |
 //! | `transfer` | Globus Transfer: search, files, tasks, access rules and roles, bookmarks |
+//! | `files` | the files of collections, at an address of each collection |
+//! | `chooser` | the file chooser of Globus's web app |
 //! | `gcs` | the manager of Globus Connect Server: collections and roles, over https on the same port |
-//! | `control` | the controls for tests: faults, recorded calls, registered apps, cut connections |
+//! | `control` | the controls for tests: faults, recorded calls, the pace of tasks, registered apps, cut connections |
 //! | `web` | the front page and its files |
 //! | `router` | all routes, and the middleware around them |
 //! | `sandbox` | [`Sandbox`]: binds a port and serves |
@@ -55,14 +57,17 @@
 //!
 //! Collections `7e57ab1e-0000-4000-8000-0000000000NN` fail in one way each, for every caller; `troubles` and the front
 //! page list them. A test in any language switches all other failures on and off by `POST`, `GET` and `DELETE` of
-//! `/sandbox/faults`; `faults` has the list. `GET /sandbox/seen` lists the recorded calls, and `POST /sandbox/tasks/finish`
-//! ends tasks at once. Each sandbox has its own faults and state, so tests that each start one do not interfere.
+//! `/sandbox/faults`; `faults` has the list. `GET /sandbox/seen` lists the recorded calls. `POST /sandbox/pace` sets how long
+//! tasks take, `POST /sandbox/tasks/fault` lets running ones meet a fault, and `POST /sandbox/tasks/finish` ends them at
+//! once. Each sandbox has its own faults and state, so tests that each start one do not interfere.
 
 mod answer;
 mod auth;
+mod chooser;
 #[cfg(feature = "command")]
 pub mod command;
 mod control;
+mod files;
 mod gcs;
 mod ground;
 mod groups;

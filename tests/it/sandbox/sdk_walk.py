@@ -210,7 +210,8 @@ def check_files(transfer):
     filtered = transfer.operation_ls(OPEN, filter={"name": ["~*.txt", "!README.txt"], "type": "file"})
     assert all(entry["name"].endswith(".txt") for entry in filtered) and "README.txt" not in filtered.text
     either = transfer.operation_ls(OPEN, filter=[{"name": "README.txt"}, {"type": "dir"}])
-    assert {entry["name"] for entry in either} == {"README.txt", "data", "many", "restricted", "results"}
+    folders = {"data", "empty folder", "large", "many", "odd names", "restricted", "results"}
+    assert {entry["name"] for entry in either} == {"README.txt", *folders}
     assert transfer.operation_stat(OPEN, "/data/notes.txt")["size"] == 2048
     # No earlier walk may have created anything else.
     folder = f"/walk-{time.time_ns()}"

@@ -1,6 +1,7 @@
 //! How the sandbox answers: documents, pages, redirects, and errors in the form of each service.
 
 pub(crate) mod auth_error;
+pub(crate) mod chooser;
 pub(crate) mod directory;
 pub(crate) mod gcs_error;
 pub(crate) mod groups_error;

@@ -124,8 +124,9 @@ pub(crate) struct ChoosePage {
     message: Option<String>,
     needs: Vec<String>,
     people: Vec<PersonCard>,
-    /// The page to show next when no request is pending.
-    next: &'static str,
+    /// The page to show next when no request is pending, and what it is for.
+    next: String,
+    purpose: &'static str,
 }
 
 impl ChoosePage {
@@ -136,13 +137,15 @@ impl ChoosePage {
             message: pending.message.clone(),
             needs: needs(pending),
             people: people(app),
-            next: "",
+            next: String::new(),
+            purpose: "",
         }
     }
 
-    /// For a visitor who wants to see their `consents` or `identities`.
-    pub(crate) fn for_page(app: &App, next: &'static str) -> Self {
-        Self { request: None, client_name: String::new(), message: None, needs: vec![], people: people(app), next }
+    /// For a visitor of a page for which one must be signed in: `next` is its path below `/v2/web/`, with its query.
+    pub(crate) fn for_page(app: &App, next: String, purpose: &'static str) -> Self {
+        let people = people(app);
+        Self { request: None, client_name: String::new(), message: None, needs: vec![], people, next, purpose }
     }
 }
 

@@ -32,7 +32,11 @@ pub(crate) async fn auth_code(RawQuery(query): RawQuery) -> Response {
 pub(crate) async fn consents(State(app): State<AppState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let session = session(&app.store(), &headers);
     let Some(session) = session else {
-        return reply::page(StatusCode::OK, &ChoosePage::for_page(&app, "consents"), None);
+        return reply::page(
+            StatusCode::OK,
+            &ChoosePage::for_page(&app, "consents".into(), "see what they allow apps to do"),
+            None,
+        );
     };
     let (_, link) = helper_params(&app, query.as_deref());
     let held = app.store().consents_of(&session.person);
@@ -48,7 +52,11 @@ pub(crate) async fn linked_identities(
 ) -> Response {
     let session = session(&app.store(), &headers);
     let Some(session) = session else {
-        return reply::page(StatusCode::OK, &ChoosePage::for_page(&app, "identities"), None);
+        return reply::page(
+            StatusCode::OK,
+            &ChoosePage::for_page(&app, "identities".into(), "see their linked identities"),
+            None,
+        );
     };
     let (_, link) = helper_params(&app, query.as_deref());
     reply::page(StatusCode::OK, &IdentitiesPage::new(&session.person, link), None)

@@ -156,8 +156,7 @@ pub(crate) async fn choose(State(app): State<AppState>, headers: HeaderMap, body
     match form.get("request") {
         None => {
             let cookie = sign_in(&app, &headers, person, identity, None);
-            let next = if form.get("next") == Some("identities") { "/v2/web/identities" } else { "/v2/web/consents" };
-            with_cookie(see_other(next), &cookie)
+            with_cookie(see_other(&next_page(form.get("next"))), &cookie)
         }
         Some(name) => {
             let Some(pending) = signed_in_for(&app, name) else {
@@ -168,6 +167,15 @@ pub(crate) async fn choose(State(app): State<AppState>, headers: HeaderMap, body
             with_cookie(see_other(&next), &cookie)
         }
     }
+}
+
+/// The page after a sign-in without a pending request: one of our own only.
+fn next_page(asked: Option<&str>) -> String {
+    let known = |asked: &&str| {
+        let name = asked.split('?').next().unwrap_or_default();
+        ["consents", "file-manager", "files", "identities"].contains(&name)
+    };
+    format!("/v2/web/{}", asked.filter(known).unwrap_or("consents"))
 }
 
 /// The pending request that the person just signed in for; it no longer asks for a new sign-in.

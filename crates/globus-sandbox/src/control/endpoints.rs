@@ -1,5 +1,5 @@
-//! The routes with which tests in any language control the sandbox: [faults](crate::memory::faults), the record of
-//! [calls](crate::memory::seen), and ending tasks at once. Globus has no such routes.
+//! The routes with which tests in any language control the sandbox: [faults](crate::memory::faults), and the record of
+//! [calls](crate::memory::seen). Globus has no such routes.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::answer::reply;
 use crate::answer::services::Service;
 use crate::answer::transfer_error::TransferError;
 use crate::control::wire::Shears;
-use crate::ground::moment::{now, now_millis};
+use crate::ground::moment::now;
 use crate::ground::random;
 use crate::ground::shelf::Shelf;
 use crate::memory::app::{App, AppState};
@@ -80,12 +80,6 @@ pub(crate) async fn seen(State(app): State<AppState>) -> Response {
 pub(crate) async fn clear_seen(State(app): State<AppState>) -> Response {
     app.seen().clear();
     StatusCode::NO_CONTENT.into_response()
-}
-
-/// `POST /sandbox/tasks/finish`: ends all running tasks, except those that wait for their owner.
-pub(crate) async fn finish_tasks(State(app): State<AppState>) -> Response {
-    let finished = app.transfer().finish(&app.catalogue, now_millis());
-    reply::json(StatusCode::OK, &json!({ "finished": finished }))
 }
 
 /// Records every request and applies faults to it.

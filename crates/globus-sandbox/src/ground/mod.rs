@@ -5,6 +5,7 @@ pub(crate) mod moment;
 pub(crate) mod options;
 pub(crate) mod params;
 pub(crate) mod patterns;
+pub(crate) mod percent;
 pub(crate) mod random;
 pub(crate) mod shelf;
 pub(crate) mod tls;

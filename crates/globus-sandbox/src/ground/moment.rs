@@ -36,6 +36,13 @@ pub(crate) fn of_file(seconds: i64) -> String {
     print(seconds, format_description!("[year]-[month]-[day] [hour]:[minute]:[second]+00:00"))
 }
 
+/// `Tue, 17 Feb 2026 08:30:00 GMT`: headers.
+pub(crate) fn http_date(seconds: i64) -> String {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    print(seconds, format)
+}
+
 fn print(seconds: i64, format: &[BorrowedFormatItem<'_>]) -> String {
     OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|moment| moment.format(format).ok()).unwrap_or_default()
 }

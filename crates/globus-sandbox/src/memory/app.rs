@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use url::Url;
 
-use crate::ground::hosts::Hosts;
+use crate::ground::hosts::{FileHosts, Hosts};
 use crate::ground::moment::now_millis;
 use crate::ground::options::Options;
 use crate::ground::tls::Tls;
@@ -32,6 +32,7 @@ pub(crate) struct App {
     pub(crate) base_url: String,
     pub(crate) local_url: String,
     pub(crate) hosts: Hosts,
+    pub(crate) files: Option<FileHosts>,
     pub(crate) tls: Arc<Tls>,
     pub(crate) client_name: String,
     pub(crate) redirect_uris: Vec<String>,
@@ -55,7 +56,8 @@ impl App {
         let base_url = public.unwrap_or_else(|| local_url.clone());
         let clients = Clients::new(&options, &format!("{base_url}/v2/web/auth-code"));
         let manager_url = base_url.replacen("http://", "https://", 1);
-        let catalogue = Catalogue::new(&people, &manager_url);
+        let files = FileHosts::new(&base_url);
+        let catalogue = Catalogue::new(&people, &manager_url, files.as_ref());
         Self {
             sharing: Mutex::new(Sharing::new(&catalogue)),
             groups: Mutex::new(GroupBook::new(&people)),
@@ -63,6 +65,7 @@ impl App {
             bookmarks: Mutex::default(),
             tls: Arc::new(Tls::new(options.public_url.as_ref().and_then(Url::host_str))),
             hosts: Hosts::new(options.public_url.as_ref(), local.ip()),
+            files,
             base_url,
             local_url,
             clients: Mutex::new(clients),

@@ -215,6 +215,12 @@ impl Sharing {
         collection.open || self.manages(collection, standing) || self.rules(collection).iter().any(by_rule)
     }
 
+    /// Whether everyone may read at a path, without signing in.
+    pub(crate) fn is_public(&self, collection: &Collection, path: &str) -> bool {
+        let by_rule = |rule: &Rule| rule.principal == Principal::Anonymous && rule.covers(path);
+        collection.open || self.rules(collection).iter().any(by_rule)
+    }
+
     /// Whether a caller may see and change rules: the owner, administrators, and access managers may.
     pub(crate) fn manages(&self, collection: &Collection, standing: &Standing<'_>) -> bool {
         let by_role =

@@ -16,6 +16,8 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 /// How long a browser's session lasts, in seconds.
 pub(crate) const SESSION_LIFE: i64 = 30 * DAY;
+/// How long a person takes to the address of a collection.
+pub(crate) const TICKET_LIFE: i64 = MINUTE;
 /// How long an authorization request stays pending.
 pub(crate) const PENDING_LIFE: i64 = 30 * MINUTE;
 /// How long an authorization code is valid: at most ten minutes (RFC 6749, section 4.1.2).
@@ -136,6 +138,12 @@ pub(crate) struct Consent {
 /// The most identities created by `provision`.
 const MAX_PROVISIONED: usize = 500;
 
+/// A signed-in person on the way to the address of a collection, which does not get their cookie.
+pub(crate) struct Ticket {
+    pub(crate) person: Arc<Person>,
+    pub(crate) collection: String,
+}
+
 /// The state of Globus Auth.
 pub(crate) struct Store {
     pub(crate) sessions: Shelf<BrowserSession>,
@@ -145,6 +153,7 @@ pub(crate) struct Store {
     pub(crate) refresh_tokens: Shelf<Token>,
     /// Refresh tokens that were rotated; a client that uses one again may be a thief.
     pub(crate) spent_refresh_tokens: Shelf<Arc<Grant>>,
+    pub(crate) tickets: Shelf<Ticket>,
     /// At most one for each person and client, so it needs no other bound.
     consents: Vec<Consent>,
     last_authentications: HashMap<String, i64>,
@@ -160,6 +169,7 @@ impl Store {
             access_tokens: Shelf::with_room_for(20_000),
             refresh_tokens: Shelf::with_room_for(20_000),
             spent_refresh_tokens: Shelf::with_room_for(5_000),
+            tickets: Shelf::with_room_for(1_000),
             consents: Vec::new(),
             last_authentications: HashMap::new(),
             provisioned: VecDeque::new(),

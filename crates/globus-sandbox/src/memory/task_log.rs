@@ -32,13 +32,17 @@ pub(crate) struct Skipped {
 
 impl Log {
     /// Records the transferred files of an item, by their paths below it.
-    pub(crate) fn moved(&mut self, item: &Item, files: &[(String, u64)]) {
-        let room = MAX_ENTRIES.saturating_sub(self.moved.len());
-        self.moved.extend(files.iter().take(room).map(|(path, size)| Moved {
-            from: below(&item.from, path),
-            to: below(&item.to, path),
-            size: *size,
+    pub(crate) fn moved(&mut self, item: &Item, files: Vec<(String, u64)>) {
+        self.moved.extend(files.into_iter().map(|(path, size)| Moved {
+            from: below(&item.from, &path),
+            to: below(&item.to, &path),
+            size,
         }));
+    }
+
+    /// How many more transferred files it keeps.
+    pub(crate) fn room(&self) -> usize {
+        MAX_ENTRIES.saturating_sub(self.moved.len())
     }
 
     pub(crate) fn skip(&mut self, item: &Item, code: &'static str, at: i64) {

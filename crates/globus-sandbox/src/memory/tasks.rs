@@ -6,15 +6,17 @@
 use crate::memory::task::NEVER;
 use std::collections::VecDeque;
 
-use crate::memory::disk::{Amount, Disks, absolute};
+use crate::memory::disk::Disks;
+use crate::memory::entry::Amount;
+use crate::memory::mishaps::Mishap;
+use crate::memory::pace::Pace;
+use crate::memory::paths::absolute;
 use crate::memory::task::Task;
 use crate::memory::work::Work;
 use crate::world::catalogue::Catalogue;
 use crate::world::collections::Trouble;
 
-/// How long tasks take, in milliseconds.
-const TRANSFER_TIME: i64 = 2_000;
-const DELETE_TIME: i64 = 1_000;
+/// How long tasks of a slow collection take, in milliseconds.
 const SLOW_TIME: i64 = 3_600_000;
 /// The most tasks; a new one removes the oldest.
 const MAX_TASKS: usize = 500;
@@ -24,6 +26,8 @@ const MAX_TASKS: usize = 500;
 pub(crate) struct TransferState {
     pub(crate) disks: Disks,
     tasks: VecDeque<Task>,
+    /// How long tasks take that are accepted from now on.
+    pub(crate) pace: Pace,
 }
 
 impl TransferState {
@@ -33,15 +37,13 @@ impl TransferState {
             task.work.collections().iter().filter_map(|id| catalogue.find(id)?.trouble).collect();
         let is = |trouble| troubles.contains(&trouble);
         task.trouble = troubles.first().copied();
-        task.requested = now;
-        task.due = match task.work {
-            _ if is(Trouble::Inactive) || is(Trouble::OffLine) => NEVER,
-            _ if is(Trouble::Slow) => now + SLOW_TIME,
-            Work::Transfer { .. } => now + TRANSFER_TIME,
-            Work::Delete { .. } => now + DELETE_TIME,
-        };
         task.expected = expected(&task.work, &mut self.disks, catalogue);
-        task.note(now, "STARTED", "started", "{\"concurrency\": 2, \"parallelism\": 4, \"pipelining\": 20}", false);
+        let due = match task.work {
+            _ if is(Trouble::Inactive) || is(Trouble::OffLine) || is(Trouble::Paused) => NEVER,
+            _ if is(Trouble::Slow) => now + SLOW_TIME,
+            _ => now + self.pace.of(&task.work, task.expected),
+        };
+        task.start(now, due);
         if self.tasks.len() >= MAX_TASKS {
             self.tasks.pop_front();
         }
@@ -51,6 +53,7 @@ impl TransferState {
     /// Runs all tasks that are due.
     pub(crate) fn advance(&mut self, catalogue: &Catalogue, now: i64) {
         for task in &mut self.tasks {
+            task.catch_up(now);
             if task.end.is_none() && task.due <= now {
                 let at = task.due;
                 task.run(&mut self.disks, catalogue, at);
@@ -63,12 +66,19 @@ impl TransferState {
         let mut count = 0;
         for task in &mut self.tasks {
             if task.end.is_none() && task.due != NEVER {
+                task.catch_up(now);
                 task.due = now;
                 count += 1;
             }
         }
         self.advance(catalogue, now);
         count
+    }
+
+    /// Lets something go wrong with a running task, or with all of them; returns with how many.
+    pub(crate) fn suffer(&mut self, id: Option<&str>, mishap: Mishap, fatal: bool, now: i64) -> usize {
+        let chosen = |task: &&mut Task| task.end.is_none() && id.is_none_or(|id| task.id == id);
+        self.tasks.iter_mut().filter(chosen).map(|task| task.suffer(mishap, fatal, now)).count()
     }
 
     /// The tasks of a person, the latest first.
@@ -81,17 +91,25 @@ impl TransferState {
     }
 }
 
+/// How much a task is to move or delete.
 fn expected(work: &Work, disks: &mut Disks, catalogue: &Catalogue) -> Amount {
     let mut amount = Amount::default();
-    if let Work::Transfer { source, items, .. } = work
-        && let Some(source) = catalogue.find(source)
-    {
-        for item in items {
-            let found = absolute(source, &item.from).and_then(|path| disks.of(source).read(&path, item.recursive).ok());
-            for (_, entry) in found.unwrap_or_default() {
-                amount.count(&entry);
+    match work {
+        Work::Transfer { source, items, .. } => {
+            let Some(source) = catalogue.find(source) else { return amount };
+            for item in items {
+                let path = absolute(source, &item.from);
+                let found = path.and_then(|path| disks.of(source).read(&path, item.recursive).ok());
+                amount.add(found.unwrap_or_default().amount());
             }
         }
+        Work::Delete { collection, paths, recursive, globs: false, .. } => {
+            let Some(collection) = catalogue.find(collection) else { return amount };
+            for path in paths.iter().filter_map(|path| absolute(collection, path)) {
+                amount.add(disks.of(collection).read(&path, *recursive).unwrap_or_default().amount());
+            }
+        }
+        Work::Delete { .. } => {}
     }
     amount
 }

@@ -6,6 +6,7 @@
 //! a negation, `=` an exact match, and `<`, `<=`, `>` and `>=` compare numbers. Dates take two values, the start and the
 //! end of a period; either may be empty.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
@@ -45,6 +46,7 @@ struct Match {
     contrary: bool,
     kind: Kind,
     value: String,
+    number: Option<i64>,
 }
 
 enum Kind {
@@ -77,7 +79,12 @@ impl Filter {
     }
 
     pub(crate) fn admits(&self, document: &Map<String, Value>) -> bool {
-        self.0.iter().all(|clause| clause.test.holds(&text(document.get(clause.field))))
+        self.admits_by(|field| Cow::Owned(text(document.get(field))))
+    }
+
+    /// The same for what is not a document yet; `text` gives the text of a field.
+    pub(crate) fn admits_by<'a>(&self, text: impl Fn(&'static str) -> Cow<'a, str>) -> bool {
+        self.0.iter().all(|clause| clause.test.holds(&text(clause.field)))
     }
 }
 
@@ -85,9 +92,9 @@ impl Test {
     fn holds(&self, text: &str) -> bool {
         match self {
             Self::Values(values) => {
-                let (against, wanted): (Vec<&Match>, Vec<&Match>) = values.iter().partition(|value| value.contrary);
-                (wanted.is_empty() || wanted.iter().any(|value| value.is(text)))
-                    && !against.iter().any(|value| value.is(text))
+                let mut wanted = values.iter().filter(|value| !value.contrary).peekable();
+                (wanted.peek().is_none() || wanted.any(|value| value.is(text)))
+                    && !values.iter().any(|value| value.contrary && value.is(text))
             }
             Self::Between(first, last) => {
                 let text = text.replace('T', " ");
@@ -110,14 +117,14 @@ impl Match {
         ];
         for (mark, kind) in marks {
             if let Some(value) = text.strip_prefix(mark) {
-                return Self { contrary, kind, value: value.into() };
+                return Self { contrary, kind, value: value.into(), number: value.parse().ok() };
             }
         }
-        Self { contrary, kind: Kind::Equal, value: text.into() }
+        Self { contrary, kind: Kind::Equal, value: text.into(), number: None }
     }
 
     fn is(&self, text: &str) -> bool {
-        let order = || Some(text.parse::<i64>().ok()?.cmp(&self.value.parse().ok()?));
+        let order = || Some(text.parse::<i64>().ok()?.cmp(&self.number?));
         match self.kind {
             Kind::Equal => text == self.value,
             Kind::Pattern => fits(text, &self.value),
@@ -146,6 +153,11 @@ impl Order {
             order.push((fields.check(name)?, down));
         }
         Ok(Self(order))
+    }
+
+    /// The fields, the least important first.
+    pub(crate) fn last_first(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        self.0.iter().rev().copied()
     }
 
     pub(crate) fn sort(&self, documents: &mut [Map<String, Value>]) {

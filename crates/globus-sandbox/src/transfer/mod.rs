@@ -3,8 +3,10 @@
 pub(crate) mod access;
 pub(crate) mod bookmarks;
 pub(crate) mod call;
+pub(crate) mod folder;
 pub(crate) mod listing;
 pub(crate) mod operations;
+pub(crate) mod pauses;
 pub(crate) mod search;
 pub(crate) mod sharing;
 pub(crate) mod submit;
@@ -39,7 +41,7 @@ fn endpoint_routes() -> Router<AppState> {
         .route("/v0.10/endpoint/{id}/role/{role}", get(sharing::role_of).delete(sharing::delete_role))
         .route("/v0.10/endpoint/{id}/server_list", get(sharing::servers))
         .route("/v0.10/endpoint/{id}/my_shared_endpoint_list", get(sharing::shared_endpoints))
-        .route("/v0.10/endpoint/{id}/my_effective_pause_rule_list", get(sharing::pause_rules))
+        .route("/v0.10/endpoint/{id}/my_effective_pause_rule_list", get(pauses::pause_rules))
 }
 
 fn operation_routes() -> Router<AppState> {
@@ -59,7 +61,7 @@ fn task_routes() -> Router<AppState> {
         .route("/v0.10/task/{id}", get(task_pages::task).put(task_pages::change))
         .route("/v0.10/task/{id}/cancel", post(task_pages::cancel))
         .route("/v0.10/task/{id}/event_list", get(task_pages::event_list))
-        .route("/v0.10/task/{id}/pause_info", get(task_pages::pause_info))
+        .route("/v0.10/task/{id}/pause_info", get(pauses::pause_info))
         .route("/v0.10/task/{id}/successful_transfers", get(task_pages::successful_transfers))
         .route("/v0.10/task/{id}/skipped_errors", get(task_pages::skipped_errors))
 }

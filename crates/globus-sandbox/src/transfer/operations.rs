@@ -6,24 +6,19 @@ use axum::extract::{Path, RawQuery, State};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-use crate::ground::moment;
 use crate::ground::moment::now;
 use crate::ground::params::Params;
 use crate::memory::app::{App, AppState};
-use crate::memory::disk;
-use crate::memory::disk::{Entry, Refusal};
+use crate::memory::entry::Refusal;
+use crate::memory::paths;
 use crate::transfer::access;
 use crate::transfer::access::{Caller, Outcome, Problem, Wish};
-use crate::transfer::listing::{Fields, Filter, Order, Page};
+use crate::transfer::folder::{FIELDS, Row, document, sort};
+use crate::transfer::listing::{Filter, Order, Page};
 use crate::world::collections::Collection;
 
 /// The default and the maximum number of entries in one listing.
 const MAX_LISTING: usize = 100_000;
-
-const FIELDS: Fields = Fields {
-    names: &["name", "type", "size", "last_modified", "user", "group", "permissions"],
-    dates: &["last_modified"],
-};
 
 /// `GET /v0.10/operation/endpoint/{id}/ls`
 pub(crate) async fn ls(
@@ -83,15 +78,16 @@ fn list(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Value> {
     caller.reach(app, collection, &path, false)?;
     let mut state = app.transfer();
     let entries = state.disks.of(collection).list(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
-    let mut documents: Vec<Map<String, Value>> = entries
+    let mut rows: Vec<Row<'_>> = entries
         .into_iter()
-        .filter(|(name, _)| hidden || !name.starts_with('.'))
-        .map(|(name, entry)| document(name, entry))
-        .filter(|document| filters.is_empty() || filters.iter().any(|filter| filter.admits(document)))
+        .map(|(name, entry)| Row { name, entry })
+        .filter(|row| hidden || !row.name.starts_with('.'))
+        .filter(|row| filters.is_empty() || filters.iter().any(|filter| filter.admits_by(|field| row.text(field))))
         .collect();
-    order.sort(&mut documents);
-    let total = documents.len();
-    let shown = page.cut(documents);
+    sort(&mut rows, &order);
+    let total = rows.len();
+    // Only what is shown becomes documents: a folder may have very many files.
+    let shown: Vec<_> = page.cut(rows).iter().map(document).collect();
     Ok(json!({
         "DATA_TYPE": "file_list",
         "absolute_path": folder_text(&path),
@@ -117,32 +113,7 @@ fn one(app: &App, caller: &Caller, id: &str, query: &str) -> Outcome<Map<String,
     caller.reach(app, collection, &path, false)?;
     let mut state = app.transfer();
     let entry = state.disks.of(collection).get(&path).map_err(|why| refused(why, collection, &path, Wish::List))?;
-    Ok(document(disk::name(&path), entry))
-}
-
-/// A file document.
-fn document(name: &str, entry: &Entry) -> Map<String, Value> {
-    let kind = if entry.folder { "dir" } else { "file" };
-    let linked = entry.link.is_some();
-    let when = moment::of_file(entry.modified);
-    [
-        ("DATA_TYPE", json!("file")),
-        ("group", json!("research")),
-        ("last_modified", json!(when)),
-        ("link_group", json!(linked.then_some("research"))),
-        ("link_last_modified", json!(linked.then_some(when))),
-        ("link_size", json!(entry.link.map(str::len))),
-        ("link_target", json!(entry.link)),
-        ("link_user", json!(linked.then_some("researcher"))),
-        ("name", json!(name)),
-        ("permissions", json!(entry.permissions)),
-        ("size", json!(entry.size)),
-        ("type", json!(kind)),
-        ("user", json!("researcher")),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into_iter()
-    .collect()
+    Ok(document(&Row { name: paths::name(&path), entry }))
 }
 
 fn make_folder(call: &Call, id: &str) -> Outcome<()> {
@@ -174,7 +145,7 @@ pub(crate) fn text<'a>(document: &'a Value, name: &str) -> Outcome<&'a str> {
 }
 
 fn path(collection: &Collection, text: &str) -> Outcome<String> {
-    disk::absolute(collection, text).ok_or_else(|| Problem::bad_request("Invalid path"))
+    paths::absolute(collection, text).ok_or_else(|| Problem::bad_request("Invalid path"))
 }
 
 fn refused(why: Refusal, collection: &Collection, path: &str, wish: Wish) -> Problem {

@@ -221,10 +221,3 @@ pub(crate) async fn shared_endpoints(Path(id): Path<String>, call: Call) -> Outc
     document["host_endpoint"] = json!(id);
     Ok(Document(document))
 }
-
-/// `GET /v0.10/endpoint/{id}/my_effective_pause_rule_list`: always empty.
-pub(crate) async fn pause_rules(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
-    let caller = &call.caller;
-    caller.look_at(&call.app, &id)?;
-    Ok(Document(list("pause_rule_list", &[])))
-}

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::ground::moment::now_millis;
 use crate::ground::random;
 use crate::memory::app::App;
-use crate::memory::disk::absolute;
+use crate::memory::paths::absolute;
 use crate::memory::task::Task;
 use crate::memory::work::{Item, Work};
 use crate::transfer::access::{Caller, Outcome, Problem, Wish};

@@ -70,7 +70,7 @@ pub(crate) async fn event_list(Path(id): Path<String>, call: Call) -> Outcome<Do
     let wanted = params.get("filter").unwrap_or_default().replace("is_error:1", "is_error:true");
     filter.add(&wanted.replace("is_error:0", "is_error:false"), &EVENT_FIELDS)?;
     with_task(&call, &id, |task| {
-        let events = task.events().into_iter().filter(|event| filter.admits(event)).collect();
+        let events = task.events.documents().into_iter().filter(|event| filter.admits(event)).collect();
         Ok(listed("event_list", events, &page))
     })
 }
@@ -94,7 +94,11 @@ fn not_found(id: &str) -> Problem {
 }
 
 /// Runs `work` on one of the caller's tasks.
-fn with_task(call: &Call, id: &str, work: impl FnOnce(&mut Task) -> Outcome<Value>) -> Outcome<Document<Value>> {
+pub(crate) fn with_task(
+    call: &Call,
+    id: &str,
+    work: impl FnOnce(&mut Task) -> Outcome<Value>,
+) -> Outcome<Document<Value>> {
     let mut state = call.app.transfer();
     let task = state.task_mut(&call.caller.person().primary.id, id).ok_or_else(|| not_found(id))?;
     work(task).map(Document)
@@ -122,33 +126,19 @@ pub(crate) async fn change(Path(id): Path<String>, call: Call) -> Outcome<Docume
     })
 }
 
-/// `GET /v0.10/task/{id}/pause_info`: no task is ever paused.
-pub(crate) async fn pause_info(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
-    with_task(&call, &id, |_| {
-        Ok(json!({
-            "DATA_TYPE": "pause_info_limited",
-            "destination_pause_message": null,
-            "destination_pause_message_share": null,
-            "pause_rules": [],
-            "source_pause_message": null,
-            "source_pause_message_share": null,
-        }))
-    })
-}
-
 /// `GET /v0.10/task/{id}/successful_transfers`
 pub(crate) async fn successful_transfers(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
     with_task(&call, &id, |task| {
         if matches!(task.work, Work::Delete { .. }) {
             return Err(Problem::bad_request(format!("Task '{id}' is not a transfer")));
         }
-        marked(&call, "successful_transfers", task.log().moved_documents())
+        marked(&call, "successful_transfers", task.log.moved_documents())
     })
 }
 
 /// `GET /v0.10/task/{id}/skipped_errors`
 pub(crate) async fn skipped_errors(Path(id): Path<String>, call: Call) -> Outcome<Document<Value>> {
-    with_task(&call, &id, |task| marked(&call, "skipped_errors", task.log().skipped_documents()))
+    with_task(&call, &id, |task| marked(&call, "skipped_errors", task.log.skipped_documents()))
 }
 
 /// A page of a list; it names the marker of the next page.

@@ -6,18 +6,21 @@ use crate::world::people::{Identity, MIRA, PRIYA, Person};
 
 pub(crate) fn of_mira(owner: &Identity) -> Vec<Collection> {
     let id = |last: u8| format!("542f1a4c-1145-4604-b926-dd8c9916ae{last:02x}");
+    let crowds: &[u32] = &[1_000];
     vec![
         Collection {
             description: Some("Raw frames of the Titan microscope, kept for 90 days.".into()),
             department: Some("Structural Biology".into()),
             keywords: vec!["cryo-em", "microscopy"],
             last_used: Some("2026-03-02"),
+            crowds,
             ..usual(owner, Kind::Mapped, &id(1), "Northfield Cryo-EM Instrument")
         },
         Collection {
             description: Some("Deleted after 30 days without access.".into()),
             department: Some("Research Computing".into()),
             keywords: vec!["scratch", "hpc"],
+            crowds,
             ..usual(owner, Kind::Mapped, &id(2), "Northfield HPC Scratch")
         },
         Collection {
@@ -25,7 +28,12 @@ pub(crate) fn of_mira(owner: &Identity) -> Vec<Collection> {
             shared_with: vec![PRIYA],
             ..usual(owner, Kind::Guest, &id(3), "Solano Lab: shared frames")
         },
-        Collection { display_name: None, last_used: Some("2026-02-17"), ..usual(owner, Kind::Personal, &id(4), "") },
+        Collection {
+            display_name: None,
+            last_used: Some("2026-02-17"),
+            crowds,
+            ..usual(owner, Kind::Personal, &id(4), "")
+        },
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::ground::hosts::FileHosts;
 use crate::ground::random;
 use crate::world::belongings::{of_jonas, of_mira, of_priya, of_quirk, of_the_scholar};
 use crate::world::collections::usual;
@@ -17,8 +18,8 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// `manager_url` is where all endpoints of Globus Connect Server are managed.
-    pub(crate) fn new(people: &People, manager_url: &str) -> Self {
+    /// `manager_url` is where all endpoints of Globus Connect Server are managed, `files` where files are served.
+    pub(crate) fn new(people: &People, manager_url: &str, files: Option<&FileHosts>) -> Self {
         let mut all = Vec::new();
         for person in &people.all {
             let owner = &person.primary;
@@ -35,6 +36,8 @@ impl Catalogue {
         let mut servers = servers(&mut all);
         for collection in all.iter_mut().chain(&mut servers).filter(|collection| !collection.kind.is_personal()) {
             collection.manager_url = Some(manager_url.to_owned());
+            let has_files = collection.has_files();
+            collection.https_server = files.filter(|_| has_files).map(|files| files.origin(&collection.label()));
         }
         Self { all, servers }
     }
@@ -46,6 +49,11 @@ impl Catalogue {
 
     pub(crate) fn find(&self, id: &str) -> Option<&Collection> {
         self.every().find(|collection| collection.id == id)
+    }
+
+    /// The collection whose files are served at the host with this label.
+    pub(crate) fn with_label(&self, label: &str) -> Option<&Collection> {
+        self.all.iter().find(|collection| collection.has_files() && collection.label() == label)
     }
 
     pub(crate) fn owned_by<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Collection> {
@@ -73,4 +81,23 @@ fn servers(all: &mut [Collection]) -> Vec<Collection> {
         collection.served_by = Some(endpoint.clone());
     }
     servers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Catalogue;
+    use crate::ground::hosts::FileHosts;
+    use crate::world::people::People;
+
+    #[test]
+    fn no_two_collections_have_the_same_address() {
+        let catalogue = Catalogue::new(&People::new(), "https://x.example", FileHosts::new("http://[::1]").as_ref());
+        let mut seen = HashSet::new();
+        for collection in catalogue.every().filter(|collection| collection.has_files()) {
+            assert!(seen.insert(collection.https_server.clone().unwrap()), "{}", collection.id);
+        }
+        assert!(seen.len() > 60);
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::ground::hosts::LABEL;
 use crate::world::people::{Identity, Person};
 
 /// The entity types of the Transfer documentation that the sandbox has.
@@ -58,6 +59,10 @@ pub(crate) enum Trouble {
     Slow,
     /// Its tasks wait for their owner.
     Inactive,
+    /// Its tasks meet a broken connection on their way.
+    Flaky,
+    /// Its manager pauses all tasks.
+    Paused,
 }
 
 /// One endpoint or collection.
@@ -79,10 +84,14 @@ pub(crate) struct Collection {
     pub(crate) served_by: Option<String>,
     /// The URL of the manager of that endpoint.
     pub(crate) manager_url: Option<String>,
+    /// Where its files are served.
+    pub(crate) https_server: Option<String>,
     /// When its owner last used it, as a date of Transfer.
     pub(crate) last_used: Option<&'static str>,
     /// Whether everyone may read and write it.
     pub(crate) open: bool,
+    /// How many files are in its large folders; with any it has folders with odd names too.
+    pub(crate) crowds: &'static [u32],
     /// Its fault, if any.
     pub(crate) trouble: Option<Trouble>,
 }
@@ -110,6 +119,16 @@ impl Collection {
         let kinds =
             matches!((self.kind, host.kind), (Kind::Guest, Kind::Mapped) | (Kind::PersonalGuest, Kind::Personal));
         kinds && self.owner.id == host.owner.id
+    }
+
+    /// Whether its files can be had over https: those of Globus Connect Server.
+    pub(crate) fn has_files(&self) -> bool {
+        matches!(self.kind, Kind::Mapped | Kind::Guest)
+    }
+
+    /// The first part of its host name. The end of the id tells collections of one owner apart.
+    pub(crate) fn label(&self) -> String {
+        format!("{LABEL}{}{}", &self.id[..6], &self.id[32..])
     }
 
     /// Canonical names begin with a made-up account name, the same for everything that one identity owns.
@@ -177,11 +196,8 @@ impl Collection {
     fn service_members(&self) -> [(String, Value); 15] {
         let personal = self.kind.is_personal();
         let host = (!personal).then(|| self.host());
-        let https = host
-            .as_ref()
-            .filter(|_| self.kind != Kind::Endpoint)
-            .map(|host| format!("https://m-{}.{host}", &self.id[..6]));
-        let tls = https.as_ref().map(|url| format!("{}:443", url.replace("https:", "tlsftp:")));
+        let tls =
+            host.as_ref().filter(|_| self.has_files()).map(|host| format!("tlsftp://{}.{host}:443", self.label()));
         [
             ("expires_in", json!(-1)),
             ("max_concurrency", json!(4)),
@@ -195,7 +211,7 @@ impl Collection {
             ("gcp_paused", json!(personal.then_some(false))),
             ("gcs_manager_url", json!(self.manager_url)),
             ("gcs_version", json!((!personal).then_some("5.4.83"))),
-            ("https_server", json!(https)),
+            ("https_server", json!(self.https_server)),
             ("tlsftp_server", json!(tls)),
             ("non_functional", json!(self.kind == Kind::Endpoint)),
         ]
@@ -249,8 +265,10 @@ pub(crate) fn usual(owner: &Identity, kind: Kind, id: &str, name: &str) -> Colle
         shared_with: vec![],
         served_by: None,
         manager_url: None,
+        https_server: None,
         last_used: None,
         open: false,
+        crowds: &[],
         trouble: None,
     }
 }

@@ -8,12 +8,15 @@ use crate::world::people;
 /// The domain of the collection that refuses with `LoginFailed`.
 pub(crate) const WANTED_DOMAIN: &str = "globusid.org";
 
+/// The end of the id of the one without trouble.
+const OPEN: &str = "01";
+
 /// The end of the id, kind, trouble, name, and the effect.
 type Row = (&'static str, Kind, Option<Trouble>, &'static str, &'static str);
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    ("01", Kind::Guest, None, "Open shelf", "No trouble: everyone may read and write."),
+    (OPEN, Kind::Guest, None, "Open shelf", "No trouble: everyone may read and write. A folder in large has 100,000 files."),
     ("02", Kind::Mapped, None, "Wants a consent",
         "403 ConsentRequired until the app has its data_access consent, as all mapped collections do."),
     ("03", Kind::Mapped, Some(Trouble::OldConsent), "Wants a consent, says so the old way",
@@ -30,6 +33,10 @@ const ROWS: &[Row] = &[
     ("0b", Kind::Guest, Some(Trouble::Unreachable), "Unreachable", "502 ConnectFailed."),
     ("0c", Kind::Guest, Some(Trouble::Slow), "Slow tape", "Its tasks stay ACTIVE for an hour."),
     ("0d", Kind::Guest, Some(Trouble::Inactive), "Waits for its owner", "Its tasks are INACTIVE."),
+    ("0e", Kind::Guest, Some(Trouble::Flaky), "Loses its connection at times",
+        "Its tasks have one fault CONNECTION_RESET on their way, and then succeed."),
+    ("0f", Kind::Guest, Some(Trouble::Paused), "Is paused by its manager",
+        "Its tasks stay ACTIVE, and are paused by a rule; they can be canceled."),
 ];
 
 fn id(end: &str) -> String {
@@ -49,6 +56,7 @@ pub(crate) fn collections() -> impl Iterator<Item = Collection> {
         keywords: vec!["trouble"],
         public: true,
         open: true,
+        crowds: if *end == OPEN { &[1_000, 100_000] } else { &[] },
         trouble: *trouble,
         ..usual(&owner, *kind, &id(end), name)
     })
