@@ -19,7 +19,11 @@ pub(super) async fn groups(State(app): State<AppState>, user: LoggedIn) -> Resul
     user.access_token_with_scope(VIEW_MY_GROUPS_AND_MEMBERSHIPS).await?;
     let mut groups = user.groups().await?.get_my_groups(&[]).await?;
     groups.sort_by_cached_key(|group| group.name.as_deref().unwrap_or_default().to_lowercase());
-    let page = GroupsPage { site: &app.site, user: &user.view(), groups: groups.into_iter().map(|group| view(&app, group)).collect() };
+    let page = GroupsPage {
+        site: &app.site,
+        user: &user.view(),
+        groups: groups.into_iter().map(|group| view(&app, group)).collect(),
+    };
     Ok(Html(page.render()?))
 }
 

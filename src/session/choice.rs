@@ -107,7 +107,10 @@ mod tests {
         assert_eq!(read.clone().spend(&choices[0]), None, "it gave way");
         let rest = read.spend(&choices[4]).unwrap_or_default();
         assert_eq!((rest.clone().spend(&choices[4]), rest.0.len()), (None, 3), "it is spent");
-        assert_eq!(UnderWay::read("no base64!").0.len() + UnderWay::read("").0.len() + UnderWay::read("AAAA").0.len(), 0);
+        assert_eq!(
+            UnderWay::read("no base64!").0.len() + UnderWay::read("").0.len() + UnderWay::read("AAAA").0.len(),
+            0
+        );
         assert!(Choice::begin("x".repeat(2000)).is_none());
     }
 }

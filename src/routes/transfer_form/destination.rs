@@ -36,7 +36,8 @@ pub(super) async fn page(step: Step<'_>, words: &str) -> Result<Html<String>, Ap
     };
     let in_globus = chosen.as_choice().is_some();
     let hidden = chosen.source_fields();
-    let page = TransferDestinationPage { site: &app.site, user, hidden, what: chosen.what(), words: &words, lists, in_globus };
+    let page =
+        TransferDestinationPage { site: &app.site, user, hidden, what: chosen.what(), words: &words, lists, in_globus };
     Ok(Html(page.render()?))
 }
 

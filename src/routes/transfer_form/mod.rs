@@ -35,11 +35,11 @@ use axum::{
     response::{Html, Redirect},
 };
 
+use self::{fields::Fields, selection::Selection, step::Step};
 pub(super) use self::{
     in_globus::{arrive, choose, come_back},
     submit::submit,
 };
-use self::{fields::Fields, selection::Selection, step::Step};
 use super::logged_in::LoggedIn;
 use crate::{error::AppError, state::AppState};
 

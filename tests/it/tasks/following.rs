@@ -50,6 +50,27 @@ async fn a_running_task_is_cancelled_by_a_form() {
     assert!(!page.body.contains("/cancel\"") && page.header("refresh").is_none(), "{}", page.body);
 }
 
+/// A collection of the sandbox whose tasks its manager has paused.
+const PAUSED: &str = "7e57ab1e-0000-4000-8000-00000000000f";
+
+#[tokio::test]
+async fn a_paused_task_says_who_has_paused_it_and_can_be_cancelled() {
+    let visit = Visit::of(MIRA).await;
+    let path = format!("/tasks/{}", visit.submit(SHELF, PAUSED, "", "/README.txt").await);
+    let page = visit.page(&path).await;
+    let about =
+        page.body.split_once("<h2 id=\"pauses\">Who has paused it</h2>").unwrap_or_else(|| panic!("{}", page.body)).1;
+    let about = about.split("</section>").next().unwrap();
+    assert!(
+        about.contains("A manager of <bdi>") && about.contains("since <time") && about.contains("<q dir=\"auto\">"),
+        "{about}"
+    );
+    assert!(page.body.contains(">Paused</span>"), "{}", page.body);
+    visit.send(&format!("{path}/cancel"), &[]).await;
+    let page = visit.page(&path).await;
+    assert!(page.body.contains(">Cancelled</span>") && !page.body.contains("Who has paused it"), "{}", page.body);
+}
+
 #[tokio::test]
 async fn a_task_that_failed_says_why() {
     let visit = Visit::of(MIRA).await;

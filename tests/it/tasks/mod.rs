@@ -4,6 +4,7 @@ mod content;
 mod following;
 mod form;
 mod hostile_forms;
+mod in_globus;
 mod lists;
 mod python;
 mod repeating;
