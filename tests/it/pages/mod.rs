@@ -12,3 +12,5 @@ mod own_page;
 mod people;
 mod presented;
 mod reading;
+mod walk;
+mod window;

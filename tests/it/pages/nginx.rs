@@ -18,26 +18,26 @@ use crate::harness::{
 };
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx.conf");
-const NGINX: &[(&str, &str)] = &[("nginx", "nginx-light (Debian)")];
+pub const NGINX: &[(&str, &str)] = &[("nginx", "nginx-light (Debian)")];
 /// The visitor's own address, which differs from the proxy's.
 const VISITOR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// The name in the file that is the portal's.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Variant {
+pub enum Variant {
     OwnName,
     Path,
 }
 
 /// nginx with TLS, a portal behind it, and a sandbox behind that.
-struct Site {
+pub struct Site {
     /// `https://localhost:PORT`, and the portal's path where it has one.
-    base: String,
+    pub base: String,
     /// The same without TLS.
     plain: String,
     /// The portal's own address, which only nginx should know.
     behind: String,
-    globus: String,
+    pub globus: String,
     certificate: String,
     portal: Process,
     _nginx: Running,
@@ -45,7 +45,7 @@ struct Site {
 }
 
 impl Site {
-    async fn start(variant: Variant, trusted_proxies: &str) -> Self {
+    pub async fn start(variant: Variant, trusted_proxies: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let (http, https) = (free_port(), free_port());
         let globus = start_sandbox().await;

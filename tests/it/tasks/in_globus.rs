@@ -3,7 +3,7 @@
 
 use globus_portal::clock::Clock;
 use reqwest::Method;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use url::Url;
 
 use super::{SHELF, SLOW, Visit};
@@ -68,7 +68,7 @@ async fn who_cancels_there_chooses_here() {
 
 #[tokio::test]
 async fn a_choice_is_good_once_for_the_session_that_asked_and_for_an_hour() {
-    let clock = Clock::manual(OffsetDateTime::now_utc());
+    let clock = Clock::manual(Clock::system().now());
     let visit = Visit::at(Portal::with().clock(&clock).start().await, MIRA).await;
     let refused = async |browser: &Browser, url: &Url| {
         let page = browser.get(url.as_str()).await;
