@@ -257,6 +257,19 @@ def check_tasks(transfer, folder):
     assert {"endpoint_id", "id", "name", "path"} <= transfer.bookmark_list()["DATA"][0].keys()
 
 
+def check_paused_tasks(transfer):
+    data = globus_sdk.TransferData(OPEN, trouble("0f"))
+    data.add_item("/README.txt", "/x")
+    paused = transfer.submit_transfer(data)["task_id"]
+    task = transfer.get_task(paused)
+    assert (task["status"], task["is_paused"], task["nice_status"]) == ("ACTIVE", True, "PAUSED_BY_ADMIN")
+    [rule] = transfer.task_pause_info(paused)["pause_rules"]
+    assert (rule["DATA_TYPE"], rule["pause_task_transfer_write"]) == ("pause_rule_limited", True)
+    assert [known["id"] for known in transfer.my_effective_pause_rule_list(trouble("0f"))] == [rule["id"]]
+    assert transfer.cancel_task(paused)["code"] == "Canceled"
+    assert transfer.task_pause_info(paused)["pause_rules"] == []
+
+
 def check_refresh(client, tokens):
     data = tokens.by_resource_server["transfer.api.globus.org"]
     refreshed = client.oauth2_refresh_token(data["refresh_token"])
@@ -512,6 +525,7 @@ def main():
         check_introspection(client, tokens, claims)
         transfer = check_transfer(tokens)
         check_tasks(transfer, check_files(transfer))
+        check_paused_tasks(transfer)
         check_troubles(transfer)
         check_retries(transfer)
         check_refresh(client, tokens)
