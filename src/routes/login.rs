@@ -48,27 +48,46 @@ pub(super) async fn login(
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
     let sent = SentSessions::of(&headers, &app.settings);
-    match LoginStep::parse(query.as_deref())? {
-        LoginStep::Start { next } => start(&app, &headers, &sent, next.as_deref()).await,
+    let step = LoginStep::parse(query.as_deref())?;
+    let taken = take(&app, &facts, &headers, sent.clone(), step).await;
+    if taken.is_err()
+        && let Ok(Some(key)) = sent.only()
+        && let Ok(Some(live)) = app.records.find(key).await
+    {
+        // The error page says who is signed in all the same.
+        let _ = facts.session.set(live);
+    }
+    taken
+}
+
+async fn take(
+    app: &AppState,
+    facts: &RequestFacts,
+    headers: &HeaderMap,
+    sent: SentSessions,
+    step: LoginStep,
+) -> Result<Response, AppError> {
+    match step {
+        LoginStep::Start { next } => start(app, headers, &sent, next.as_deref()).await,
         LoginStep::StepUp { ask } => {
-            not_ahead(&headers)?;
-            step_up::start(&app, &headers, sent.only()?, &ask).await
+            not_ahead(headers)?;
+            step_up::start(app, headers, sent.only()?, &ask).await
         }
-        LoginStep::Returned { code, state, iss } => match open(&app, &headers, &state) {
+        LoginStep::Returned { code, state, iss } => match open(app, headers, &state) {
             Ok(attempt) => {
-                if !attempt.past.ended_elsewhere && past(&app, &headers, &sent).await?.ended_elsewhere {
+                if !attempt.past.ended_elsewhere && past(app, headers, &sent).await?.ended_elsewhere {
                     // Begun before that, so Globus has not asked who it is.
                     return Err(AppError::EndedElsewhere { next: Some(attempt.next) });
                 }
-                let recent = cookies::recent_step_ups(&headers, &app.settings).map(ToOwned::to_owned);
-                let returned = Returned { code, recent, visitor: Visitor::of(sent, &headers, &facts, &app.settings) };
-                complete_once(app, returned, attempt, iss.as_deref()).await
+                let recent = cookies::recent_step_ups(headers, &app.settings).map(ToOwned::to_owned);
+                let returned = Returned { code, recent, visitor: Visitor::of(sent, headers, facts, &app.settings) };
+                complete_once(app.clone(), returned, attempt, iss.as_deref()).await
             }
-            Err(error) => lead_on(&app, &sent, error).await,
+            Err(error) => lead_on(app, &sent, error).await,
         },
-        LoginStep::Refused { refusal, state, iss } => match open(&app, &headers, &state) {
-            Ok(attempt) => refused(&app, &refusal, attempt, iss.as_deref()).await,
-            Err(error) => lead_on(&app, &sent, error).await,
+        LoginStep::Refused { refusal, state, iss } => match open(app, headers, &state) {
+            Ok(attempt) => refused(app, &refusal, attempt, iss.as_deref()).await,
+            Err(error) => lead_on(app, &sent, error).await,
         },
     }
 }

@@ -1,5 +1,6 @@
 //! The pages: their content, in a browser, behind nginx, and custom ones.
 
+mod axe;
 mod causes;
 mod chromium;
 mod clicks;

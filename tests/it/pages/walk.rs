@@ -107,7 +107,7 @@ async fn files_are_moved_and_followed(walk: &Walk, width: u32) {
     for item in ITEMS {
         walk.mark(item).await;
     }
-    walk.control("pace", json!({"transfer_ms": 12_000})).await;
+    walk.control("pace", json!({"transfer_ms": 9_000})).await;
     walk.send("Solano Lab", &format!("move-{width}")).await;
     // The bar grows by itself, as the page asks for itself again.
     window.sees("of 7 files").await;

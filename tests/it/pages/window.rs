@@ -22,10 +22,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::harness::{Process, Running, find_program, free_port, sandboxed_portal, until};
 
-pub const PROGRAMS: &[(&str, &str)] = &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
+pub const PROGRAMS: &[(&str, &str)] =
+    &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Chromium asks nobody but loopback for anything.
-const NO_NAMES: &str = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE *.localhost , EXCLUDE 127.0.0.1";
+const NO_NAMES: &str =
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE *.localhost , EXCLUDE 127.0.0.1";
 
 /// chromedriver, and every Chromium it has started.
 pub struct Driver {
@@ -79,7 +81,14 @@ pub struct Window {
 impl Window {
     /// A window, and a portal on its sandbox for it to visit.
     pub async fn open() -> Self {
+        Self::open_with("").await
+    }
+
+    /// The same with a settings file, beside which there is a picture `frames.svg`.
+    pub async fn open_with(settings: &str) -> Self {
         let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("example_app.conf"), settings).unwrap();
+        fs::write(folder.path().join("frames.svg"), include_str!("../../../templates/static/favicon.svg")).unwrap();
         let port = free_port();
         let mut command = sandboxed_portal(folder.path());
         command
