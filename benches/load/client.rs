@@ -37,6 +37,26 @@ impl Connection {
         self.send(&request)
     }
 
+    /// Sends a form of a page, and reads the answer whole.
+    pub fn post(&mut self, target: &str, cookies: &str, form: &str) -> Answer {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\nsec-fetch-site: same-origin\r\n"
+        );
+        let kind = format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n", form.len());
+        self.send(&format!("{head}{kind}cookie: {cookies}\r\n\r\n{form}"))
+    }
+
+    /// How often the last answer has a text.
+    pub fn count(&self, text: &str) -> usize {
+        String::from_utf8_lossy(&self.body).matches(text).count()
+    }
+
+    /// What the last answer has after a text.
+    pub fn after(&self, text: &str) -> String {
+        let body = String::from_utf8_lossy(&self.body);
+        body.split_once(text).map(|(_, rest)| rest.to_owned()).unwrap_or_default()
+    }
+
     /// Sends these bytes, which are one request, and reads the answer whole.
     pub fn send(&mut self, request: &str) -> Answer {
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();

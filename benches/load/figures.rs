@@ -16,7 +16,7 @@ use crate::{
 /// How often two servers are measured in turn, or one alone.
 const PAIRS: usize = 5;
 const CONNECTIONS: usize = 16;
-const AT_ONCE: Duration = Duration::ZERO;
+pub const AT_ONCE: Duration = Duration::ZERO;
 
 /// What requests of a logged-in browser cost, and what a redirect to the login costs.
 pub fn requests(stores: &Stores, kind: &str) {
@@ -96,20 +96,22 @@ pub fn bystanders(stores: &Stores, kind: &str) {
     let stage = || Stage::start(stores, kind, LONG, Duration::from_millis(200));
     let (stage, other) = (stage(), stage());
     let cookie = log_in(&mut stage.portal.connection());
-    let look = || {
-        on_connections(stage.portal.address, 4, 500, |connection| {
-            // At the pace of people, so that what is measured is not how busy they are themselves.
-            std::thread::sleep(Duration::from_millis(5));
-            let begun = Instant::now();
-            assert_eq!(connection.get("/", &cookie).status, 200);
-            begun.elapsed()
-        })
-    };
-    print_times("a page without concurrent logins", look());
+    print_times("a page without concurrent logins", look(&stage.portal, &cookie));
     for (where_to, server) in [("another portal", &other.portal), ("this portal", &stage.portal)] {
-        let (times, logins) = beside_logins(server, look);
+        let (times, logins) = beside_logins(server, || look(&stage.portal, &cookie));
         print_times(&format!("a page, beside {logins} logins at {where_to}"), times);
     }
+}
+
+/// How long the front page takes four people who look at it 500 times each.
+pub fn look(portal: &Server, cookie: &str) -> Vec<Duration> {
+    on_connections(portal.address, 4, 500, |connection| {
+        // At the pace of people, so that what is measured is not how busy they are themselves.
+        std::thread::sleep(Duration::from_millis(5));
+        let begun = Instant::now();
+        assert_eq!(connection.get("/", cookie).status, 200);
+        begun.elapsed()
+    })
 }
 
 /// Does something while 64 browsers log in at a portal; tells how many logins there were meanwhile.
@@ -136,7 +138,7 @@ fn beside_logins(server: &Server, work: impl Fn() -> Vec<Duration>) -> (Vec<Dura
     })
 }
 
-fn print_times(what: &str, mut times: Vec<Duration>) {
+pub fn print_times(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |hundredths: usize| times[times.len() * hundredths / 100];
     println!("{what:<50} {:.2?} median, {:.2?} for 99 in 100", at(50), at(99));
@@ -173,7 +175,7 @@ fn cost(server: &Server, rounds: usize, work: impl Fn(&mut Connection) + Sync) -
     (server.cpu() - before) * 1e6 / requests
 }
 
-fn print_cost(what: &str, server: &Server, work: impl Fn(&mut Connection) + Sync) {
+pub fn print_cost(what: &str, server: &Server, work: impl Fn(&mut Connection) + Sync) {
     let mut costs: Vec<f64> = (0..PAIRS).map(|_| cost(server, rare_rounds(), &work)).collect();
     println!("{what:<40} {:>8.2} us ({:.2} to {:.2})", median(&mut costs), costs[0], costs[PAIRS - 1]);
 }

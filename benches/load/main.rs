@@ -6,6 +6,7 @@
 
 mod client;
 mod figures;
+mod listings;
 mod provider;
 mod servers;
 mod stage;
@@ -21,7 +22,7 @@ use self::stores::Stores;
 /// Measures something for a kind of store.
 type Measure = fn(&Stores, &str);
 
-const PARTS: [(&str, Measure); 7] = [
+const PARTS: [(&str, Measure); 9] = [
     ("requests", figures::requests),
     ("logins", figures::logins),
     ("refreshes", figures::refreshes),
@@ -29,6 +30,8 @@ const PARTS: [(&str, Measure); 7] = [
     ("start", figures::start),
     ("bystanders", figures::bystanders),
     ("redirects", figures::redirects),
+    ("listings", listings::listings),
+    ("waiting", listings::waiting),
 ];
 const STORES: &str = "memory,sqlite,postgres,redis,postgres-cached,redis-cached";
 
@@ -55,7 +58,8 @@ fn main() -> ExitCode {
 fn concerns(part: &str, kind: &str) -> bool {
     match part {
         "requests" => true,
-        "redirects" => kind == "memory",
+        // The store has nothing to do with them.
+        "redirects" | "listings" | "waiting" => kind == "memory",
         _ => !kind.ends_with("-cached"),
     }
 }

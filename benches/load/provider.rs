@@ -11,7 +11,7 @@ use aws_lc_rs::{
 };
 use axum::{
     Form, Json, Router,
-    extract::State,
+    extract::{Path, Query, State},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -26,6 +26,9 @@ pub const CLIENT_ID: &str = "11111111-2222-4333-8444-555555555555";
 /// As long as those of Globus.
 const ACCESS_TOKEN: &str =
     "Ag0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab";
+/// The one collection, and how many entries its folders have.
+pub const COLLECTION: &str = "7e57ab1e-0000-4000-8000-000000000001";
+const ENTRIES: usize = 1_000;
 const IDENTITY: &str = "46bd0f56-e24f-11e5-a510-131bef46955c";
 
 struct Provider {
@@ -33,6 +36,7 @@ struct Provider {
     base: String,
     life: i64,
     delay: Duration,
+    listing_delay: Duration,
 }
 
 pub fn router() -> Router {
@@ -42,11 +46,16 @@ pub fn router() -> Router {
         base: format!("http://127.0.0.1:{}", text("LOAD_PORT")),
         life: text("LOAD_TOKEN_LIFE").parse().unwrap(),
         delay: Duration::from_millis(text("LOAD_DELAY").parse().unwrap()),
+        listing_delay: Duration::from_millis(
+            std::env::var("LOAD_LISTING_DELAY").map_or(0, |text| text.parse().unwrap()),
+        ),
     };
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/jwk.json", get(key_set))
         .route("/v2/oauth2/token", post(token))
+        .route("/v0.10/endpoint/{id}", get(endpoint))
+        .route("/v0.10/operation/endpoint/{id}/ls", get(listing))
         .with_state(Arc::new(provider))
 }
 
@@ -60,6 +69,35 @@ async fn key_set(State(provider): State<Arc<Provider>>) -> Json<Value> {
     let n = number(public.modulus().big_endian_without_leading_zero());
     let e = number(public.exponent().big_endian_without_leading_zero());
     Json(json!({"keys": [{"kty": "RSA", "alg": "RS512", "use": "sig", "n": n, "e": e}]}))
+}
+
+/// A guest collection, with the members that Globus gives one.
+async fn endpoint(Path(id): Path<String>) -> Json<Value> {
+    Json(json!({
+        "DATA_TYPE": "endpoint", "id": id, "name": id, "display_name": "Solano Lab: shared frames",
+        "canonical_name": format!("u_f8907a41b87f#{id}"), "entity_type": "GCSv5_guest_collection",
+        "owner_string": "mira@northfield.example", "owner_id": IDENTITY, "organization": "Northfield University",
+        "description": "Frames of the detector.", "contact_email": "mira@northfield.example", "public": true,
+        "https_server": "https://m-7e57ab.data.example", "default_directory": "/", "my_effective_roles": [],
+    }))
+}
+
+/// Up to 1,000 entries like those of Globus, with all their members.
+async fn listing(State(provider): State<Arc<Provider>>, Query(query): Query<Vec<(String, String)>>) -> Json<Value> {
+    tokio::time::sleep(provider.listing_delay).await;
+    let limit = query.iter().find(|(name, _)| name == "limit").and_then(|(_, limit)| limit.parse().ok());
+    let entry = |number: usize| {
+        json!({
+            "DATA_TYPE": "file", "name": format!("frame-{number:06}.tif"), "type": "file", "size": 8_388_608 + number,
+            "last_modified": "2026-02-17 08:30:00+00:00", "permissions": "0644", "user": "mira", "group": "solano",
+            "link_group": null, "link_last_modified": null, "link_size": null, "link_target": null, "link_user": null,
+        })
+    };
+    let entries: Vec<Value> = (0..limit.unwrap_or(ENTRIES).min(ENTRIES)).map(entry).collect();
+    Json(json!({
+        "DATA_TYPE": "file_list", "DATA": entries, "path": "/data/", "absolute_path": "/data/", "endpoint": COLLECTION,
+        "length": entries.len(), "limit": limit, "offset": 0, "total": ENTRIES, "rename_supported": true,
+    }))
 }
 
 async fn token(State(provider): State<Arc<Provider>>, Form(form): Form<Vec<(String, String)>>) -> Response {

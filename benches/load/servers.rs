@@ -8,11 +8,17 @@ use std::{
 
 use axum::{
     Router,
+    extract::Path,
     http::StatusCode,
     response::{Html, Redirect},
     routing::get,
 };
-use globus_portal::{error::AppError, globus::scopes, routes::logged_in::LoggedIn, state::AppState};
+use globus_portal::{
+    error::AppError,
+    globus::{scopes, transfer::LsQuery},
+    routes::logged_in::LoggedIn,
+    state::AppState,
+};
 
 use crate::{client::Connection, provider};
 
@@ -52,7 +58,13 @@ fn bare() -> Router {
 
 /// Custom pages, as any program may add them.
 fn pages() -> Router<AppState> {
-    Router::new().route("/check", get(check)).route("/token", get(token))
+    Router::new().route("/check", get(check)).route("/token", get(token)).route("/ls/{collection}", get(ls))
+}
+
+/// Prints the names in a folder, as the README's example does.
+async fn ls(user: LoggedIn, Path(collection): Path<String>) -> Result<String, AppError> {
+    let folder = user.transfer().await?.operation_ls(&collection, &LsQuery::new()).await?;
+    Ok(folder.files.into_iter().map(|entry| entry.name + "\n").collect())
 }
 
 /// Says yes to a live session.

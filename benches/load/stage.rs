@@ -20,8 +20,17 @@ pub struct Stage {
 impl Stage {
     /// `life` is that of the provider's tokens in seconds, and `delay` how long it takes to give some.
     pub fn start(stores: &Stores, kind: &str, life: u32, delay: Duration) -> Self {
-        let settings = [("LOAD_TOKEN_LIFE", life.to_string()), ("LOAD_DELAY", delay.as_millis().to_string())];
-        let provider = Server::start("provider", &owned(settings));
+        Self::with(stores, kind, [("LOAD_TOKEN_LIFE", life.to_string()), ("LOAD_DELAY", delay.as_millis().to_string())])
+    }
+
+    /// A stage whose provider is quick, but for its listings of folders.
+    pub fn start_slow(stores: &Stores, kind: &str, listing: Duration) -> Self {
+        let slow = ("LOAD_LISTING_DELAY", listing.as_millis().to_string());
+        Self::with(stores, kind, [("LOAD_TOKEN_LIFE", LONG.to_string()), ("LOAD_DELAY", "0".to_owned()), slow])
+    }
+
+    fn with<const N: usize>(stores: &Stores, kind: &str, provider: [(&str, String); N]) -> Self {
+        let provider = Server::start("provider", &owned(provider));
         let folder = tempfile::tempdir().unwrap();
         let (store, cache) = stores.fresh(kind, folder.path());
         let base = format!("http://{}/", provider.address);
