@@ -25,6 +25,10 @@ pub struct CollectionsPage<'a> {
     pub list: &'a str,
     /// The words that are searched for.
     pub words: &'a str,
+    /// The columns, if the list can be sorted by them.
+    pub columns: Vec<ColumnView>,
+    /// How many collections it has, if that is known.
+    pub total: Option<usize>,
     /// What it has.
     pub collections: Vec<EndpointView>,
     /// Bookmarks, if this is their list.
@@ -38,9 +42,10 @@ pub struct CollectionsPage<'a> {
 }
 
 impl CollectionsPage<'_> {
-    /// The numbers of the collections shown.
+    /// The numbers of the collections shown, and of how many.
     fn range(&self) -> String {
-        range(self.first, self.collections.len())
+        let range = range(self.first, self.collections.len());
+        self.total.map_or(range.clone(), |total| format!("{range} of {total}"))
     }
 }
 
@@ -158,6 +163,8 @@ pub struct CrumbView {
 
 /// A column of a folder.
 pub struct ColumnView {
+    /// Its name in the address.
+    pub name: &'static str,
     /// The heading.
     pub label: &'static str,
     /// Sorts by it; a second time, the other way round.

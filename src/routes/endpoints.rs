@@ -52,10 +52,8 @@ fn page_number(asked: Option<&str>) -> Result<u32, AppError> {
 
 /// A row; `root` is that of the portal.
 pub(super) fn endpoint_view(root: &str, endpoint: Endpoint) -> EndpointView {
-    let names = [endpoint.display_name, endpoint.canonical_name];
-    let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
     EndpointView {
-        name: name.unwrap_or_else(|| endpoint.id.clone()),
+        name: name_of(&endpoint).to_owned(),
         href: holds_files(endpoint.non_functional).then(|| format!("{root}/collections/{}", endpoint.id)),
         id: endpoint.id,
         owner: endpoint.owner_string.unwrap_or_default(),
@@ -63,6 +61,12 @@ pub(super) fn endpoint_view(root: &str, endpoint: Endpoint) -> EndpointView {
         description: endpoint.description.filter(|text| !text.trim().is_empty()),
         organization: endpoint.organization.filter(|text| !text.trim().is_empty()),
     }
+}
+
+/// A collection's name for people.
+pub(super) fn name_of(endpoint: &Endpoint) -> &str {
+    let names = [&endpoint.display_name, &endpoint.canonical_name];
+    names.into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or(&endpoint.id)
 }
 
 /// Whether there is something to list: an endpoint only groups collections.

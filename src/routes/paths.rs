@@ -55,8 +55,8 @@ pub(super) fn crumbs(root: &str, collection: &str, path: &str, (top, name): (&st
     crumbs
 }
 
-/// A name as text in which nothing is invisible: control characters and those that change the direction of text are shown by
-/// their number.
+/// A name as text in which nothing is invisible: control characters, those that change the direction of text, and what stands
+/// for bytes that are not UTF-8 are shown by their number.
 pub(super) fn visible(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for character in name.chars() {
@@ -72,7 +72,7 @@ pub(super) fn visible(name: &str) -> String {
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | char::REPLACEMENT_CHARACTER | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The HTTPS address of a file, for the visitor's browser. `None` unless the collection has one of its own that a browser may
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_name_is_invisible() {
-        assert_eq!(visible("a\u{202e}txt\n\u{200b}é"), "a\\u{202e}txt\\u{a}\\u{200b}é");
+        assert_eq!(visible("a\u{202e}txt\n\u{200b}é\u{fffd}"), "a\\u{202e}txt\\u{a}\\u{200b}é\\u{fffd}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     },
     pages::{ColumnView, EntryView, FactsView, FolderPage},
     routes::{
-        endpoints::kind,
+        endpoints::{kind, name_of},
         globus_pages::web_app,
         logged_in::LoggedIn,
         paths::{as_folder, collection_id, crumbs, download, encoded, folder_page, visible},
@@ -109,7 +109,7 @@ pub(crate) async fn folder(
         site: &app.site,
         user: &user.view(),
         id: &id,
-        name: seen.title.map_or_else(|| name_of(&endpoint), ToOwned::to_owned),
+        name: seen.title.unwrap_or_else(|| name_of(&endpoint)).to_owned(),
         path: &path,
         path_json: serde_json::Value::from(&*path).to_string(),
         path_encoded: encoded(&path),
@@ -176,6 +176,7 @@ impl Place<'_> {
             let is_current = *name == current;
             let down = is_current && !self.asked.is_down();
             ColumnView {
+                name,
                 label,
                 href: self.href(&[("sort", name), ("order", if down { "desc" } else { "asc" })]),
                 sorted: is_current.then_some(if self.asked.is_down() { "descending" } else { "ascending" }),
@@ -239,12 +240,6 @@ fn moment_of(text: &str) -> Option<OffsetDateTime> {
         "[year]-[month]-[day] [hour]:[minute]:[second][offset_hour sign:mandatory]:[offset_minute]"
     );
     OffsetDateTime::parse(text, &format).ok()
-}
-
-fn name_of(endpoint: &Endpoint) -> String {
-    let names = [&endpoint.display_name, &endpoint.canonical_name];
-    let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
-    name.cloned().unwrap_or_else(|| endpoint.id.clone())
 }
 
 fn facts(endpoint: &Endpoint) -> FactsView {

@@ -8,6 +8,7 @@ use crate::{
     error::AppError,
     globus::transfer::{Bookmark, Endpoint, EndpointSearch, TransferClient},
     pages::{ChoiceView, TransferDestinationPage},
+    routes::endpoints::name_of,
     settings::Destination,
 };
 
@@ -50,7 +51,7 @@ async fn suggestion(transfer: &TransferClient, suggested: Option<&Destination>) 
             Some(path) => field("bookmark", &format!("{id}:{path}")),
             None => field("destination", id),
         },
-        name: endpoint.as_ref().map_or_else(|| id.clone(), name_of),
+        name: endpoint.as_ref().map_or(&**id, name_of).to_owned(),
         note: path.clone().unwrap_or_default(),
         open: None,
     })
@@ -68,17 +69,10 @@ async fn collections(transfer: &TransferClient, search: EndpointSearch<'_>) -> R
 fn choice(endpoint: &Endpoint) -> ChoiceView {
     ChoiceView {
         field: field("destination", &endpoint.id),
-        name: name_of(endpoint),
+        name: name_of(endpoint).to_owned(),
         note: endpoint.owner_string.clone().unwrap_or_default(),
         open: None,
     }
-}
-
-/// A collection's name for people.
-pub(super) fn name_of(endpoint: &Endpoint) -> String {
-    let names = [&endpoint.display_name, &endpoint.canonical_name];
-    let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
-    name.unwrap_or(&endpoint.id).clone()
 }
 
 fn bookmark(bookmark: &Bookmark) -> Option<ChoiceView> {

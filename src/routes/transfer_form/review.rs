@@ -3,8 +3,8 @@
 use askama::Template as _;
 use axum::response::Html;
 
-use super::{destination::name_of, step::Step};
-use crate::{error::AppError, pages::TransferReviewPage};
+use super::step::Step;
+use crate::{error::AppError, pages::TransferReviewPage, routes::endpoints::name_of};
 
 /// How many names the page shows.
 const NAMES: usize = 20;
@@ -17,6 +17,7 @@ pub(super) async fn page(step: Step<'_>) -> Result<Html<String>, AppError> {
         transfer.get_endpoint(destination),
         transfer.get_submission_id(),
     );
+    let from = from?;
     let page = TransferReviewPage {
         site: &app.site,
         user,
@@ -25,9 +26,9 @@ pub(super) async fn page(step: Step<'_>) -> Result<Html<String>, AppError> {
         what: chosen.what(),
         names: chosen.items.iter().take(NAMES).map(|item| &**item).collect(),
         more_names: chosen.items.len().saturating_sub(NAMES),
-        from: source.title.map_or_else(|| from.map(|from| name_of(&from)), |title| Ok(title.to_owned()))?,
+        from: source.title.unwrap_or_else(|| name_of(&from)).to_owned(),
         path: chosen.path.as_deref().unwrap_or_default(),
-        to: name_of(&to?),
+        to: name_of(&to?).to_owned(),
         folder: chosen.folder.as_deref().unwrap_or_default(),
         has_folders: chosen.has_folders(),
     };

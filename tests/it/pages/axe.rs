@@ -80,6 +80,7 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark() {
     judge.window.sees("Who are you?").await;
     judge.window.choose(MIRA).await;
     judge.judge("/").await;
+    judge.window.picture("front-page-with-data").await;
     for (path, sees) in [
         ("/profile", "Linked identities"),
         ("/sessions", "Where you are signed in"),

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::reading::{href, links, names};
-use crate::harness::{Answer, Browser, MIRA, Portal, QUIRK};
+use crate::harness::{Answer, Browser, JONAS, MIRA, Portal, QUIRK};
 
 /// A collection of the sandbox that everyone may read and write, and one that asks for a consent first.
 const OPEN: &str = "7e57ab1e-0000-4000-8000-000000000001";
@@ -43,6 +43,74 @@ async fn a_person_finds_a_collection_in_each_list_and_opens_it() {
     // The endpoints lead there too.
     let endpoints = open(&portal, &browser, "/endpoints").await;
     assert_eq!(href(&endpoints, name), href(&mine, name));
+}
+
+/// Globus sorts no search and counts none; a list that comes whole is sorted and counted here.
+#[tokio::test]
+async fn a_list_is_counted_sorted_and_turned_page_by_page() {
+    let portal = Portal::start().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, JONAS).await;
+    let first = open(&portal, &browser, "/collections?list=mine").await;
+    assert!(first.body.contains("Showing 1–25 of "), "{}", first.body);
+    let total: usize = first.body.split_once("Showing 1–25 of ").unwrap().1.split('<').next().unwrap().parse().unwrap();
+    assert!((50..100).contains(&total), "{total}");
+    assert!(!first.body.contains("aria-sort"), "in Globus's order");
+
+    let mut page = open(&portal, &browser, &href(&first, "Name")).await;
+    assert!(page.body.contains("aria-sort=\"ascending\""), "{}", page.body);
+    let mut all = names(&page);
+    while let Some((_, next)) = links(&page).into_iter().find(|(label, _)| label == "Next") {
+        page = open(&portal, &browser, &next).await;
+        all.extend(names(&page));
+    }
+    assert_eq!(all.len(), total);
+    let mut sorted = all.clone();
+    sorted.sort_by_key(|name| name.to_lowercase());
+    assert_eq!(all, sorted);
+    assert!(!links(&page).iter().any(|(label, _)| label == "Next"));
+
+    let down = open(&portal, &browser, &href(&page, "Name")).await;
+    assert!(down.body.contains("aria-sort=\"descending\""), "{}", down.body);
+    assert_eq!(names(&down)[0], all[total - 1]);
+    assert!(down.body.contains("name=\"order\" value=\"desc\""), "a search keeps the order: {}", down.body);
+    let by_kind = open(&portal, &browser, &href(&down, "Kind")).await;
+    assert!(by_kind.body.contains("aria-sort=\"ascending\""), "{}", by_kind.body);
+    assert_eq!(open(&portal, &browser, "/collections?list=mine&sort=nonsense").await.status, 200);
+}
+
+#[tokio::test]
+async fn folders_of_any_size_are_turned_page_by_page_and_an_empty_one_says_so() {
+    let (portal, browser) = signed_in().await;
+    let large = format!("/collections/{OPEN}?path=%2Flarge%2F100000%20files%2F");
+    let first = open(&portal, &browser, &large).await;
+    assert!(first.body.contains("Showing 1–200 of 100000") && names(&first).len() == 200, "{}", first.body);
+    let last = open(&portal, &browser, &format!("{large}&page=500")).await;
+    assert!(last.body.contains("Showing 99801–100000 of 100000"), "{}", last.body);
+    assert!(!links(&last).iter().any(|(label, _)| label == "Next"));
+    let some = open(&portal, &browser, &format!("{large}&filter=99999")).await;
+    assert_eq!(names(&some).len(), 1, "{:?}", names(&some));
+    let empty = open(&portal, &browser, &format!("/collections/{OPEN}?path=%2Fempty%20folder%2F")).await;
+    assert!(empty.body.contains("This folder is empty"), "{}", empty.body);
+}
+
+/// Row J7: names that others have made.
+#[tokio::test]
+async fn every_odd_name_is_shown_as_text_and_leads_to_its_file() {
+    let (portal, browser) = signed_in().await;
+    let folder = open(&portal, &browser, &format!("/collections/{OPEN}?path=%2Fodd%20names%2F&hidden=1")).await;
+    let all = names(&folder);
+    for part in ["\\u{fffd}", "\\u{202e}", "\\u{a}", "#", "%", "?", "&", "\"", "'", "<b>"] {
+        assert!(all.iter().any(|name| name.contains(part)), "{part}: {all:?}");
+    }
+    let invisible = |c: char| c == '\u{202e}' || c == '\u{fffd}' || (c.is_control() && c != '\n');
+    assert!(!folder.body.contains(invisible) && !folder.body.contains("<b>"), "{}", folder.body);
+    let changes: Vec<_> = links(&folder).into_iter().filter(|(label, _)| label.starts_with("Change ")).collect();
+    assert_eq!(changes.len(), all.len());
+    for (label, change) in changes {
+        let entry = open(&portal, &browser, &change).await;
+        assert!(entry.body.contains("This deletes the"), "{label}: {}", entry.body);
+    }
 }
 
 #[tokio::test]
