@@ -7,6 +7,7 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -151,9 +152,19 @@ fn event(event: &TaskEvent) -> EventView {
         when: moment_of(event.time.as_deref()),
         words: plain(code),
         description: bounded(event.description.as_deref().unwrap_or(code)),
-        details: bounded(event.details.as_deref().unwrap_or_default()),
+        details: details(event.details.as_deref().unwrap_or_default()),
         is_error: event.is_error == Some(true),
     }
+}
+
+/// Details as Globus gives them. Some are a JSON object: its members are listed.
+fn details(text: &str) -> String {
+    let Ok(Value::Object(members)) = serde_json::from_str(text) else { return bounded(text) };
+    let member = |(name, value): (&String, &Value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        format!("{}: {value}", name.replace('_', " "))
+    };
+    bounded(&members.iter().map(member).collect::<Vec<_>>().join(", "))
 }
 
 /// What the task skipped. The page is worth showing without it.

@@ -80,7 +80,9 @@ async fn axe_finds_nothing_on_any_page_in_light_and_dark() {
     judge.window.sees("Who are you?").await;
     judge.window.choose(MIRA).await;
     judge.judge("/").await;
-    judge.window.picture("front-page-with-data").await;
+    let light = json!({"features": [{"name": "prefers-color-scheme", "value": "light"}]});
+    judge.window.tools("Emulation.setEmulatedMedia", light).await;
+    judge.window.picture_for_docs("data").await;
     for (path, sees) in [
         ("/profile", "Linked identities"),
         ("/sessions", "Where you are signed in"),

@@ -1,7 +1,5 @@
 //! A person with a real browser: headless Chromium, driven through WebDriver.
 
-use std::{fs, path::Path};
-
 use fantoccini::{Locator, key::Key};
 use serde_json::json;
 
@@ -94,12 +92,7 @@ async fn the_keyboard_reaches_the_content_first_and_a_phone_shows_it_whole() {
     window.picture("collections").await;
     window.go(FOLDER).await;
     window.sees("About this collection").await;
-    let picture = window.picture("folder").await;
-    if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        fs::create_dir_all(&docs).unwrap();
-        fs::write(docs.join("screenshot.png"), picture).unwrap();
-    }
+    window.picture_for_docs("screenshot").await;
     window.go("/endpoints?page=1000").await;
     window.sees("Error 404").await;
     window.picture("error").await;

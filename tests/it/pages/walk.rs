@@ -102,7 +102,7 @@ async fn files_are_moved_and_followed(walk: &Walk, width: u32) {
         // Asked once.
         window.click("Northfield HPC Scratch", "About this collection").await;
     }
-    window.picture(&format!("walk-folder-{width}")).await;
+    window.picture_for_docs(&format!("folder-{width}")).await;
     window.click("Choose what to transfer", "Transfer what is marked").await;
     for item in ITEMS {
         walk.mark(item).await;
@@ -111,7 +111,6 @@ async fn files_are_moved_and_followed(walk: &Walk, width: u32) {
     walk.send("Solano Lab", &format!("move-{width}")).await;
     // The bar grows by itself, as the page asks for itself again.
     window.sees("of 7 files").await;
-    window.picture(&format!("walk-running-{width}")).await;
     let bar = Locator::Css("progress");
     let value = async || {
         let bar = window.client.find(bar).await.ok()?;
@@ -119,6 +118,7 @@ async fn files_are_moved_and_followed(walk: &Walk, width: u32) {
     };
     let first = value().await.unwrap_or_default();
     window.until("the bar grows", async || value().await.is_some_and(|now| now > first)).await;
+    window.picture_for_docs(&format!("transfer-{width}")).await;
     window.sees("Everything was moved.").await;
     window.picture(&format!("walk-done-{width}")).await;
 }

@@ -215,6 +215,16 @@ impl Window {
         fs::write(folder.join(format!("{name}.png")), &picture).unwrap();
         picture
     }
+
+    /// The same; with `UPDATE_SCREENSHOT` it goes to the folder `docs` too.
+    pub async fn picture_for_docs(&self, name: &str) {
+        let picture = self.picture(name).await;
+        if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
+            let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+            fs::create_dir_all(&docs).unwrap();
+            fs::write(docs.join(format!("{name}.png")), picture).unwrap();
+        }
+    }
 }
 
 fn capabilities(profile: &Path) -> Capabilities {

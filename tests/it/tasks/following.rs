@@ -13,6 +13,7 @@ async fn a_running_task_is_followed_to_its_end() {
     let page = visit.page(&path).await;
     assert_eq!(page.header("refresh"), Some("5"));
     assert!(page.body.contains("<progress aria-label=\"Files done\" max=\"4\" value=\"0\">"), "{}", page.body);
+    assert!(page.body.contains("<bdi>concurrency: 2, parallelism: 4, pipelining: 20</bdi>"), "{}", page.body);
     assert!(page.body.contains("0 of 4 files") && page.body.contains(">Running</span>"), "{}", page.body);
     assert!(!page.body.contains("<meta http-equiv") && !page.body.contains("<script"), "{}", page.body);
     let off = format!("{path}?refresh=off");
