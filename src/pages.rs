@@ -15,6 +15,7 @@ mod collections;
 mod consents;
 mod endpoint;
 mod filters;
+mod gate;
 mod groups;
 mod site;
 mod step_up;
@@ -32,6 +33,7 @@ pub use self::{
     },
     consents::{ConsentView, ConsentsPage},
     endpoint::{EndpointView, EndpointsPage},
+    gate::{DeniedPage, UnsentPage},
     groups::{GroupView, GroupsPage, MembershipView},
     site::{DataView, FAVICON, STYLESHEET, Site, UserView, favicon_name, hashed_name, stylesheet_name},
     step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},

@@ -30,6 +30,7 @@ use crate::{
         Lifetimes, Vault,
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
+        memberships::Memberships,
         recent_logins::RecentLogins,
         records::Records,
         refused_states::RefusedStates,
@@ -73,6 +74,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Sessions: begun, found, listed.
     pub records: Records,
+    /// The groups of people, for policies.
+    pub memberships: Memberships,
     /// Requests that continue in tasks of their own, even if their clients have left.
     pub requests: TaskTracker,
     /// What every page shows.
@@ -185,6 +188,7 @@ impl AppState {
             login_flow,
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
             tokens,
+            memberships: Memberships::new(clock.clone(), settings.groups_max_age),
             requests: TaskTracker::new(),
             site: site(&settings),
             pictures: pictures(&settings),

@@ -12,6 +12,7 @@ mod delivery;
 mod endpoints;
 mod error_page;
 pub mod frame;
+mod gate;
 mod globus_pages;
 mod groups;
 mod guard;
@@ -118,9 +119,11 @@ pub fn router(app: &AppState, more: Pages) -> Router {
         .route(&at("/static/{file}"), get(assets::asset))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz));
+    router = router.merge(gate::routes(""));
     if !root.is_empty() {
         let front = at("/");
         router = router
+            .merge(gate::routes(root))
             .route(root, get(|| async move { Redirect::permanent(&front) }))
             .route(&at("/healthz"), get(ops::healthz))
             .route(&at("/readyz"), get(ops::readyz));

@@ -11,6 +11,7 @@
 //! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`store`] | the contract of a store, and the stores |
 //! | [`step_up`] | what a login of a person who is logged in asks for, sealed for URLs |
+//! | [`policy`] | whether a person meets a policy |
 //! | [`choice`] | what a choice in Globus's web app is for, sealed for URLs and good once |
 //! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
 //! | `probes` | whether the store works, for any number of callers |
@@ -20,6 +21,7 @@
 //! | [`vault`] | the one door to the store and the cache |
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
 //! | [`records`] | sessions: found, used, listed |
+//! | [`memberships`] | the groups of people, read again before they are too old |
 //! | [`ending`] | sessions ended: store, cache and tokens in one step |
 //! | `limit` | how many sessions a person may have |
 //! | `beginning` | sessions begun |
@@ -34,7 +36,9 @@ pub mod exchanges;
 mod limit;
 pub mod live;
 pub mod login_attempt;
+pub mod memberships;
 pub mod per_client;
+pub mod policy;
 mod probes;
 pub mod recent_logins;
 pub mod records;

@@ -2,6 +2,7 @@
 
 mod collections;
 mod globus;
+mod policies;
 mod sessions;
 
 use std::{io::IsTerminal as _, net::IpAddr, path::Path, time::Duration};
@@ -12,6 +13,7 @@ use super::{
     address::{self, PublicAddress},
     checked::{ConnectionLimits, CookieNames, LogFormat, Settings},
     found::Values,
+    policies::Policies,
     problems::{Problem, Problems},
     reader::Reader,
     secret_keys,
@@ -25,6 +27,8 @@ const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
 const REFRESH_TIMEOUT_SECONDS: u32 = 30;
 /// More than a machine with two cores can serve, but too few to fill its memory.
 const MAX_CONNECTIONS: usize = 10_000;
+/// How long somebody who has left a group may still pass.
+const GROUPS_MAX_AGE_SECONDS: u32 = 300;
 const REQUEST_HEAD_SECONDS: u32 = 10;
 const KEEP_ALIVE_SECONDS: u32 = 60;
 /// An exchange takes a few hundred milliseconds, so this allows a few hundred logins a second, a quarter from one address.
@@ -43,6 +47,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     let trusted_proxies = trusted_proxies(&mut reader);
     reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let environment = globus::environment(&mut reader);
+    let policies = policies::read(&mut reader);
     let settings = Settings {
         listen,
         secret_key,
@@ -51,7 +56,9 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
-        scopes: scopes(&mut reader),
+        scopes: with_groups(scopes(&mut reader), &policies),
+        policies,
+        groups_max_age: seconds(&mut reader, "GROUPS_MAX_AGE_SECONDS", GROUPS_MAX_AGE_SECONDS, (0, 3600, "3600")),
         allow_consent_for: allow_consent_for(&mut reader),
         collections: collections::read(&mut reader, sources.file.parent().unwrap_or(Path::new(""))),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
@@ -147,6 +154,15 @@ fn scopes(reader: &mut Reader) -> Vec<String> {
     }
     if !scopes.iter().any(|scope| scope == scopes::auth::OPENID) {
         scopes.insert(0, scopes::auth::OPENID.to_owned());
+    }
+    scopes
+}
+
+/// A policy that asks for groups needs the scope that lists them.
+fn with_groups(mut scopes: Vec<String>, policies: &Policies) -> Vec<String> {
+    let lists = [scopes::groups::VIEW_MY_GROUPS_AND_MEMBERSHIPS, scopes::groups::ALL];
+    if policies.ask_for_groups() && !scopes.iter().any(|scope| lists.contains(&scope.as_str())) {
+        scopes.push(lists[0].to_owned());
     }
     scopes
 }

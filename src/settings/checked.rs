@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
-use super::presented::Presented;
+use super::{policies::Policies, presented::Presented};
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
@@ -45,6 +45,10 @@ pub struct Settings {
     pub allow_consent_for: Vec<String>,
     /// The collections that the operator presents (`[[collections]]`).
     pub collections: Presented,
+    /// Who may pass the gate (`[policies.NAME]`).
+    pub policies: Policies,
+    /// How long a list of someone's groups counts (`GROUPS_MAX_AGE_SECONDS`).
+    pub groups_max_age: std::time::Duration,
     /// Whether to ask for refresh tokens (`REFRESH_TOKENS`).
     pub refresh_tokens: bool,
     /// How long Globus may take to renew a token (`REFRESH_TIMEOUT_SECONDS`).

@@ -50,5 +50,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("LOG_FORMAT", Kind::Plain),
     ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
     ("SANDBOX_PUBLIC_URL", Kind::Plain),
+    ("GROUPS_MAX_AGE_SECONDS", Kind::Plain),
     ("collections", Kind::Tables),
+    ("policies", Kind::Tables),
 ];

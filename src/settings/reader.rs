@@ -77,6 +77,23 @@ impl Reader {
         Some((tables?, found.origin))
     }
 
+    /// Tables by their names.
+    pub(super) fn named_tables(&mut self, key: &str) -> Option<(Vec<NamedTable>, String)> {
+        let found = self.values.remove(key)?;
+        let table = |(name, value): (String, Value)| Some((name, value.into_table().ok()?));
+        let mut tables = match found.value.kind {
+            ValueKind::Table(tables) => tables.into_iter().map(table).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        if let Some(tables) = &mut tables {
+            tables.sort_by(|(a, _), (b, _)| a.cmp(b));
+        } else {
+            let text = format!("expected tables [{key}.NAME] at the end of the settings file");
+            self.problem(key, Some(found.origin.clone()), text);
+        }
+        Some((tables?, found.origin))
+    }
+
     /// A whole number.
     pub(super) fn count(&mut self, key: &str, default: usize, (least, most): (usize, usize)) -> usize {
         let parsed = self.parsed(key, |text| match text.parse::<usize>() {
@@ -95,6 +112,9 @@ impl Reader {
         parsed.unwrap_or(default)
     }
 }
+
+/// A table, and its name.
+pub(super) type NamedTable = (String, Map<String, Value>);
 
 fn one_text(found: &Found) -> Result<String, String> {
     match found.value.kind {

@@ -7,11 +7,16 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Whether an address is that of a proxy whose headers are believed.
+pub(super) fn is_named(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
 /// The visitor's address. `X-Forwarded-For` is trusted only as far as trusted proxies wrote it: read from its end, the
 /// first address that is not a trusted proxy's is the visitor's. An item that is not an address, such as `unknown`, ends the
 /// walk: entries before it cannot be trusted.
 pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let is_trusted = |address| is_named(address, trusted);
     let mut visitor = peer.to_canonical();
     warn_of_unnamed_proxy(visitor, is_trusted(visitor), headers);
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();

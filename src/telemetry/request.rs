@@ -18,7 +18,10 @@ use axum::{
 use ipnet::IpNet;
 use tracing::Level;
 
-use super::{peer::peer_of, text::shortened};
+use super::{
+    peer::{is_named, peer_of},
+    text::shortened,
+};
 use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession};
 
 /// What load balancers and Kubernetes request, at the root and below `APPLICATION_ROOT`.
@@ -68,6 +71,8 @@ pub struct RequestFacts {
     pub id: RequestId,
     /// Who sent it: the peer, or the address that a trusted proxy names.
     pub peer: IpAddr,
+    /// Whether it came through a proxy that `TRUSTED_PROXIES` names.
+    pub by_proxy: bool,
     /// The session of the request, once it is known.
     pub session: Arc<OnceLock<Arc<LiveSession>>>,
 }
@@ -76,8 +81,9 @@ impl RequestFacts {
     /// The facts about a request from a connection to `peer`.
     #[must_use]
     pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
+        let by_proxy = is_named(peer.ip().to_canonical(), trusted_proxies);
         let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
-        Self { id: RequestId::next(), peer, session: Arc::default() }
+        Self { id: RequestId::next(), peer, by_proxy, session: Arc::default() }
     }
 }
 

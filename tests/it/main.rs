@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "one binary: nothing here is public")]
 
 mod client;
+mod gate;
 mod harness;
 mod layers;
 mod login;

@@ -1,0 +1,75 @@
+//! `/oauth2/forward[/POLICY]`, for Caddy and Traefik, which pass on every answer but a yes to the visitor.
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
+
+use super::{
+    answer::{bare, passes},
+    denied,
+    judge::{Verdict, judge},
+    wanted::{Original, original},
+};
+use crate::{
+    routes::{asked::login_path, origin::is_navigation},
+    state::AppState,
+    telemetry::RequestFacts,
+};
+
+pub(crate) async fn forward(
+    State(app): State<AppState>,
+    Extension(facts): Extension<RequestFacts>,
+    Path(policy): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    answer(&app, &facts, Some(&policy), &headers).await
+}
+
+pub(crate) async fn by_default(
+    State(app): State<AppState>,
+    Extension(facts): Extension<RequestFacts>,
+    headers: HeaderMap,
+) -> Response {
+    answer(&app, &facts, None, &headers).await
+}
+
+async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, headers: &HeaderMap) -> Response {
+    if !facts.by_proxy {
+        tracing::error!(peer = %facts.peer, "the gate denies: TRUSTED_PROXIES does not name who asks");
+        return bare(StatusCode::FORBIDDEN);
+    }
+    let Some(original) = original(headers, &app.settings) else {
+        tracing::warn!(
+            "the gate denies: X-Forwarded-Method, -Proto, -Host and -Uri must each be there once, and name this site"
+        );
+        return bare(StatusCode::FORBIDDEN);
+    };
+    let is_page = is_navigation(&Method::GET, headers);
+    match judge(app, headers, facts, policy).await {
+        Verdict::Passes(passed) => passes(StatusCode::OK, &passed),
+        Verdict::SignIn if is_page => sign_in(app, &original),
+        Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
+        Verdict::Denied(live, unmet) if is_page => denied::page(app, &live, policy, &unmet),
+        Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
+        Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// To the login and back. A form that was being sent cannot come back: its person signs in in another tab, and sends it again.
+fn sign_in(app: &AppState, original: &Original) -> Response {
+    let login = login_path("", original.page.as_ref());
+    if original.method != Method::GET {
+        return denied::form(app, &app.settings.public_url("/login"));
+    }
+    // Whole, because Traefik would take a path for one of its own.
+    let location = HeaderValue::try_from(app.settings.public_url(&login));
+    let mut response = bare(StatusCode::FOUND);
+    match location {
+        Ok(location) => drop(response.headers_mut().insert(header::LOCATION, location)),
+        Err(_) => *response.status_mut() = StatusCode::UNAUTHORIZED,
+    }
+    response
+}

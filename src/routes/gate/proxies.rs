@@ -1,0 +1,79 @@
+//! The gate for nginx and for Envoy: a status, and nothing of a visitor's request but the session cookie decides it.
+
+use axum::{
+    Extension,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+
+use super::{
+    answer::{bare, passes},
+    judge::{Verdict, judge},
+};
+use crate::{state::AppState, telemetry::RequestFacts};
+
+/// `GET /oauth2/auth/POLICY`, for nginx's `auth_request`.
+pub(crate) async fn nginx(
+    State(app): State<AppState>,
+    Extension(facts): Extension<RequestFacts>,
+    Path(policy): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    by_nginx(&app, &headers, &facts, Some(&policy), query.as_deref()).await
+}
+
+/// `GET /oauth2/auth`, by the policy named `default`.
+pub(crate) async fn nginx_by_default(
+    State(app): State<AppState>,
+    Extension(facts): Extension<RequestFacts>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    by_nginx(&app, &headers, &facts, None, query.as_deref()).await
+}
+
+async fn by_nginx(
+    app: &AppState,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    policy: Option<&str>,
+    query: Option<&str>,
+) -> Response {
+    // A query that narrows who may pass, as oauth2-proxy takes it, must not be passed over.
+    if query.is_some_and(|query| !query.is_empty()) {
+        tracing::error!("the gate denies: its address has a query, but policies are chosen by the path");
+        return bare(StatusCode::FORBIDDEN);
+    }
+    answer(StatusCode::ACCEPTED, &judge(app, headers, facts, policy).await)
+}
+
+/// `/oauth2/authz/POLICY`, for Envoy's `ext_authz`, which takes only 200 for a yes.
+pub(crate) async fn envoy(
+    State(app): State<AppState>,
+    Extension(facts): Extension<RequestFacts>,
+    Path(policy): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    answer(StatusCode::OK, &judge(&app, &headers, &facts, Some(&policy)).await)
+}
+
+/// The same with the visitor's path behind it, which Envoy appends and nothing here reads.
+pub(crate) async fn envoy_below(
+    State(app): State<AppState>,
+    Extension(facts): Extension<RequestFacts>,
+    Path((policy, _)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    answer(StatusCode::OK, &judge(&app, &headers, &facts, Some(&policy)).await)
+}
+
+fn answer(yes: StatusCode, verdict: &Verdict) -> Response {
+    match verdict {
+        Verdict::Passes(passed) => passes(yes, passed),
+        Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
+        Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
+        Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}

@@ -1,0 +1,72 @@
+//! Where a visitor wanted to go.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use percent_encoding::percent_decode_str;
+
+use crate::{session::return_path::ReturnPath, settings::Settings};
+
+const METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+
+/// The visitor's request, as Caddy and Traefik write it.
+pub(super) struct Original {
+    pub(super) method: Method,
+    /// The page, if a login may lead back to it.
+    pub(super) page: Option<ReturnPath>,
+}
+
+/// Reads it; `None` unless all of it is there, once, and about this site.
+pub(super) fn original(headers: &HeaderMap, settings: &Settings) -> Option<Original> {
+    let [method, proto, host, uri] = [&METHOD, &PROTO, &HOST, &URI].map(|name| only(headers, name));
+    let (method, proto, host, uri) = (method?, proto?, host?, uri?);
+    let is_here = proto.eq_ignore_ascii_case(&settings.scheme) && is_host(host, settings);
+    let is_path = uri.starts_with('/') && uri.bytes().all(|byte| byte.is_ascii_graphic());
+    let method = Method::from_bytes(method.as_bytes()).ok()?;
+    (is_here && is_path).then(|| Original { method, page: ReturnPath::parse(uri, &settings.root) })
+}
+
+/// A header that is there once, and that `Connection` does not drop on the way (RFC 9110 section 7.6.1).
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let names = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    let is_dropped = headers.get_all(header::CONNECTION).iter().any(names);
+    value.to_str().ok().filter(|value| !value.is_empty() && !is_dropped)
+}
+
+/// Whether this is our host; the port may stand there though it is the scheme's own.
+fn is_host(host: &str, settings: &Settings) -> bool {
+    let port = if settings.is_https() { ":443" } else { ":80" };
+    let own = |host: &str| host.eq_ignore_ascii_case(&settings.server_name);
+    own(host) || host.strip_suffix(port).is_some_and(own)
+}
+
+/// The page that `rd` names in the query of `/oauth2/start`.
+///
+/// nginx writes `rd=$scheme://$http_host$request_uri` without escaping: then everything behind it belongs to it. Others escape
+/// it.
+pub(super) fn rd(query: &str, settings: &Settings) -> Option<ReturnPath> {
+    let rest = query.strip_prefix("rd=").or_else(|| Some(query.split_once("&rd=")?.1))?;
+    let is_plain = ["/", "http://", "https://"].iter().any(|begin| rest.starts_with(begin));
+    let escaped = || percent_decode_str(rest.split('&').next().unwrap_or_default()).decode_utf8().ok();
+    let text = if is_plain { rest.into() } else { escaped()? };
+    page(&text, settings)
+}
+
+/// A path of this site, or a whole address of it.
+pub(super) fn page(text: &str, settings: &Settings) -> Option<ReturnPath> {
+    let origin = format!("{}://{}", settings.scheme, settings.server_name);
+    let path = match text.strip_prefix(&origin) {
+        Some("") => "/",
+        Some(path) => path,
+        None => text,
+    };
+    ReturnPath::parse(path, &settings.root)
+}

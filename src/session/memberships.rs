@@ -1,0 +1,82 @@
+//! The groups that people are active members of, as Globus Groups says it with their own tokens. What it says counts for
+//! `GROUPS_MAX_AGE_SECONDS`; a failure is not kept, and says neither yes nor no.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use time::OffsetDateTime;
+
+use super::store::SessionKey;
+use crate::{
+    clock::Clock,
+    globus::{error::CallError, groups::GroupsClient},
+};
+
+/// How many sessions' groups are kept. Beyond that all are read again.
+const MOST: usize = 10_000;
+
+/// The groups of sessions.
+#[derive(Debug)]
+pub struct Memberships {
+    clock: Clock,
+    max_age: Duration,
+    /// One call at a time for each session: an app's page makes many requests at once.
+    known: Mutex<HashMap<SessionKey, Arc<tokio::sync::Mutex<Option<Known>>>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    at: OffsetDateTime,
+    groups: Arc<[String]>,
+}
+
+impl Memberships {
+    /// Nobody's yet.
+    #[must_use]
+    pub fn new(clock: Clock, max_age: Duration) -> Self {
+        Self { clock, max_age, known: Mutex::default() }
+    }
+
+    /// The ids, in lower case, of the groups that the person of a session is an active member of, with any of their
+    /// identities. If they have to be read, `client` gives the client of this person. The caller may be dropped.
+    ///
+    /// # Errors
+    /// That of `client`, or of the call.
+    pub async fn of<E: From<CallError>>(
+        &self,
+        session: SessionKey,
+        client: impl AsyncFnOnce() -> Result<GroupsClient, E>,
+    ) -> Result<Arc<[String]>, E> {
+        let place = self.place(session);
+        let mut known = place.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known)) {
+            return Ok(known.groups.clone());
+        }
+        let at = self.clock.now();
+        let groups = client().await?.get_my_groups(&[]).await?;
+        let active = groups.iter().filter(|group| group.is_active_member());
+        let groups: Arc<[String]> = active.map(|group| group.id.to_ascii_lowercase()).collect();
+        *known = Some(Known { at, groups: groups.clone() });
+        Ok(groups)
+    }
+
+    fn is_fresh(&self, known: &Known) -> bool {
+        let age = self.clock.now() - known.at;
+        !age.is_negative() && age < self.max_age
+    }
+
+    fn place(&self, session: SessionKey) -> Arc<tokio::sync::Mutex<Option<Known>>> {
+        let mut known = self.known();
+        if known.len() >= MOST && !known.contains_key(&session) {
+            known.clear();
+        }
+        known.entry(session).or_default().clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<tokio::sync::Mutex<Option<Known>>>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,43 @@
+//! Policies (`[policies.NAME]`): who may pass the gate or see a page.
+
+use std::collections::BTreeMap;
+
+/// All policies, by their names.
+#[derive(Clone, Debug, Default)]
+pub struct Policies(pub(super) BTreeMap<String, Policy>);
+
+/// The policy of a gate that names none.
+const DEFAULT: &str = "default";
+
+/// One policy. Every condition that is given must hold; without any, nobody may pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// What people call what it guards.
+    pub title: Option<String>,
+    /// Whom people ask to be let in.
+    pub contact: Option<String>,
+    /// Whether everybody who is signed in may pass, if nothing else is asked for.
+    pub signed_in: bool,
+    /// Globus groups, by their ids in lower case: an active member of one of them may pass.
+    pub groups: Vec<String>,
+    /// Identity providers, by their ids in lower case: one of the person's identities must be of one of them.
+    pub identity_providers: Vec<String>,
+    /// Identities, by their ids in lower case: one of them must be the person's.
+    pub identities: Vec<String>,
+    /// Domains in lower case: one of the person's identities must have a username in one of them.
+    pub domains: Vec<String>,
+}
+
+impl Policies {
+    /// The policy of this name; without a name, the default one.
+    #[must_use]
+    pub fn named(&self, name: Option<&str>) -> Option<&Policy> {
+        self.0.get(name.unwrap_or(DEFAULT))
+    }
+
+    /// Whether any policy asks for groups.
+    #[must_use]
+    pub fn ask_for_groups(&self) -> bool {
+        self.0.values().any(|policy| !policy.groups.is_empty())
+    }
+}
