@@ -4,6 +4,7 @@ mod collections;
 mod example_file;
 mod left_over;
 mod off_loopback;
+mod policies;
 mod problems;
 mod sources;
 mod warnings;
@@ -17,7 +18,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 36] = [
+const KEYS: [(&str, &str, &str); 37] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -57,6 +58,7 @@ const KEYS: [(&str, &str, &str); 36] = [
     ("GLOBUS_SDK_HTTP_TIMEOUT", "2.5", "2.5"),
     ("TRUSTED_PROXIES", "['127.0.0.1', '10.0.0.0/8']", "127.0.0.1 10.0.0.0/8"),
     ("LOG_FORMAT", "'pretty'", "pretty"),
+    ("GROUPS_MAX_AGE_SECONDS", "60", "60"),
     ("SANDBOX_PUBLIC_URL", "'http://sandbox.example:5001'", "http://sandbox.example:5001/"),
 ];
 
@@ -160,6 +162,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "GLOBUS_SDK_HTTP_TIMEOUT" => format!("{:?}", settings.globus_timeout),
         "TRUSTED_PROXIES" => format!("{:?}", settings.trusted_proxies),
         "LOG_FORMAT" => format!("{:?}", settings.log_format),
+        "GROUPS_MAX_AGE_SECONDS" => settings.groups_max_age.as_secs().to_string(),
         "SANDBOX_PUBLIC_URL" => format!("{:?}", settings.sandbox_public_url.as_ref().map(url::Url::as_str)),
         other => panic!("{other}"),
     }
