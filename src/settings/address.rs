@@ -132,9 +132,25 @@ fn root(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn listen(reader: &mut Reader) -> SocketAddr {
-    let parsed = reader.parsed("LISTEN", |text| {
-        text.parse::<SocketAddr>()
-            .map_err(|_| "expected an address and a port, as in 127.0.0.1:5000 or [::]:5000".to_owned())
-    });
+    let parsed = reader.parsed("LISTEN", |text| socket_address(text, "127.0.0.1:5000 or [::]:5000"));
     parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
+}
+
+/// The address of the listener for metrics, which must not be the public one.
+pub(super) fn metrics_listen(reader: &mut Reader, listen: SocketAddr) -> Option<SocketAddr> {
+    reader.parsed("METRICS_LISTEN", |text| {
+        let address = socket_address(text, "127.0.0.1:9100 or [::1]:9100")?;
+        let (ip, other) = (address.ip().to_canonical(), listen.ip().to_canonical());
+        let meet = ip == other || ip.is_unspecified() || other.is_unspecified();
+        if meet && address.port() == listen.port() && listen.port() != 0 {
+            return Err(
+                "this is where visitors come in (LISTEN): metrics need an address or a port of their own".to_owned()
+            );
+        }
+        Ok(address)
+    })
+}
+
+fn socket_address(text: &str, example: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("expected an address and a port, as in {example}"))
 }

@@ -11,8 +11,7 @@ use ipnet::IpNet;
 use super::{
     address::{self, PublicAddress},
     checked::{ConnectionLimits, CookieNames, LogFormat, Settings},
-    found::Values,
-    problems::{Problem, Problems},
+    problems::Problems,
     reader::Reader,
     secret_keys,
     sources::Sources,
@@ -31,8 +30,7 @@ const KEEP_ALIVE_SECONDS: u32 = 60;
 const MAX_EXCHANGES: usize = 128;
 
 /// Checks everything. A wrong value is replaced by its default, so that the rest can be checked too.
-pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
-    let mut reader = Reader { values, problems, warnings: Vec::new() };
+pub(super) fn check(mut reader: Reader, sources: &Sources) -> Result<Settings, Problems> {
     let sandbox = sources.sandbox.is_some();
     let sandbox_public_url = address::sandbox_public_url(&mut reader, sandbox);
     let address = PublicAddress::read(&mut reader, sandbox, sandbox_public_url.as_ref());
@@ -45,6 +43,7 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     let environment = globus::environment(&mut reader);
     let settings = Settings {
         listen,
+        metrics_listen: address::metrics_listen(&mut reader, listen),
         secret_key,
         secret_key_fallbacks: secret_keys::fallbacks(&mut reader, &address),
         client_id,
