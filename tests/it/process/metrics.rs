@@ -5,14 +5,24 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
+use axum::{Json, http::StatusCode, response::IntoResponse as _};
+use globus_portal::clock::Clock;
+use serde_json::json;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use time::OffsetDateTime;
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpListener, TcpStream},
+};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::harness::{
-    Answer, Browser, MIRA, Portal, Process, find_program, free_port, machine_allows, portal_at, start_sandbox,
+    Answer, Browser, FailingStore, MIRA, Portal, Process, Provider, decide, find_program, free_port, machine_allows,
+    portal_at, start_sandbox,
+    steps::{key_of, let_in},
 };
 
 /// A portal that serves metrics, and their address.
@@ -92,6 +102,117 @@ async fn logins_denials_pages_and_logouts_are_counted() {
     for secret in ["SENTINEL", MIRA, "Mira", "localhost"] {
         assert!(!after.contains(secret), "{secret}: {after}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn step_ups_are_counted_by_their_outcome() {
+    // The sandbox's collection that asks for a consent.
+    const CONSENT: &str = "7e57ab1e-0000-4000-8000-000000000002";
+    let (portal, url) = measured().await;
+    let browser = Browser::new();
+    portal.log_in(&browser, MIRA).await;
+    for (decision, status) in [("deny", 403), ("allow", 200)] {
+        let login = browser.get(&portal.url(&format!("/collections/{CONSENT}"))).await.location();
+        let authorize = browser.get(login.as_str()).await.location();
+        let back = portal.decide(&browser, &authorize, MIRA, decision).await;
+        assert_eq!(browser.follow(back.as_str()).await.status, status);
+    }
+    let after = metrics(&url).await;
+    assert_value(&after, "step_ups_total{outcome=\"ok\"}", 1.0);
+    assert_value(&after, "step_ups_total{outcome=\"denied\"}", 1.0);
+    assert_value(&after, "step_ups_total{outcome=\"failed\"}", 0.0);
+    assert_value(&after, "logins_total{outcome=\"ok\",reason=\"none\"}", 1.0);
+    assert!(!after.contains("logins_total{outcome=\"denied\""), "{after}");
+    assert!(!after.contains(CONSENT), "{after}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewals_are_counted_by_their_outcome() {
+    let provider = Provider::start().await;
+    let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
+    let address = format!("127.0.0.1:{}", free_port());
+    let builder = Portal::with().provider(&provider).clock(&clock).set("REFRESH_TOKENS", "true");
+    let portal = builder.set("METRICS_LISTEN", &address).start().await;
+    let browser = Browser::new();
+    let authorize = portal.begin_login(&browser, "").await;
+    let token = |name: &str| {
+        json!({
+            "access_token": format!("{name}-access"), "refresh_token": format!("{name}-refresh"), "scope": "all",
+            "expires_in": 3600, "token_type": "Bearer", "resource_server": "transfer.api.globus.org",
+        })
+    };
+    let mut response = let_in(&portal, &provider, &authorize, "person-1");
+    response["other_tokens"] = json!([token("first")]);
+    provider.on_token(move |_| Json(response.clone()).into_response());
+    assert_eq!(browser.get(&portal.callback(&authorize, "a-code")).await.status, 303);
+    provider.on_other(|_| Json(json!({"DATA": []})).into_response());
+    clock.advance(time::Duration::hours(1));
+    provider.on_token(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    browser.get(&portal.url("/endpoints")).await;
+    let mut second = token("second");
+    second["other_tokens"] = json!([]);
+    provider.on_token(move |_| Json(second.clone()).into_response());
+    browser.get(&portal.url("/endpoints")).await;
+    clock.advance(time::Duration::hours(1));
+    provider.on_token(|_| (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response());
+    browser.get(&portal.url("/endpoints")).await;
+    let after = metrics(&format!("http://{address}/metrics")).await;
+    for outcome in ["failed", "ok", "refused"] {
+        assert_value(&after, &format!("token_renewals_total{{outcome=\"{outcome}\"}}"), 1.0);
+    }
+    let calls = |outcome| format!("globus_call_duration_seconds_count{{service=\"auth\",outcome=\"{outcome}\"}}");
+    assert_value(&after, &calls("server_error"), 1.0);
+    assert_value(&after, &calls("client_error"), 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_counted_by_why_they_end() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let portal = Portal::with().set("METRICS_LISTEN", &address).set("SESSIONS_PER_PERSON", "1").start().await;
+    let (first, second) = (Browser::new(), Browser::new());
+    portal.log_in(&first, MIRA).await;
+    portal.log_in(&first, MIRA).await;
+    portal.log_in(&second, MIRA).await;
+    portal.app.records.end_from_elsewhere(&[key_of(&portal, &second)]).await.1.unwrap();
+    let after = metrics(&format!("http://{address}/metrics")).await;
+    let ended = |cause: &str| value(&after, &format!("sessions_ended_total{{cause=\"{cause}\"}}")).unwrap();
+    // The limit may end the first session before the login that replaces it does.
+    assert!(ended("limit") >= 1.0 && ended("login") + ended("limit") <= 3.0, "{after}");
+    assert_value(&after, "sessions_ended_total{cause=\"elsewhere\"}", 1.0);
+    assert_value(&after, "sessions_ended_total{cause=\"logout\"}", 0.0);
+    assert_value(&after, "logouts_total", 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_shows_in_its_calls_and_in_failed_logins() {
+    let (provider, store) = (Provider::start().await, Arc::new(FailingStore::default()));
+    let address = format!("127.0.0.1:{}", free_port());
+    let builder = Portal::with().provider(&provider).store(store.clone()).set("METRICS_LISTEN", &address);
+    let portal = builder.start().await;
+    let browser = Browser::new();
+    let authorize = portal.begin_login(&browser, "").await;
+    store.fail(true);
+    assert_eq!(browser.get(&portal.callback(&authorize, "a-code")).await.status, 503);
+    let after = metrics(&format!("http://{address}/metrics")).await;
+    assert_value(&after, "logins_total{outcome=\"failed\",reason=\"store\"}", 1.0);
+    assert_value(&after, "store_call_duration_seconds_count{operation=\"spend_state\",outcome=\"failed\"}", 1.0);
+    assert_value(&after, "requests_total{route=\"/login\",method=\"GET\",status=\"503\"}", 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_send_nothing_are_counted_and_do_not_keep_prometheus_out() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let portal = Portal::with().set("METRICS_LISTEN", &address).set("REQUEST_HEAD_SECONDS", "1").start().await;
+    let mut silent = TcpStream::connect(portal.app.settings.listen).await.unwrap();
+    let mut more = Vec::new();
+    for _ in 0..20 {
+        more.push(TcpStream::connect(&address).await.unwrap());
+    }
+    // All of them are closed after a while: those beyond the first ones wait until they are.
+    let after = metrics(&format!("http://{address}/metrics")).await;
+    assert_value(&after, "connections_closed_early_total{cause=\"overdue\"}", 1.0);
+    assert_value(&after, "connections_open", 0.0);
+    let _ = silent.read_to_end(&mut Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +298,7 @@ async fn the_log_has_an_event_for_each_login_denial_and_logout() {
     let browser = Browser::new();
     for decision in ["deny", "allow"] {
         let authorize = browser.get(&format!("{base}/login")).await.location();
-        let back = crate::harness::decide(&globus, &browser, &authorize, MIRA, decision).await;
+        let back = decide(&globus, &browser, &authorize, MIRA, decision).await;
         browser.get(back.as_str()).await;
     }
     browser.get_with(&format!("{base}/logout"), &[("sec-fetch-site", "same-origin")]).await;
