@@ -127,9 +127,8 @@ async fn serve_portal(serve: Serve, more: Pages) -> Result<(), Failure> {
     for warning in warnings::of(&settings).await {
         tracing::warn!("{warning}");
     }
-    let listen = settings.listen;
     let app = AppState::build(settings, Clock::system()).await?;
-    let server = Server::bind(app.clone(), more).await.map_err(|error| Failure::Bind(listen, error))?;
+    let server = Server::bind(app.clone(), more).await?;
     let stop = stop_signal()?;
     announce(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
     if let Some(sandbox) = &app.settings.sandbox {

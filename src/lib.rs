@@ -18,6 +18,7 @@
 //! | ground | [`secret`] | secrets that do not print, random values, constant-time equality |
 //! | ground | [`zone`] | times by the clocks of a time zone |
 //! | settings | [`settings`] | the settings: read and checked; all problems are reported at once |
+//! | ground | [`metrics`] | counters and durations for the operator; nothing is counted unless `METRICS_LISTEN` is set |
 //! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores |
 //! | words | [`pages`] | one struct per template; the stylesheet |
 //! | core | [`state`] | what every handler shares, built from the settings |
@@ -41,6 +42,7 @@ pub use globus_sdk::{clock, keep_running};
 
 pub mod cli;
 pub mod error;
+pub mod metrics;
 pub mod pages;
 pub mod routes;
 pub mod secret;

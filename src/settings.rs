@@ -35,6 +35,6 @@ impl Settings {
     /// [`Problems`]: all problems at once.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
         let (values, problems) = sources.read()?;
-        check::check(values, problems, sources)
+        check::check(reader::Reader::of(values, problems), sources)
     }
 }

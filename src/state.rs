@@ -25,6 +25,7 @@ use crate::{
         id_token::IdTokenVerifier,
         provider::Provider,
     },
+    metrics::Metrics,
     pages::{DataView, Site, hashed_name},
     session::{
         Lifetimes, Vault,
@@ -76,6 +77,8 @@ pub struct App {
     pub records: Records,
     /// The groups of people, for policies.
     pub memberships: Memberships,
+    /// What is counted for the operator.
+    pub metrics: Metrics,
     /// Requests that continue in tasks of their own, even if their clients have left.
     pub requests: TaskTracker,
     /// What every page shows.
@@ -157,7 +160,8 @@ impl AppState {
     /// # Errors
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
-        let http = http_client(&settings)?;
+        let metrics = Metrics::counted(settings.metrics_listen.is_some());
+        let http = observed(http_client(&settings)?, &metrics);
         // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
         let globus =
             Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
@@ -176,6 +180,7 @@ impl AppState {
             clock.clone(),
             Lifetimes { idle: settings.session_idle, absolute: settings.session_lifetime },
             settings.session_cache,
+            metrics.clone(),
         );
         let tokens = Tokens::new(vault.clone(), auth.clone(), settings.refresh_timeout, id_tokens.clone());
         Ok(Self(Arc::new(App {
@@ -189,6 +194,7 @@ impl AppState {
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
+            metrics,
             requests: TaskTracker::new(),
             site: site(&settings),
             pictures: pictures(&settings),
@@ -216,6 +222,11 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, ClientError> {
     }
     let trust = settings.globus_trust.clone();
     Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
+}
+
+/// The same client, whose calls are counted if anything is.
+fn observed(http: HttpClient, metrics: &Metrics) -> HttpClient {
+    if metrics.is_counted() { http.with_observer(Arc::new(metrics.clone())) } else { http }
 }
 
 /// The same client, whose requests name the portal as the app.

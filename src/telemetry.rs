@@ -1,6 +1,7 @@
 //! The log: its format, its output, and the one line per request.
 //!
 //! A line has the method, the path without its query, the status, the time, the request ID, the peer, and the person if known.
+//! Logins, step-ups, logouts, renewals and the ends of sessions are events of their own.
 //! Queries, headers, bodies and cookies are never logged, because they contain codes, states and tokens. The one exception is
 //! why Globus refused a login (`error` and `error_description`).
 //!

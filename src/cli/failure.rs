@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 
-use crate::{settings::Problems, state::BuildError};
+use crate::{server::BindError, settings::Problems, state::BuildError};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -10,6 +10,7 @@ pub(super) enum Failure {
     Settings(Problems),
     Build(BuildError),
     Bind(SocketAddr, io::Error),
+    BindMetrics(SocketAddr, io::Error),
     Io(io::Error),
     /// What is wrong has been printed.
     Check,
@@ -23,6 +24,9 @@ impl fmt::Display for Failure {
             Self::Settings(problems) => problems.fmt(f),
             Self::Build(_) => f.write_str("cannot start"),
             Self::Bind(address, error) => write!(f, "cannot listen on {address}: {}", why_not(error)),
+            Self::BindMetrics(address, error) => {
+                write!(f, "cannot listen on {address} for metrics: {} (see METRICS_LISTEN)", why_not_metrics(error))
+            }
             Self::Io(_) => f.write_str("failed"),
             Self::Check => f.write_str("some checks failed"),
             Self::OwnMemory => f.write_str(
@@ -44,11 +48,21 @@ fn why_not(error: &io::Error) -> &'static str {
     }
 }
 
+/// The same for the listener for metrics.
+fn why_not_metrics(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program uses this port",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege",
+        _ => "it failed",
+    }
+}
+
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Build(error) => Some(error),
-            Self::Bind(_, error) | Self::Io(error) => Some(error),
+            Self::Bind(_, error) | Self::BindMetrics(_, error) | Self::Io(error) => Some(error),
             Self::Settings(_) | Self::Check | Self::OwnMemory => None,
         }
     }
@@ -57,6 +71,13 @@ impl Error for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         Self::Build(error)
+    }
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        let BindError { setting, address, source } = error;
+        if setting == "LISTEN" { Self::Bind(address, source) } else { Self::BindMetrics(address, source) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod demand;
 mod globus;
+mod reason;
 
 use std::{borrow::Cow, sync::Arc};
 

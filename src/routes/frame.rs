@@ -43,7 +43,10 @@ use tower_http::catch_panic::CatchPanic;
 use tower_service::Service as _;
 use tracing::{Instrument as _, Span};
 
-use super::{bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed, unattended::Unattended};
+use super::{
+    bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed, measured, measured::Measured,
+    unattended::Unattended,
+};
 use crate::{
     error::AppError,
     state::AppState,
@@ -80,6 +83,7 @@ impl Frame {
     /// A frame around these routes.
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
+        let routes = measured::noting(routes, &app.metrics);
         let common = Arc::new(Common { fixed: Fixed::of(&app), app, unattended: Unattended::default() });
         let routes = Routes::custom(routes, |panic| panicked(&*panic));
         Self { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) }
@@ -101,9 +105,10 @@ impl Frame {
         let common = self.common.clone();
         let facts = RequestFacts::of(&request, self.peer, &common.app.settings.trusted_proxies);
         let line = Some(Line::begin(&request));
+        let measured = Measured::begin(&common.app.metrics, &mut request);
         request.extensions_mut().insert(facts.clone());
         let span = tracing::info_span!("request", request_id = %facts.id);
-        let finish = Finish { common, facts, line };
+        let finish = Finish { common, facts, line, measured };
         let routes = self.routes.clone();
         async move {
             let response = match admit(&finish, routes, request, is_whole).await {
@@ -194,6 +199,7 @@ struct Finish {
     common: Arc<Common>,
     facts: RequestFacts,
     line: Option<Line>,
+    measured: Option<Measured>,
 }
 
 impl Finish {
@@ -201,6 +207,9 @@ impl Finish {
         let Common { app, fixed, .. } = &*self.common;
         let mut response = with_page(app, response, &self.facts);
         fixed.put_on(&mut response, &self.facts);
+        if let Some(measured) = self.measured.take() {
+            measured.end(&app.metrics, response.status());
+        }
         if app.is_stopping() {
             // So that a proxy sends its next request to another replica.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

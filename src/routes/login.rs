@@ -16,6 +16,7 @@ use super::{
     delivery::IfUndelivered,
     login_step::{LoginStep, start_again},
     origin::is_speculative,
+    outcomes::{self, Came},
     refusal::Refusal,
     rounds, step_up,
 };
@@ -28,6 +29,7 @@ use crate::{
         scopes,
         tokens::TokenResponse,
     },
+    metrics::{Cause, Outcome},
     secret::{AuthorizationCode, CodeVerifier},
     session::{
         login_attempt::{Attempt, AttemptError, BrowserBinding, FlowSecrets, Past},
@@ -48,7 +50,8 @@ pub(super) async fn login(
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
     let sent = SentSessions::of(&headers, &app.settings);
-    let step = LoginStep::parse(query.as_deref())?;
+    let step =
+        LoginStep::parse(query.as_deref()).or_else(|error| outcomes::note(&app, Came::malformed(), Err(error)))?;
     let taken = take(&app, &facts, &headers, sent.clone(), step).await;
     if taken.is_err()
         && let Ok(Some(key)) = sent.only()
@@ -75,19 +78,19 @@ async fn take(
         }
         LoginStep::Returned { code, state, iss } => match open(app, headers, &state) {
             Ok(attempt) => {
-                if !attempt.past.ended_elsewhere && past(app, headers, &sent).await?.ended_elsewhere {
-                    // Begun before that, so Globus has not asked who it is.
-                    return Err(AppError::EndedElsewhere { next: Some(attempt.next) });
-                }
                 let recent = cookies::recent_step_ups(headers, &app.settings).map(ToOwned::to_owned);
                 let returned = Returned { code, recent, visitor: Visitor::of(sent, headers, facts, &app.settings) };
-                complete_once(app.clone(), returned, attempt, iss.as_deref()).await
+                let came = Came::back(&attempt);
+                outcomes::note(app, came, come_back(app, headers, returned, attempt, iss.as_deref()).await)
             }
-            Err(error) => lead_on(app, &sent, error).await,
+            Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await),
         },
         LoginStep::Refused { refusal, state, iss } => match open(app, headers, &state) {
-            Ok(attempt) => refused(app, &refusal, attempt, iss.as_deref()).await,
-            Err(error) => lead_on(app, &sent, error).await,
+            Ok(attempt) => {
+                let came = Came::refused(&attempt, &refusal);
+                outcomes::note(app, came, refused(app, &refusal, attempt, iss.as_deref()).await)
+            }
+            Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await),
         },
     }
 }
@@ -191,6 +194,20 @@ struct Returned {
     /// The cookie with its recent step-ups.
     recent: Option<String>,
     visitor: Visitor,
+}
+
+async fn come_back(
+    app: &AppState,
+    headers: &HeaderMap,
+    returned: Returned,
+    attempt: Attempt,
+    iss: Option<&str>,
+) -> Result<Response, AppError> {
+    if !attempt.past.ended_elsewhere && past(app, headers, &returned.visitor.before).await?.ended_elsewhere {
+        // Begun before that, so Globus has not asked who it is.
+        return Err(AppError::EndedElsewhere { next: Some(attempt.next) });
+    }
+    complete_once(app.clone(), returned, attempt, iss).await
 }
 
 /// Completes a login: the state first, then everything else. If the same response comes twice, as after a double click, the
@@ -344,11 +361,12 @@ async fn begin_session(
     let id = app.records.begin(&user, response).await?;
     // Only after the new one is stored: if the store is full, the person keeps the session they have.
     for key in before.keys() {
-        if let Err(error) = app.records.end(key).await {
+        if let Err(error) = app.records.end_by(key, Cause::Login).await {
             app.records.abandon(session_key(id));
             return Err(error.into());
         }
     }
+    app.metrics.login(Outcome::Ok, "none");
     tracing::info!(sub = user.claims.sub, "logged in");
     leave_nothing_over(app, &before, binding.as_ref(), session_key(id)).await;
     Ok(id)
@@ -358,7 +376,7 @@ async fn begin_session(
 async fn leave_nothing_over(app: &AppState, before: &SentSessions, binding: Option<&BrowserBinding>, new: SessionKey) {
     let parallel = binding.and_then(|browser| app.recent_logins.replace(browser, new));
     if let Some(parallel) = parallel.filter(|session| !before.keys().any(|before| before == *session))
-        && let Err(error) = app.records.end(parallel).await
+        && let Err(error) = app.records.end_by(parallel, Cause::Login).await
     {
         tracing::warn!(error = %error, "could not end the session of a parallel login; it will expire");
     }

@@ -78,6 +78,7 @@ async fn end_one(app: &AppState, key: SessionKey) -> Result<Ended, AppError> {
     let ended = app.records.end(key).await?;
     if ended.count > 0 || live.is_some() {
         let sub = live.as_ref().map_or("-", |live| &*live.user.claims.sub);
+        app.metrics.logout();
         tracing::info!(sub, "logged out");
     }
     Ok(ended)

@@ -25,7 +25,11 @@ use super::{
     progress::{Phase, Progress, Watched},
     troubles::Troubles,
 };
-use crate::{routes::frame::Frame, settings::ConnectionLimits};
+use crate::{
+    metrics::{Closed, Metrics},
+    routes::frame::Frame,
+    settings::ConnectionLimits,
+};
 
 /// The longest head of a request, in bytes; the answer to a longer one is 431. Cookies of a whole host may take 60 kB.
 const MAX_HEAD: usize = 64 << 10;
@@ -49,6 +53,7 @@ pub(super) struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limits: ConnectionLimits,
+    metrics: Metrics,
     open: Mutex<Open>,
     closed_one: Notify,
     stopping: watch::Sender<bool>,
@@ -105,9 +110,10 @@ impl Open {
 }
 
 impl Connections {
-    pub(super) fn new(limits: ConnectionLimits) -> Self {
+    pub(super) fn new(limits: ConnectionLimits, metrics: Metrics) -> Self {
         let shared = Shared {
             limits,
+            metrics,
             open: Mutex::default(),
             closed_one: Notify::new(),
             stopping: watch::Sender::new(false),
@@ -120,6 +126,20 @@ impl Connections {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.open().connections.len()
+    }
+
+    /// Closes the least wanted connection. Returns whether there was one.
+    fn make_room(&self, open: &mut Open) -> bool {
+        let made = open.make_room();
+        if made {
+            self.0.metrics.connection_closed(Closed::Replaced);
+        }
+        made
+    }
+
     /// Accepts connections for as long as it is polled.
     pub(super) async fn accept(self, listener: Arc<TcpListener>, frame: Frame) {
         loop {
@@ -129,7 +149,7 @@ impl Connections {
                 Err(error) => {
                     self.0.troubles.note("cannot accept connections", &error);
                     // Most likely the process has no free descriptors.
-                    self.open().make_room();
+                    self.make_room(&mut self.open());
                     sleep(ACCEPT_AGAIN).await;
                 }
             }
@@ -154,8 +174,9 @@ impl Connections {
     /// Serves a connection in a task of its own. At the limit it replaces the least wanted connection.
     fn serve(&self, stream: TcpStream, frame: Frame, peer: SocketAddr) {
         let mut open = self.open();
-        if open.connections.len() >= self.0.limits.max && !open.make_room() {
+        if open.connections.len() >= self.0.limits.max && !self.make_room(&mut open) {
             drop(open);
+            self.0.metrics.connection_closed(Closed::Refused);
             self.0.troubles.note("too many connections", &format!("refused the connection from {}", peer.ip()));
             return;
         }
@@ -183,6 +204,7 @@ impl Connections {
             let stopping = stopping_since.is_some_and(|since: Instant| since.elapsed() >= LAST_ANSWER);
             for connection in self.open().connections.values() {
                 if self.is_overdue(&connection.progress, stopping) {
+                    self.0.metrics.connection_closed(Closed::Overdue);
                     connection.task.abort();
                 }
             }

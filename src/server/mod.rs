@@ -2,10 +2,11 @@
 
 mod connections;
 mod descriptors;
+mod metrics;
 mod progress;
 mod troubles;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -31,10 +32,29 @@ const REQUESTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long calls to Globus may take then.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
+/// Why a portal cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} ({setting})")]
+pub struct BindError {
+    /// The setting that asks for the address.
+    pub setting: &'static str,
+    /// The address.
+    pub address: SocketAddr,
+    /// It is in use, or does not belong to this machine.
+    pub source: io::Error,
+}
+
+impl BindError {
+    fn of(setting: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { setting, address, source }
+    }
+}
+
 /// A portal that is bound to its address.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
+    metrics: Option<Arc<TcpListener>>,
     address: SocketAddr,
     app: AppState,
     router: Router,
@@ -42,21 +62,32 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds to the address of the settings. `more` holds pages of your own; `Router::new()` for none.
+    /// Binds to the addresses of the settings. `more` holds pages of your own; `Router::new()` for none.
     ///
     /// # Errors
-    /// If the address is in use, or does not belong to this machine.
-    pub async fn bind(app: AppState, more: impl Into<Pages>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(app.settings.listen).await?;
-        let address = listener.local_addr()?;
+    /// [`BindError`].
+    pub async fn bind(app: AppState, more: impl Into<Pages>) -> Result<Self, BindError> {
+        let listen = app.settings.listen;
+        let listener = TcpListener::bind(listen).await.map_err(BindError::of("LISTEN", listen))?;
+        let address = listener.local_addr().map_err(BindError::of("LISTEN", listen))?;
+        let metrics = match app.settings.metrics_listen {
+            Some(at) => Some(TcpListener::bind(at).await.map_err(BindError::of("METRICS_LISTEN", at))?),
+            None => None,
+        };
         let router = routes::router(&app, more.into());
-        Ok(Self { listener, address, app, router, sweeps: true })
+        Ok(Self { listener, metrics: metrics.map(Arc::new), address, app, router, sweeps: true })
     }
 
     /// The address it is bound to, with the actual port if the settings ask for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of the listener for metrics, if there is one.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Leaves [`Vault::sweep`](crate::session::Vault::sweep) and
@@ -71,10 +102,12 @@ impl Server {
     /// accepting connections. Requests have 10 seconds to finish; idle connections are closed half a second later, because a
     /// request may be on its way. Calls to Globus, such as a code exchange or a token renewal, have 20 seconds.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
-        let Self { listener, app, router, sweeps, .. } = self;
+        let Self { listener, metrics, app, router, sweeps, .. } = self;
         let frame = Frame::new(app.clone(), router);
         let limits = app.settings.connections;
-        let connections = Connections::new(ConnectionLimits { max: descriptors::make_room(limits.max), ..limits });
+        let limits = ConnectionLimits { max: descriptors::make_room(limits.max), ..limits };
+        let connections = Connections::new(limits, app.metrics.clone());
+        let measuring = metrics.map(|listener| answer_metrics(listener, app.clone(), connections.clone()));
         let listener = Arc::new(listener);
         let accepting = accept(listener.clone(), connections.clone(), frame.clone());
         let limiting = connections.clone();
@@ -90,7 +123,7 @@ impl Server {
         connections.accept_waiting(&listener, &frame);
         drop(listener);
         finish(&app, &connections).await;
-        drop((limiting, sweeping, refreshing));
+        drop((limiting, sweeping, refreshing, measuring));
         app.vault.close().await;
     }
 }
@@ -125,6 +158,11 @@ async fn finish(app: &AppState, connections: &Connections) {
 fn accept(listener: Arc<TcpListener>, connections: Connections, frame: Frame) -> Aborts {
     let start = move || connections.clone().accept(listener.clone(), frame.clone());
     Aborts(keep_running("the accept loop", start))
+}
+
+fn answer_metrics(listener: Arc<TcpListener>, app: AppState, connections: Connections) -> Aborts {
+    let start = move || metrics::serve(listener.clone(), app.clone(), connections.clone());
+    Aborts(keep_running("the listener for metrics", start))
 }
 
 fn start_sweep(app: AppState) -> Aborts {

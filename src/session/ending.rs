@@ -8,6 +8,7 @@ use super::{
     records::Records,
     store::{SessionKey, StoreError},
 };
+use crate::metrics::Cause;
 
 /// Sessions that have ended.
 #[derive(Debug)]
@@ -20,12 +21,21 @@ pub struct Ended {
 }
 
 impl Records {
-    /// Ends a session for good, and starts to revoke its tokens. Finishes even if the caller is dropped.
+    /// Ends a session for good, as its person asks. See [`end_by`](Self::end_by).
     ///
     /// # Errors
     /// [`StoreError`]: the session may have ended anyway.
     pub async fn end(&self, key: SessionKey) -> Result<Ended, StoreError> {
-        let ended = self.vault.end(key, None).await?;
+        self.end_by(key, Cause::Logout).await
+    }
+
+    /// Ends a session for good, and starts to revoke its tokens. Finishes even if the caller is dropped. `cause` is for the
+    /// log and the metrics.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the session may have ended anyway.
+    pub async fn end_by(&self, key: SessionKey, cause: Cause) -> Result<Ended, StoreError> {
+        let ended = self.vault.end(key, None, cause).await?;
         Ok(Ended { count: usize::from(ended), revoking: self.revoke_in_background(vec![key]) })
     }
 
@@ -48,14 +58,14 @@ impl Records {
     async fn end_and_note(&self, key: SessionKey) -> Result<bool, StoreError> {
         // Without a row there is nothing to record, but the cache may still hold the session.
         let note_until = self.vault.store.session(key).await?.map(|row| row.ends);
-        self.vault.end(key, note_until).await
+        self.vault.end(key, note_until, Cause::Elsewhere).await
     }
 
     /// Ends a session whose browser left before it got the cookie: nothing else could ever use or end it.
     pub fn abandon(&self, key: SessionKey) {
         let this = self.clone();
         let ending = async move {
-            if let Err(error) = this.end(key).await {
+            if let Err(error) = this.end_by(key, Cause::Abandoned).await {
                 tracing::error!(error = %error, "could not end an abandoned session; it will expire");
             }
         };

@@ -10,7 +10,7 @@ use super::{
     seal::hash,
     store::{Lease, SessionKey, StoreError},
 };
-use crate::secret::random_bytes;
+use crate::{metrics::Cause, secret::random_bytes};
 
 /// How many sessions are ended at a time.
 const AT_ONCE: u32 = 100;
@@ -64,7 +64,7 @@ impl Records {
             }
             tracing::info!(ended = beyond.len(), "ended a person's least recently used sessions (SESSIONS_PER_PERSON)");
             for key in beyond {
-                self.end(key).await?;
+                self.end_by(key, Cause::Limit).await?;
             }
         }
         Ok(())

@@ -192,6 +192,12 @@ impl LiveSessions {
         shard.forgotten += 1;
     }
 
+    /// How many sessions are here.
+    pub(super) fn count(&self) -> usize {
+        let shard = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).known.len();
+        self.shards.iter().map(shard).sum()
+    }
+
     fn forget_all(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,9 +14,13 @@ use super::{
     live::LiveSessions,
     probes::Probes,
     seal::{KeyRing, Opened, Purpose, hash},
-    store::{News, SessionKey, SessionRow, Spent, Store, StoreError},
+    store::{MeasuredStore, News, SessionKey, SessionRow, Spent, Store, StoreError},
 };
-use crate::{clock::Clock, keep_running::keep_running};
+use crate::{
+    clock::Clock,
+    keep_running::keep_running,
+    metrics::{Cause, Metrics},
+};
 
 /// How long sessions last.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,8 @@ pub struct Vault {
     pub clock: Clock,
     /// How long they last.
     pub lifetimes: Lifetimes,
+    /// What is counted about them.
+    pub(super) metrics: Metrics,
     /// Work that finishes even if its caller is gone, and before the process stops.
     pub underway: TaskTracker,
     /// The cache; `None` if every check asks the store.
@@ -47,9 +53,18 @@ pub struct Vault {
 
 impl Vault {
     /// Keeps sessions in `store`. Every check of a session asks a store that other processes use too, unless `cache` says
-    /// how long an answer may be reused. Call it within a runtime: it starts a task that listens to the store.
+    /// how long an answer may be reused. What happens is counted in `metrics`. Call it within a runtime: it starts a task that
+    /// listens to the store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, keys: KeyRing, clock: Clock, lifetimes: Lifetimes, cache: Duration) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        keys: KeyRing,
+        clock: Clock,
+        lifetimes: Lifetimes,
+        cache: Duration,
+        metrics: Metrics,
+    ) -> Self {
+        let store = MeasuredStore::around(store, &metrics);
         let lifetime = (!store.is_private()).then_some(cache);
         let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&store, lifetime));
         Self {
@@ -57,6 +72,7 @@ impl Vault {
             keys: Arc::new(keys),
             clock,
             lifetimes,
+            metrics,
             underway: TaskTracker::new(),
             live,
             probes: Probes::default(),
@@ -69,6 +85,12 @@ impl Vault {
     /// [`StoreError`]: what it cannot do.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.probes.ask(&self.store).await
+    }
+
+    /// How many sessions are in the cache.
+    #[must_use]
+    pub fn cached_sessions(&self) -> usize {
+        self.live.as_ref().map_or(0, |live| live.count())
     }
 
     /// Closes the store, at the end of the process.
@@ -101,20 +123,31 @@ impl Vault {
     }
 
     /// Ends a session for good, in the store and in the cache; its tokens are queued for revocation in the same step. With
-    /// `note_until`, [`Vault::was_ended_elsewhere`] is true until then. Returns whether there was a session.
+    /// `note_until`, [`Vault::was_ended_elsewhere`] is true until then. Returns whether there was a session. `cause` is for the
+    /// log and the metrics.
     ///
     /// It runs in a task of its own and finishes even if the caller is dropped: interrupted between the store and the cache, it
     /// would leave an ended session usable in this process.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) async fn end(&self, key: SessionKey, note_until: Option<OffsetDateTime>) -> Result<bool, StoreError> {
+    pub(super) async fn end(
+        &self,
+        key: SessionKey,
+        note_until: Option<OffsetDateTime>,
+        cause: Cause,
+    ) -> Result<bool, StoreError> {
         let (store, live, now) = (self.store.clone(), self.live.clone(), self.clock.now());
+        let metrics = self.metrics.clone();
         let ending = async move {
             let ended = store.end_session(key, now, note_until).await;
             if let Some(live) = live {
                 // Even if the store did not answer: it may have ended the session anyway.
                 live.forget(key);
+            }
+            if matches!(ended, Ok(true)) {
+                metrics.session_ended(cause);
+                note_end(cause);
             }
             ended
         };
@@ -135,7 +168,7 @@ impl Vault {
     pub(super) async fn read(&self, key: SessionKey) -> Result<Option<(SessionRow, Opened)>, StoreError> {
         let Some(row) = self.store.session(key).await? else { return Ok(None) };
         if self.is_over(&row, self.clock.now()) {
-            self.end(key, None).await?;
+            self.end(key, None, Cause::Age).await?;
             return Ok(None);
         }
         let opened = self.keys.open(Purpose::Session, &key.0, &row.record);
@@ -153,10 +186,18 @@ impl Vault {
         let aged = self.store.aged_sessions(now, now.saturating_sub(self.lifetimes.idle), limit).await?;
         let mut failed = None;
         for key in &aged {
-            failed = self.end(*key, None).await.err().or(failed);
+            failed = self.end(*key, None, Cause::Age).await.err().or(failed);
         }
         self.store.sweep(now).await?;
         failed.map_or(Ok(aged.len()), Err)
+    }
+}
+
+/// Logs that a session has ended. The sweep logs how many have ended by age.
+fn note_end(cause: Cause) {
+    match cause {
+        Cause::Age => tracing::debug!(cause = cause.as_str(), "session ended"),
+        _ => tracing::info!(cause = cause.as_str(), "session ended"),
     }
 }
 

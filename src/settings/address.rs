@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::reader::Reader;
+use super::{checked::CookieNames, reader::Reader};
 use crate::globus::environment::is_loopback as is_loopback_url;
 
 /// The address at which browsers reach the portal.
@@ -16,6 +16,11 @@ pub(super) struct PublicAddress {
 }
 
 impl PublicAddress {
+    /// The names of the portal's cookies there.
+    pub(super) fn cookie_names(&self) -> CookieNames {
+        CookieNames::new(&self.root, self.scheme == "https")
+    }
+
     pub(super) fn read(reader: &mut Reader, sandbox: bool, sandbox_public_url: Option<&Url>) -> Self {
         let origin = reader.values.get("SERVER_NAME").map(|found| found.origin.clone());
         let server_name = reader.parsed("SERVER_NAME", server_name).unwrap_or_else(|| "localhost:5000".to_owned());
@@ -132,9 +137,25 @@ fn root(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn listen(reader: &mut Reader) -> SocketAddr {
-    let parsed = reader.parsed("LISTEN", |text| {
-        text.parse::<SocketAddr>()
-            .map_err(|_| "expected an address and a port, as in 127.0.0.1:5000 or [::]:5000".to_owned())
-    });
+    let parsed = reader.parsed("LISTEN", |text| socket_address(text, "127.0.0.1:5000 or [::]:5000"));
     parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
+}
+
+/// The address of the listener for metrics, which must not be the public one.
+pub(super) fn metrics_listen(reader: &mut Reader, listen: SocketAddr) -> Option<SocketAddr> {
+    reader.parsed("METRICS_LISTEN", |text| {
+        let address = socket_address(text, "127.0.0.1:9100 or [::1]:9100")?;
+        let (ip, other) = (address.ip().to_canonical(), listen.ip().to_canonical());
+        let meet = ip == other || ip.is_unspecified() || other.is_unspecified();
+        if meet && address.port() == listen.port() && listen.port() != 0 {
+            return Err(
+                "this is where visitors come in (LISTEN): metrics need an address or a port of their own".to_owned()
+            );
+        }
+        Ok(address)
+    })
+}
+
+fn socket_address(text: &str, example: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("expected an address and a port, as in {example}"))
 }

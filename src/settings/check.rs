@@ -11,10 +11,9 @@ use ipnet::IpNet;
 
 use super::{
     address::{self, PublicAddress},
-    checked::{ConnectionLimits, CookieNames, LogFormat, Settings},
-    found::Values,
+    checked::{ConnectionLimits, LogFormat, Settings},
     policies::Policies,
-    problems::{Problem, Problems},
+    problems::Problems,
     reader::Reader,
     secret_keys,
     sources::Sources,
@@ -27,66 +26,67 @@ const WHERE_TO_REGISTER: &str = "https://app.globus.org/settings/developers";
 const REFRESH_TIMEOUT_SECONDS: u32 = 30;
 /// More than a machine with two cores can serve, but too few to fill its memory.
 const MAX_CONNECTIONS: usize = 10_000;
-/// How long somebody who has left a group may still pass.
-const GROUPS_MAX_AGE_SECONDS: u32 = 300;
 const REQUEST_HEAD_SECONDS: u32 = 10;
 const KEEP_ALIVE_SECONDS: u32 = 60;
 /// An exchange takes a few hundred milliseconds, so this allows a few hundred logins a second, a quarter from one address.
 const MAX_EXCHANGES: usize = 128;
 
 /// Checks everything. A wrong value is replaced by its default, so that the rest can be checked too.
-pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -> Result<Settings, Problems> {
-    let mut reader = Reader { values, problems, warnings: Vec::new() };
+pub(super) fn check(mut reader: Reader, sources: &Sources) -> Result<Settings, Problems> {
+    let settings = read(&mut reader, sources);
+    if reader.problems.is_empty() { Ok(settings) } else { Err(Problems(reader.problems)) }
+}
+
+fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let sandbox = sources.sandbox.is_some();
-    let sandbox_public_url = address::sandbox_public_url(&mut reader, sandbox);
-    let address = PublicAddress::read(&mut reader, sandbox, sandbox_public_url.as_ref());
-    let https = address.scheme == "https";
-    let secret_key = secret_keys::secret_key(&mut reader, &address, sandbox);
-    let (client_id, client_secret) = credentials(&mut reader, sources, &address);
-    let listen = address::listen(&mut reader);
-    let trusted_proxies = trusted_proxies(&mut reader);
+    let sandbox_public_url = address::sandbox_public_url(reader, sandbox);
+    let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
+    let secret_key = secret_keys::secret_key(reader, &address, sandbox);
+    let (client_id, client_secret) = credentials(reader, sources, &address);
+    let listen = address::listen(reader);
+    let trusted_proxies = trusted_proxies(reader);
     reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
-    let environment = globus::environment(&mut reader);
-    let policies = policies::read(&mut reader);
-    let settings = Settings {
+    let environment = globus::environment(reader);
+    let (policies, groups_max_age) = policies::read(reader);
+    Settings {
         listen,
+        metrics_listen: address::metrics_listen(reader, listen),
         secret_key,
-        secret_key_fallbacks: secret_keys::fallbacks(&mut reader, &address),
+        secret_key_fallbacks: secret_keys::fallbacks(reader, &address),
         client_id,
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
-        scopes: with_groups(scopes(&mut reader), &policies),
+        scopes: with_groups(scopes(reader), &policies),
         policies,
-        groups_max_age: seconds(&mut reader, "GROUPS_MAX_AGE_SECONDS", GROUPS_MAX_AGE_SECONDS, (0, 3600, "3600")),
-        allow_consent_for: allow_consent_for(&mut reader),
-        collections: collections::read(&mut reader, sources.file.parent().unwrap_or(Path::new(""))),
+        groups_max_age,
+        allow_consent_for: allow_consent_for(reader),
+        collections: collections::read(reader, sources.file.parent().unwrap_or(Path::new(""))),
         refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
-        refresh_timeout: seconds(&mut reader, "REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")),
-        session_store: sessions::store(&mut reader, sandbox),
-        session_cookie_name: sessions::cookie(&mut reader, &address.root, https),
-        cookie_names: CookieNames::new(&address.root, https),
-        session_idle: sessions::idle(&mut reader),
-        session_lifetime: sessions::lifetime(&mut reader),
-        session_cache: sessions::cache(&mut reader),
-        sessions_per_person: sessions::per_person(&mut reader),
-        globus_trust: globus::trust(&mut reader, &environment),
-        globus_timeout: globus::timeout(&mut reader),
+        refresh_timeout: seconds(reader, "REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")),
+        session_store: sessions::store(reader, sandbox),
+        session_cookie_name: sessions::cookie(reader, &address),
+        cookie_names: address.cookie_names(),
+        session_idle: sessions::idle(reader),
+        session_lifetime: sessions::lifetime(reader),
+        session_cache: sessions::cache(reader),
+        sessions_per_person: sessions::per_person(reader),
+        globus_trust: globus::trust(reader, &environment),
+        globus_timeout: globus::timeout(reader),
         environment,
         trusted_proxies,
-        connections: connection_limits(&mut reader),
+        connections: connection_limits(reader),
         max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
-        shutdown_delay: shutdown_delay(&mut reader, &address),
+        shutdown_delay: shutdown_delay(reader, &address),
         server_name: address.server_name,
         scheme: address.scheme,
         root: address.root,
         sandbox_public_url,
         sandbox: None,
         ignored_variables: sources.service_variables(),
-        warnings: std::mem::take(&mut reader.warnings),
-    };
-    if reader.problems.is_empty() { Ok(settings) } else { Err(Problems(reader.problems)) }
+        warnings: std::mem::take(reader.warnings),
+    }
 }
 
 fn seconds(reader: &mut Reader, key: &str, default: u32, limits: (u32, u32, &str)) -> Duration {

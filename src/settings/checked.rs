@@ -27,6 +27,8 @@ pub struct Settings {
     pub root: String,
     /// Address to bind (`LISTEN`).
     pub listen: SocketAddr,
+    /// Address of the listener for metrics (`METRICS_LISTEN`).
+    pub metrics_listen: Option<SocketAddr>,
     /// Derives every key (`SECRET_KEY`).
     pub secret_key: SecretKey,
     /// Previous keys, which still decrypt existing data (`SECRET_KEY_FALLBACKS`).

@@ -18,6 +18,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("PREFERRED_URL_SCHEME", Kind::Plain),
     ("APPLICATION_ROOT", Kind::Plain),
     ("LISTEN", Kind::Plain),
+    ("METRICS_LISTEN", Kind::Plain),
     ("SECRET_KEY", Kind::Secret),
     ("SECRET_KEY_FALLBACKS", Kind::Secret),
     ("APP_CLIENT_ID", Kind::Plain),

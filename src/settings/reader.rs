@@ -15,6 +15,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    pub(super) fn of(values: Values, problems: Vec<Problem>) -> Self {
+        Self { values, problems, warnings: Vec::new() }
+    }
+
     pub(super) fn problem(&mut self, key: &str, origin: Option<String>, text: impl Into<String>) {
         self.problems.push(Problem { key: key.to_owned(), origin, text: text.into() });
     }

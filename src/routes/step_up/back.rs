@@ -9,6 +9,7 @@ use super::{ask::required, pages};
 use crate::{
     error::{AppError, GlobusError},
     globus::{flow::FlowManager as _, id_token::IdTokenClaims},
+    metrics::Outcome,
     routes::cookies,
     secret::AuthorizationCode,
     session::{
@@ -53,6 +54,7 @@ pub(crate) async fn complete(app: &AppState, returned: Returned) -> Result<Respo
     match response.decode_id_token(&app.id_tokens, Some(&secrets.nonce)).await {
         Ok(claims) if claims.sub != live.user.claims.sub => {
             app.tokens.discard(&response).await;
+            app.metrics.step_up(Outcome::Failed);
             tracing::warn!(sub = live.user.claims.sub, "step-up by another person; nothing was changed");
             return pages::another_person(app, &live, &ask, &name_of(&claims));
         }
@@ -65,6 +67,7 @@ pub(crate) async fn complete(app: &AppState, returned: Returned) -> Result<Respo
     if !app.tokens.adopt(key, &response).await? {
         return Err(over(next));
     }
+    app.metrics.step_up(Outcome::Ok);
     tracing::info!(sub = live.user.claims.sub, "stepped up");
     let missing = required(&ask)?.into_iter().find(|scope| response.by_scopes(scope.scope_string()).is_none());
     let mut answer = match missing {

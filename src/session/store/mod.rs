@@ -20,6 +20,7 @@
 mod bounds;
 mod contract;
 mod error;
+mod measured;
 mod memory;
 mod migrations;
 mod news;
@@ -35,6 +36,7 @@ pub use self::{
     bounds::Bounds,
     contract::Store,
     error::StoreError,
+    measured::MeasuredStore,
     memory::MemoryStore,
     news::News,
     postgres::PostgresStore,

@@ -21,6 +21,7 @@ use crate::{
         id_token::{Expected, IdTokenError},
         tokens::{Token, TokenResponse},
     },
+    metrics::Renewed,
     secret::{AccessToken, RefreshToken, random_bytes},
     session::{
         seal::{Opened, Purpose, hash},
@@ -168,12 +169,18 @@ impl Tokens {
             Err(TokenError::InvalidGrant(error)) => {
                 tracing::warn!(resource_server, error = error.for_log(), "Globus no longer accepts the refresh token");
                 // These tokens are dead; those of other resource servers stay.
+                self.vault.metrics.renewal(Renewed::Refused);
                 self.vault.store.remove_token(key, resource_server, row.version).await?;
                 return Err(sign_in());
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(resource_server, error = error.for_log(), "Globus did not renew a token");
+                self.vault.metrics.renewal(Renewed::Failed);
+                return Err(error.into());
+            }
         };
         let Some(token) = self.token_for(key, resource_server, &response).await else {
+            self.vault.metrics.renewal(Renewed::Refused);
             self.discard(&response).await;
             // The earlier ones may still be good.
             self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
@@ -181,7 +188,9 @@ impl Tokens {
             self.revoke_due(Some(key)).await?;
             return Err(sign_in());
         };
-        self.keep_renewed(key, token, &kept, row.version).await
+        let renewed = self.keep_renewed(key, token, &kept, row.version).await;
+        self.vault.metrics.renewal(if renewed.is_ok() { Renewed::Ok } else { Renewed::Lost });
+        renewed
     }
 
     /// The requested token, if the response is about the same person. If the id_token names another one, the whole response is

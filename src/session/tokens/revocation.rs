@@ -44,6 +44,7 @@ impl Tokens {
         }
         let results = tasks.join_all().await;
         let failed = results.iter().filter(|revoked| !**revoked).count();
+        self.vault.metrics.revocations(results.len() - failed, failed);
         Ok((results.len() - failed, failed))
     }
 

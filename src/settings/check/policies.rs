@@ -1,7 +1,7 @@
 //! `[policies.NAME]`: tables of the settings file. A wrong one refuses the start: a policy that is not understood must not let
 //! anybody in.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use config::{Value, ValueKind};
 use uuid::Uuid;
@@ -17,7 +17,16 @@ const MEMBERS: [&str; 7] = ["title", "contact", "signed_in", "groups", "identity
 /// The most items of a list.
 const MOST: usize = 1_000;
 
-pub(super) fn read(reader: &mut Reader) -> Policies {
+/// How long somebody who has left a group may still pass, in seconds.
+const GROUPS_MAX_AGE_SECONDS: u32 = 300;
+
+/// The policies, and how long a list of somebody's groups counts.
+pub(super) fn read(reader: &mut Reader) -> (Policies, Duration) {
+    let max_age = reader.seconds("GROUPS_MAX_AGE_SECONDS", GROUPS_MAX_AGE_SECONDS, (0, 3600, "3600"));
+    (policies(reader), Duration::from_secs(max_age.into()))
+}
+
+fn policies(reader: &mut Reader) -> Policies {
     let Some((tables, origin)) = reader.named_tables(KEY) else { return Policies::default() };
     let mut policies = BTreeMap::new();
     for (name, table) in tables {

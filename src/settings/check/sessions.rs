@@ -8,7 +8,7 @@ use url::Url;
 use crate::{
     secret::StoreUrl,
     settings::{
-        address::is_loopback,
+        address::{PublicAddress, is_loopback},
         checked::{CookieNames, MOST_PER_PERSON, StoreKind, cookie_name},
         reader::Reader,
         store_url,
@@ -99,8 +99,9 @@ pub(super) fn per_person(reader: &mut Reader) -> u32 {
     u32::try_from(reader.count("SESSIONS_PER_PERSON", 50, (1, most))).unwrap_or(MOST_PER_PERSON)
 }
 
-pub(super) fn cookie(reader: &mut Reader, root: &str, https: bool) -> String {
-    let CookieNames { login, rounds, step_ups, choices } = CookieNames::new(root, https);
+pub(super) fn cookie(reader: &mut Reader, address: &PublicAddress) -> String {
+    let (root, https) = (&*address.root, address.scheme == "https");
+    let CookieNames { login, rounds, step_ups, choices } = address.cookie_names();
     let with_prefix = |name: &str| {
         if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name.to_owned() }
     };

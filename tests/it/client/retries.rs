@@ -2,7 +2,7 @@
 //! difference.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -11,10 +11,10 @@ use globus_portal::{
     globus::{
         auth::{ConfidentialAppAuthClient, RenewingAuthorizer, TokenError},
         authorizer::{AccessTokenAuthorizer, Authorizer},
-        error::CallError,
+        error::{CallError, Service},
         flow::FlowManager as _,
         groups::GroupsClient,
-        http::{HttpClient, Limits},
+        http::{HttpClient, Limits, Observer, Tried},
         transfer::TransferClient,
     },
     secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken},
@@ -354,4 +354,27 @@ async fn a_redirect_is_an_error_and_is_not_followed() {
         assert_eq!(outcome(bench.fixed().get_endpoint("e").await), format!("APIError {status}"));
         assert_eq!((elsewhere.requests().len(), bench.server.requests().len()), (0, 1));
     }
+}
+
+/// Notes the service and the status of each try.
+#[derive(Debug, Default)]
+struct Noted(Mutex<Vec<(Service, Option<u16>)>>);
+
+impl Observer for Noted {
+    fn tried(&self, tried: &Tried) {
+        assert!(tried.time > Duration::ZERO);
+        self.0.lock().unwrap().push((tried.service, tried.status));
+    }
+}
+
+#[tokio::test]
+async fn an_observer_hears_of_every_try() {
+    let noted = Arc::new(Noted::default());
+    let bench = Bench::start([Step::Cut, trouble(503), endpoint(), trouble(404)]).await;
+    let http = bench.http().with_observer(noted.clone());
+    let transfer = TransferClient::new(bench.server.url.clone(), http.clone(), old_token());
+    transfer.get_endpoint("e").await.unwrap();
+    GroupsClient::new(bench.server.url.clone(), http, old_token()).get_group("g", &[]).await.unwrap_err();
+    let transfer = [None, Some(503), Some(200)].map(|status| (Service::Transfer, status));
+    assert_eq!(noted.0.lock().unwrap().as_slice(), [&transfer[..], &[(Service::Groups, Some(404))]].concat());
 }

@@ -8,6 +8,7 @@ mod leaving;
 mod load;
 mod log_gone;
 mod log_lines;
+mod metrics;
 mod settings;
 mod siege;
 mod stop;

@@ -25,6 +25,7 @@ use super::{
 pub use super::{
     connect::{ClientError, Proxies},
     limits::{Limits, Pause, RealPause},
+    observer::{Observer, Tried},
     trust::Trust,
 };
 use crate::error::{CallError, Service, UsageError};
@@ -40,6 +41,7 @@ pub struct HttpClient {
     limits: Limits,
     pause: Arc<dyn Pause>,
     introduction: Arc<Introduction>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl HttpClient {
@@ -74,7 +76,7 @@ impl HttpClient {
     #[must_use]
     pub fn when_needed(limits: Limits, trust: Trust, proxies: Proxies) -> Self {
         let connections = Arc::new(Connections::new(trust, proxies, limits.timeout));
-        Self { connections, limits, pause: Arc::new(RealPause), introduction: Arc::default() }
+        Self { connections, limits, pause: Arc::new(RealPause), introduction: Arc::default(), observer: None }
     }
 
     /// The same client, with the same connections, that introduces itself to Globus as `app` beside the SDK: a name, or
@@ -131,6 +133,13 @@ impl HttpClient {
         self
     }
 
+    /// The same client, with the same connections, that reports each try of a call to `observer`.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Waits, as between two tries.
     pub(crate) async fn sleep(&self, duration: Duration) {
         self.pause.sleep(duration).await;
@@ -148,7 +157,12 @@ impl HttpClient {
             let header = authorization.as_ref().map(|authorization| &authorization.header);
             let began = Instant::now();
             let result = self.attempt(call, header, deadline).await;
-            log(call, &result, tries + u32::from(renewed), began.elapsed());
+            let time = began.elapsed();
+            log(call, &result, tries + u32::from(renewed), time);
+            if let Some(observer) = &self.observer {
+                let status = result.as_ref().ok().map(|answer| answer.status.as_u16());
+                observer.tried(&Tried { service: call.service, status, time });
+            }
             let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
             if refused && !renewed && call.authorizer.refused(authorization.as_ref(), deadline).await? {
                 renewed = true;

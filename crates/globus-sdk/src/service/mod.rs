@@ -7,6 +7,7 @@ mod connect;
 pub mod http;
 mod limits;
 pub(crate) mod name;
+mod observer;
 pub(crate) mod query;
 pub(crate) mod response;
 pub(crate) mod trust;

@@ -18,11 +18,12 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 37] = [
+const KEYS: [(&str, &str, &str); 38] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
     ("LISTEN", "'127.0.0.1:8080'", "127.0.0.1:8080"),
+    ("METRICS_LISTEN", "'127.0.0.1:9100'", "127.0.0.1:9100"),
     ("SECRET_KEY", "'a-key-of-the-file-which-is-long-enough'", "a-key-of-the-file-which-is-long-enough"),
     (
         "SECRET_KEY_FALLBACKS",
@@ -133,6 +134,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "PREFERRED_URL_SCHEME" => settings.scheme.clone(),
         "APPLICATION_ROOT" => settings.root.clone(),
         "LISTEN" => settings.listen.to_string(),
+        "METRICS_LISTEN" => settings.metrics_listen.map(|address| address.to_string()).unwrap_or_default(),
         "SECRET_KEY" => settings.secret_key.expose_secret().to_owned(),
         "SECRET_KEY_FALLBACKS" => format!("{secrets:?}"),
         "APP_CLIENT_ID" | "PORTAL_CLIENT_ID" => settings.client_id.clone(),

@@ -215,6 +215,10 @@ fn every_key_has_limits_and_says_what_it_expects() {
         ),
         ("APPLICATION_ROOT", &["portal", "/a//b", "/../x", "/a?b", "/a b", "/ü", "//e.example"]),
         ("LISTEN", &["5000", "localhost:5000", "127.0.0.1", "127.0.0.1:99999"]),
+        (
+            "METRICS_LISTEN",
+            &["9100", "localhost:9100", "127.0.0.1", "127.0.0.1:5000", "0.0.0.0:5000", "[::ffff:127.0.0.1]:5000"],
+        ),
         ("REFRESH_TOKENS", &["2", "ja", "truee"]),
         (
             "SESSION_STORE",
