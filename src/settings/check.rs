@@ -85,7 +85,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         sandbox_public_url,
         sandbox: None,
         ignored_variables: sources.service_variables(),
-        warnings: std::mem::take(reader.warnings),
+        warnings: std::mem::take(&mut reader.warnings),
     }
 }
 
