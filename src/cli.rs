@@ -26,7 +26,7 @@ use crate::{
     routes::Pages,
     sandbox::{CLIENT_ID, CLIENT_SECRET, command::SandboxArgs},
     secret::random_text,
-    server::Server,
+    server::{Server, adopt_passed_sockets},
     settings::{SandboxClient, Settings},
     state::AppState,
     telemetry,
@@ -73,6 +73,7 @@ pub fn run(more: impl Into<Pages>) -> ExitCode {
     let more = more.into();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    adopt_passed_sockets();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -127,7 +128,7 @@ async fn serve_portal(serve: Serve, more: Pages) -> Result<(), Failure> {
     for warning in warnings::of(&settings).await {
         tracing::warn!("{warning}");
     }
-    let listen = settings.listen;
+    let listen = settings.listen.clone();
     let app = AppState::build(settings, Clock::system()).await?;
     let server = Server::bind(app.clone(), more).await.map_err(|error| Failure::Bind(listen, error))?;
     let stop = stop_signal()?;

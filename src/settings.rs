@@ -9,6 +9,7 @@ mod checked;
 mod found;
 mod keys;
 mod links;
+mod listen;
 mod presented;
 mod problems;
 mod reader;
@@ -21,6 +22,7 @@ mod unexpanded;
 
 pub use self::{
     checked::{ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Settings, StoreKind},
+    listen::Listen,
     presented::{Destination, Image, Presented, PresentedCollection, Reach},
     problems::{Problem, Problems},
     sources::{SandboxClient, Sources},

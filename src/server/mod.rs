@@ -2,23 +2,25 @@
 
 mod connections;
 mod descriptors;
+mod listener;
 mod progress;
+mod socket_file;
 mod troubles;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
-    net::TcpListener,
     task::JoinHandle,
     time::{Instant, sleep, timeout_at},
 };
 
-use self::connections::Connections;
+pub use self::listener::adopt_passed_sockets;
+use self::{connections::Connections, listener::Listener};
 use crate::{
     keep_running::keep_running,
     routes::{self, Pages, frame::Frame},
-    settings::ConnectionLimits,
+    settings::{ConnectionLimits, Listen},
     state::AppState,
 };
 
@@ -34,29 +36,30 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// A portal that is bound to its address.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
+    address: Listen,
     app: AppState,
     router: Router,
     sweeps: bool,
 }
 
 impl Server {
-    /// Binds to the address of the settings. `more` holds pages of your own; `Router::new()` for none.
+    /// Listens at the address or socket of the settings. `more` holds pages of your own; `Router::new()` for none.
     ///
     /// # Errors
-    /// If the address is in use, or does not belong to this machine.
+    /// If the address is in use, or does not belong to this machine; if a Unix socket cannot be created; if systemd has passed no
+    /// socket.
     pub async fn bind(app: AppState, more: impl Into<Pages>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(app.settings.listen).await?;
-        let address = listener.local_addr()?;
+        let listener = Listener::bind(&app.settings.listen).await?;
+        let address = listener.place()?;
         let router = routes::router(&app, more.into());
         Ok(Self { listener, address, app, router, sweeps: true })
     }
 
-    /// The address it is bound to, with the actual port if the settings ask for port 0.
+    /// Where it listens, with the actual port if the settings ask for port 0, and the actual socket if systemd has passed it.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Listen {
+        &self.address
     }
 
     /// Leaves [`Vault::sweep`](crate::session::Vault::sweep) and
@@ -87,6 +90,7 @@ impl Server {
             sleep(app.settings.shutdown_delay).await;
         }
         accepting.ended().await;
+        listener.remove_file();
         connections.accept_waiting(&listener, &frame);
         drop(listener);
         finish(&app, &connections).await;
@@ -122,7 +126,7 @@ async fn finish(app: &AppState, connections: &Connections) {
     }
 }
 
-fn accept(listener: Arc<TcpListener>, connections: Connections, frame: Frame) -> Aborts {
+fn accept(listener: Arc<Listener>, connections: Connections, frame: Frame) -> Aborts {
     let start = move || connections.clone().accept(listener.clone(), frame.clone());
     Aborts(keep_running("the accept loop", start))
 }

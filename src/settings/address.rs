@@ -1,10 +1,10 @@
-//! Where browsers find the portal, and where it listens.
+//! Where browsers find the portal.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::reader::Reader;
+use super::{listen::Listen, reader::Reader};
 use crate::globus::environment::is_loopback as is_loopback_url;
 
 /// The address at which browsers reach the portal.
@@ -44,8 +44,10 @@ impl PublicAddress {
 
     /// Warnings if the address to bind does not fit the one that browsers are sent to. `behind_proxy`: a proxy stands in
     /// between and listens elsewhere; `published`: the ports of a container are known to be published.
-    pub(super) fn warnings(&self, listen: SocketAddr, behind_proxy: bool, published: bool) -> Vec<String> {
+    pub(super) fn warnings(&self, listen: &Listen, behind_proxy: bool, published: bool) -> Vec<String> {
         let mut warnings = Vec::new();
+        // Only a proxy can use a socket of another kind.
+        let Some(listen) = listen.tcp() else { return warnings };
         let name = &self.server_name;
         if !self.loopback || published {
             return warnings;
@@ -129,12 +131,4 @@ fn root(text: &str) -> Result<String, String> {
     });
     let plain = text.starts_with('/') && segments_are_plain;
     if plain { Ok(trimmed.to_owned()) } else { Err("expected a path such as / or /portal".to_owned()) }
-}
-
-pub(super) fn listen(reader: &mut Reader) -> SocketAddr {
-    let parsed = reader.parsed("LISTEN", |text| {
-        text.parse::<SocketAddr>()
-            .map_err(|_| "expected an address and a port, as in 127.0.0.1:5000 or [::]:5000".to_owned())
-    });
-    parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
 }

@@ -12,6 +12,7 @@ use super::{
     address::{self, PublicAddress},
     checked::{ConnectionLimits, CookieNames, LogFormat, Settings},
     found::Values,
+    listen,
     problems::{Problem, Problems},
     reader::Reader,
     secret_keys,
@@ -39,9 +40,9 @@ pub(super) fn check(values: Values, problems: Vec<Problem>, sources: &Sources) -
     let https = address.scheme == "https";
     let secret_key = secret_keys::secret_key(&mut reader, &address, sandbox);
     let (client_id, client_secret) = credentials(&mut reader, sources, &address);
-    let listen = address::listen(&mut reader);
+    let listen = listen::listen(&mut reader);
     let trusted_proxies = trusted_proxies(&mut reader);
-    reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
+    reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let environment = globus::environment(&mut reader);
     let settings = Settings {
         listen,

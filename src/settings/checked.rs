@@ -1,12 +1,12 @@
 //! The checked settings of a portal.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
-use super::presented::Presented;
+use super::{listen::Listen, presented::Presented};
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
@@ -25,8 +25,8 @@ pub struct Settings {
     pub scheme: String,
     /// Path that all pages are below: empty, or `/portal` without a trailing slash (`APPLICATION_ROOT`).
     pub root: String,
-    /// Address to bind (`LISTEN`).
-    pub listen: SocketAddr,
+    /// Where to listen (`LISTEN`).
+    pub listen: Listen,
     /// Derives every key (`SECRET_KEY`).
     pub secret_key: SecretKey,
     /// Previous keys, which still decrypt existing data (`SECRET_KEY_FALLBACKS`).

@@ -73,10 +73,10 @@ pub struct RequestFacts {
 }
 
 impl RequestFacts {
-    /// The facts about a request from a connection to `peer`.
+    /// The facts about a request from a connection to `peer`; `None` is a Unix socket.
     #[must_use]
-    pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
-        let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
+    pub fn of(request: &Request, peer: Option<SocketAddr>, trusted_proxies: &[IpNet]) -> Self {
+        let peer = peer_of(peer.map(|peer| peer.ip()), request.headers(), trusted_proxies);
         Self { id: RequestId::next(), peer, session: Arc::default() }
     }
 }

@@ -10,4 +10,5 @@ mod log_gone;
 mod log_lines;
 mod settings;
 mod siege;
+mod sockets;
 mod stop;

@@ -56,7 +56,7 @@ pub(super) struct Place {
     pub(super) variant: Variant,
     /// All its files, among them `certificate.pem` and `key.pem`.
     pub(super) folder: PathBuf,
-    /// The portal's address, without a scheme.
+    /// The portal's address or socket, as the files have it.
     pub(super) behind: String,
     pub(super) http: u16,
     pub(super) https: u16,
@@ -96,6 +96,15 @@ pub struct Site {
 
 impl Site {
     pub async fn start(proxy: Proxy, variant: Variant, trusted_proxies: &str) -> Self {
+        Self::start_with(proxy, variant, trusted_proxies, None).await
+    }
+
+    /// The portal listens on a Unix socket, which the proxy's file names after this scheme.
+    pub(super) async fn start_on_socket(proxy: Proxy, scheme: &str) -> Self {
+        Self::start_with(proxy, Variant::OwnName, "", Some(scheme)).await
+    }
+
+    async fn start_with(proxy: Proxy, variant: Variant, trusted_proxies: &str, socket: Option<&str>) -> Self {
         let folder = TempDir::new().unwrap();
         let (http, https) = (free_port(), free_port());
         let globus = start_sandbox().await;
@@ -108,6 +117,12 @@ impl Site {
             .env("GLOBUS_PORTAL_APPLICATION_ROOT", format!("{root}/"))
             .env("GLOBUS_PORTAL_TRUSTED_PROXIES", trusted_proxies)
             .env("GLOBUS_PORTAL_LOG_FORMAT", "json");
+        let mut place_behind = behind.replace("http://localhost", "127.0.0.1");
+        if let Some(scheme) = socket {
+            let path = folder.path().join("portal.sock").display().to_string();
+            command.env("GLOBUS_PORTAL_LISTEN", format!("unix:{path}"));
+            place_behind = format!("{scheme}{path}");
+        }
         let mut portal = Process::start(&mut command, &folder.path().join("portal.log"));
         portal.says("Listening on").await;
 
@@ -115,13 +130,7 @@ impl Site {
         let certificate = cert.pem();
         fs::write(folder.path().join("certificate.pem"), &certificate).unwrap();
         fs::write(folder.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
-        let place = Place {
-            variant,
-            folder: folder.path().to_owned(),
-            behind: behind.replace("http://localhost", "127.0.0.1"),
-            http,
-            https,
-        };
+        let place = Place { variant, folder: folder.path().to_owned(), behind: place_behind, http, https };
         let site = Self {
             base: format!("https://localhost:{https}{root}"),
             plain: format!("http://localhost:{http}{root}"),

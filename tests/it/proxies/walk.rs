@@ -140,6 +140,20 @@ async fn under_a_path(proxy: Proxy) {
     walk(&site).await;
 }
 
+/// nginx and Caddy can use a Unix socket, Traefik cannot.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_walks_through_a_proxy_to_a_unix_socket_and_is_known() {
+    for (proxy, scheme) in [(Proxy::Nginx, "unix:"), (Proxy::Caddy, "unix/")] {
+        if skip_without(&format!("a Unix socket behind {proxy:?}"), proxy.program()) {
+            continue;
+        }
+        let site = Site::start_on_socket(proxy, scheme).await;
+        walk(&site).await;
+        site.browser().get_with(&site.url("/forged"), &[("x-forwarded-for", "203.0.113.9")]).await;
+        assert_eq!(site.peer_of("/forged").await, "127.0.0.2", "{proxy:?}");
+    }
+}
+
 async fn names_the_visitor(proxy: Proxy) {
     let forged = [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"), ("x-real-ip", "203.0.113.9")];
 

@@ -214,7 +214,8 @@ fn every_key_has_limits_and_says_what_it_expects() {
             ][..],
         ),
         ("APPLICATION_ROOT", &["portal", "/a//b", "/../x", "/a?b", "/a b", "/ü", "//e.example"]),
-        ("LISTEN", &["5000", "localhost:5000", "127.0.0.1", "127.0.0.1:99999"]),
+        ("LISTEN", &["5000", "localhost:5000", "127.0.0.1", "127.0.0.1:99999", "Systemd", "/run/portal.sock"]),
+        ("LISTEN", &["unix:", "unix:/", "unix:portal.sock", "unix:./portal.sock", "unix:/run/portal/", "unix:/run/.."]),
         ("REFRESH_TOKENS", &["2", "ja", "truee"]),
         (
             "SESSION_STORE",
@@ -252,7 +253,11 @@ fn every_key_has_limits_and_says_what_it_expects() {
             assert!(text.len() > 10, "{key} = {value}: {text}");
         }
     }
+    let too_long = format!("LISTEN = 'unix:/{}'\n", "a".repeat(107));
+    assert!(Given::app(&too_long).one_problem("LISTEN").contains("107 bytes"));
     let fine = [
+        ("LISTEN", "systemd", "systemd"),
+        ("LISTEN", "unix:/run/portal.sock", "unix:/run/portal.sock"),
         ("APPLICATION_ROOT", "/", ""),
         ("APPLICATION_ROOT", "/portal/", "/portal"),
         ("APPLICATION_ROOT", "/a/b-c", "/a/b-c"),
