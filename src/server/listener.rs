@@ -32,25 +32,19 @@ impl Listener {
         match listen {
             Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Listen::Unix(path) => {
-                let path = path.clone();
-                let bound = tokio::task::spawn_blocking(move || SocketFile::bind(&path)).await?;
-                let (listener, file) = bound?;
-                Self::unix(listener, Some(file))
+                let (listener, file) = SocketFile::bind(path).await?;
+                Ok(Self::Unix(listener, Some(file)))
             }
             Listen::Systemd => Self::passed(),
         }
-    }
-
-    fn unix(listener: std::os::unix::net::UnixListener, file: Option<SocketFile>) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self::Unix(UnixListener::from_std(listener)?, file))
     }
 
     /// The first socket that systemd has passed, of either kind. It can be taken once.
     fn passed() -> io::Result<Self> {
         let mut passed = passed_sockets().lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(Some(listener)) = passed.take_unix_listener(0) {
-            return Self::unix(listener, None);
+            listener.set_nonblocking(true)?;
+            return Ok(Self::Unix(UnixListener::from_std(listener)?, None));
         }
         let none = || io::Error::new(io::ErrorKind::NotFound, "systemd has passed no socket (LISTEN_PID, LISTEN_FDS)");
         let listener = passed.take_tcp_listener(0)?.ok_or_else(none)?;

@@ -1,17 +1,23 @@
 //! The file of a Unix socket.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, File, Permissions, TryLockError},
     io,
-    os::unix::{
-        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
-        net::{UnixListener, UnixStream},
-    },
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{
+    net::{UnixListener, UnixStream},
+    time::sleep,
 };
 
 /// The portal's user and group: let the proxy's user be in that group.
 const MODE: u32 = 0o660;
+/// How often, and after which pause, the lock of a folder is tried: whoever may read the folder can hold it.
+const LOCK_TRIES: u32 = 100;
+const LOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A file that this process has created, until it is removed.
 #[derive(Debug)]
@@ -23,9 +29,9 @@ pub(super) struct SocketFile {
 
 impl SocketFile {
     /// Listens on a new socket. A file that another process has left behind is replaced, if nobody listens on it.
-    pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, Self)> {
-        let _alone = lock_folder(path);
-        remove_stale(path)?;
+    pub(super) async fn bind(path: &Path) -> io::Result<(UnixListener, Self)> {
+        let _alone = lock_folder(path).await;
+        remove_stale(path).await?;
         let listener = UnixListener::bind(path)?;
         let file = Self { path: path.to_owned(), identity: identity(path)? };
         fs::set_permissions(path, Permissions::from_mode(MODE))?;
@@ -34,7 +40,6 @@ impl SocketFile {
 
     /// Removes the file, if it is still this one.
     pub(super) fn remove(&self) {
-        let _alone = lock_folder(&self.path);
         if identity(&self.path).is_ok_and(|identity| identity == self.identity)
             && let Err(error) = fs::remove_file(&self.path)
         {
@@ -49,11 +54,17 @@ impl Drop for SocketFile {
     }
 }
 
-/// Keeps two portals from replacing each other's new socket. Where folders cannot be locked, they are not.
-fn lock_folder(path: &Path) -> Option<File> {
+/// Keeps two portals that start together from replacing each other's new socket. Where folders cannot be locked, they are not.
+async fn lock_folder(path: &Path) -> Option<File> {
     let folder = File::open(path.parent()?).ok()?;
-    folder.lock().ok()?;
-    Some(folder)
+    for _ in 0..LOCK_TRIES {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => sleep(LOCK_AGAIN).await,
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -61,7 +72,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((file.dev(), file.ino()))
 }
 
-fn remove_stale(path: &Path) -> io::Result<()> {
+async fn remove_stale(path: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -70,8 +81,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !found.file_type().is_socket() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is not a socket has this path"));
     }
-    match UnixStream::connect(path) {
+    match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        // Its queue is full.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::ErrorKind::AddrInUse.into()),
         Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
         Err(error) => Err(error),
     }

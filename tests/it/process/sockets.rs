@@ -121,6 +121,20 @@ async fn two_portals_that_start_together_do_not_take_each_others_socket() {
     is_served(&path).await;
 }
 
+#[tokio::test]
+async fn a_socket_whose_queue_is_full_is_not_replaced() {
+    let folder = TempDir::new().unwrap();
+    let (listen, path) = unix(folder.path());
+    let _listener = UnixListener::bind(&path).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = UnixStream::connect(&path).await {
+        waiting.push(stream);
+        assert!(waiting.len() < 10_000);
+    }
+    let told = refused(&mut portal(folder.path(), &listen));
+    assert!(told.contains("another program listens on this socket"), "{told}");
+}
+
 #[test]
 fn what_is_no_socket_is_not_replaced() {
     let folder = TempDir::new().unwrap();
