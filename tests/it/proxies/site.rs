@@ -162,6 +162,10 @@ impl Site {
         Browser::trusting(&self.certificate, VISITOR)
     }
 
+    pub(super) fn certificate_file(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
+    }
+
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

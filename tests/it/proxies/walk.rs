@@ -154,6 +154,32 @@ async fn a_visitor_walks_through_a_proxy_to_a_unix_socket_and_is_known() {
     }
 }
 
+/// Browsers speak HTTP/2 with Caddy and Traefik, and may send each cookie in a field of its own (RFC 9113 section 8.2.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_works_over_http_2() {
+    for proxy in [Proxy::Caddy, Proxy::Traefik] {
+        let programs = [proxy.program(), &[("curl", "curl")]].concat();
+        if skip_without(&format!("HTTP/2 with {proxy:?}"), &programs) {
+            continue;
+        }
+        let site = Site::start(proxy, Variant::OwnName, "127.0.0.1").await;
+        let browser = site.browser();
+        let begun = browser.get(&site.url("/login")).await;
+        let back = decide(&site.globus, &browser, &begun.location(), MIRA, "allow").await;
+        assert_eq!(browser.get(back.as_str()).await.status, 303);
+        let session = format!("cookie: __Host-session={}", browser.cookie("localhost", "__Host-session").unwrap());
+        let certificate = site.certificate_file();
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--noproxy", "*", "--http2", "--compressed", "--cacert"])
+            .arg(certificate);
+        curl.args(["--header", "cookie: one=1", "--header", &session, "--header", "cookie: two=2"]);
+        curl.args(["--write-out", "%{http_version} %{http_code}"]).arg(site.url("/profile"));
+        let output = curl.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(MIRA) && text.ends_with("2 200"), "{proxy:?}: {text}");
+    }
+}
+
 async fn names_the_visitor(proxy: Proxy) {
     let forged = [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"), ("x-real-ip", "203.0.113.9")];
 
