@@ -26,7 +26,7 @@ use crate::{
     routes::Pages,
     sandbox::{CLIENT_ID, CLIENT_SECRET, command::SandboxArgs},
     secret::random_text,
-    server::Server,
+    server::{Server, adopt_passed_sockets},
     settings::{SandboxClient, Settings},
     state::AppState,
     telemetry,
@@ -73,6 +73,7 @@ pub fn run(more: impl Into<Pages>) -> ExitCode {
     let more = more.into();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    adopt_passed_sockets();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -9,6 +9,7 @@ mod checked;
 mod found;
 mod keys;
 mod links;
+mod listen;
 mod policies;
 mod presented;
 mod problems;
@@ -22,6 +23,7 @@ mod unexpanded;
 
 pub use self::{
     checked::{ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Settings, StoreKind},
+    listen::Listen,
     policies::{Policies, Policy},
     presented::{Destination, Image, Presented, PresentedCollection, Reach},
     problems::{Problem, Problems},

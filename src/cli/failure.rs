@@ -1,16 +1,20 @@
 //! Why a command failed.
 
-use std::{error::Error, fmt, io, net::SocketAddr};
+use std::{error::Error, fmt, io};
 
-use crate::{server::BindError, settings::Problems, state::BuildError};
+use crate::{
+    server::BindError,
+    settings::{Listen, Problems},
+    state::BuildError,
+};
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     Settings(Problems),
     Build(BuildError),
-    Bind(SocketAddr, io::Error),
-    BindMetrics(SocketAddr, io::Error),
+    Bind(Listen, io::Error),
+    BindMetrics(Listen, io::Error),
     Io(io::Error),
     /// What is wrong has been printed.
     Check,
@@ -23,7 +27,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Settings(problems) => problems.fmt(f),
             Self::Build(_) => f.write_str("cannot start"),
-            Self::Bind(address, error) => write!(f, "cannot listen on {address}: {}", why_not(error)),
+            Self::Bind(address, error) => write!(f, "cannot listen on {address}: {}", why_not(address, error)),
             Self::BindMetrics(address, error) => {
                 write!(f, "cannot listen on {address} for metrics: {} (see METRICS_LISTEN)", why_not_metrics(error))
             }
@@ -37,13 +41,24 @@ impl fmt::Display for Failure {
 }
 
 /// Why an address cannot be bound, and what to do.
-fn why_not(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
+fn why_not(address: &Listen, error: &io::Error) -> &'static str {
+    match (address, error.kind()) {
+        (Listen::Systemd, _) => {
+            "expected one stream socket from systemd: start the portal by a socket unit (see deploy/globus-portal.socket)"
+        }
+        (Listen::Unix(_), io::ErrorKind::AddrInUse) => "another program listens on this socket",
+        (Listen::Unix(_), io::ErrorKind::AlreadyExists) => "something else has this path: choose another with LISTEN",
+        (Listen::Unix(_), io::ErrorKind::NotFound) => {
+            "its folder is missing (RuntimeDirectory= in the unit of systemd)"
+        }
+        (Listen::Unix(_), io::ErrorKind::PermissionDenied) => {
+            "the portal's user must be allowed to write to its folder"
+        }
+        (_, io::ErrorKind::AddrInUse) => {
             "another program uses this port (choose another with LISTEN and SERVER_NAME, or --listen for the sandbox)"
         }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address (see LISTEN)",
-        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege (see LISTEN)",
+        (_, io::ErrorKind::AddrNotAvailable) => "this machine has no such address (see LISTEN)",
+        (_, io::ErrorKind::PermissionDenied) => "not permitted; ports below 1024 need a privilege (see LISTEN)",
         _ => "see LISTEN",
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         self, Sandbox,
         command::{self, ADDRESS, PORT, SandboxArgs, warn_of_public_sandbox},
     },
-    settings::{LogFormat, Settings},
+    settings::{Listen, LogFormat, Settings},
     telemetry,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Started {
 }
 
 /// Starts the sandbox beside the portal, on its usual port or, if that is in use, on any free one. With a public URL it
-/// listens on the portal's address and the port of that URL.
+/// listens on the portal's address (on loopback if the portal has a socket of another kind) and the port of that URL.
 pub(super) async fn start(settings: &Settings) -> Result<Started, Failure> {
     let public_url = settings.sandbox_public_url.clone();
     let options = |listen| sandbox::Options {
@@ -42,14 +42,17 @@ pub(super) async fn start(settings: &Settings) -> Result<Started, Failure> {
         clients: vec![],
     };
     let wanted = match &public_url {
-        Some(url) => SocketAddr::new(settings.listen.ip(), url.port().unwrap_or(PORT)),
+        Some(url) => {
+            let ip = settings.listen.tcp().unwrap_or(ADDRESS).ip();
+            SocketAddr::new(ip, url.port().unwrap_or(PORT))
+        }
         None => ADDRESS,
     };
     let any = SocketAddr::new(ADDRESS.ip(), 0);
     let sandbox = match Sandbox::bind(options(wanted)).await {
         Ok(sandbox) => sandbox,
-        Err(error) if public_url.is_some() => return Err(Failure::Bind(wanted, error)),
-        Err(_) => Sandbox::bind(options(any)).await.map_err(|error| Failure::Bind(any, error))?,
+        Err(error) if public_url.is_some() => return Err(Failure::Bind(Listen::Tcp(wanted), error)),
+        Err(_) => Sandbox::bind(options(any)).await.map_err(|error| Failure::Bind(Listen::Tcp(any), error))?,
     };
     let parse = |base: String| Url::parse(&format!("{base}/")).map_err(|error| io::Error::other(error.to_string()));
     let started = Started { local: parse(sandbox.local_url())?, public: parse(sandbox.base_url())? };
@@ -73,7 +76,7 @@ pub(super) async fn serve(args: SandboxArgs) -> Result<(), Failure> {
     telemetry::start(LogFormat::Pretty);
     ignore_hangup()?;
     command::serve(args, announce, stop_signal()?).await.map_err(|failure| match failure {
-        command::Failure::Bind(address, error) => Failure::Bind(address, error),
+        command::Failure::Bind(address, error) => Failure::Bind(Listen::Tcp(address), error),
         command::Failure::Serve(error) => Failure::Io(error),
     })
 }

@@ -25,21 +25,21 @@ async fn other_listener(settings: &Settings) -> Option<String> {
     if host != "localhost" && !host.ends_with(".localhost") {
         return None;
     }
-    let other: IpAddr = match settings.listen.ip() {
+    let listen = settings.listen.tcp()?;
+    let other: IpAddr = match listen.ip() {
         IpAddr::V4(ip) if ip == Ipv4Addr::LOCALHOST || ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         IpAddr::V6(Ipv6Addr::LOCALHOST) => Ipv4Addr::LOCALHOST.into(),
         // `[::]` covers both, and no other address is `localhost`.
         _ => return None,
     };
-    let other = SocketAddr::new(other, settings.listen.port());
+    let other = SocketAddr::new(other, listen.port());
     let connection = timeout(CONNECT_WITHIN, TcpStream::connect(other)).await.ok()?.ok()?;
     // Without a listener, a connection can connect to itself if the system picks the same local port.
     let is_other = connection.local_addr().is_ok_and(|own| own != other);
     is_other.then(|| {
         format!(
             "another program listens on {other}, and browsers that open {host} may reach it instead of this portal on \
-         {}: stop it, or choose another port with LISTEN and SERVER_NAME",
-            settings.listen
+             {listen}: stop it, or choose another port with LISTEN and SERVER_NAME"
         )
     })
 }

@@ -68,7 +68,8 @@ type Route = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub struct Frame {
     routes: Routes,
     common: Arc<Common>,
-    peer: SocketAddr,
+    /// `None` on a Unix socket.
+    peer: Option<SocketAddr>,
 }
 
 /// What all responses have in common.
@@ -86,12 +87,12 @@ impl Frame {
         let routes = measured::noting(routes, &app.metrics);
         let common = Arc::new(Common { fixed: Fixed::of(&app), app, unattended: Unattended::default() });
         let routes = Routes::custom(routes, |panic| panicked(&*panic));
-        Self { routes, common, peer: SocketAddr::from(([0, 0, 0, 0], 0)) }
+        Self { routes, common, peer: Some(SocketAddr::from(([0, 0, 0, 0], 0))) }
     }
 
-    /// The same, for a connection from `peer`.
+    /// The same, for a connection from `peer`; `None` is a Unix socket.
     #[must_use]
-    pub fn for_peer(&self, peer: SocketAddr) -> Self {
+    pub fn for_peer(&self, peer: Option<SocketAddr>) -> Self {
         Self { peer, ..self.clone() }
     }
 

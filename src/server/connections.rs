@@ -5,7 +5,6 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
-    os::fd::AsFd as _,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -15,13 +14,14 @@ use axum::body::Body;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
     sync::{Notify, watch},
     task::AbortHandle,
     time::sleep,
 };
 
 use super::{
+    listener::{Accepted, Listener},
     progress::{Phase, Progress, Watched},
     troubles::Troubles,
 };
@@ -141,10 +141,10 @@ impl Connections {
     }
 
     /// Accepts connections for as long as it is polled.
-    pub(super) async fn accept(self, listener: Arc<TcpListener>, frame: Frame) {
+    pub(super) async fn accept(self, listener: Arc<Listener>, frame: Frame) {
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
+                Ok(accepted) => self.take(accepted, &frame),
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
                     self.0.troubles.note("cannot accept connections", &error);
@@ -158,12 +158,10 @@ impl Connections {
 
     /// Serves the connections that the kernel has established but that are not accepted yet: closing the listener would reset
     /// them.
-    pub(super) fn accept_waiting(&self, listener: &TcpListener, frame: &Frame) {
-        // Straight from the kernel: the runtime may not know of the last ones yet.
-        let Ok(waiting) = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from) else { return };
+    pub(super) fn accept_waiting(&self, listener: &Listener, frame: &Frame) {
         for _ in 0..MAX_WAITING {
-            match waiting.accept().and_then(|(stream, peer)| Ok((into_async(stream)?, peer))) {
-                Ok((stream, peer)) => self.serve(stream, frame.for_peer(peer), peer),
+            match listener.accept_waiting() {
+                Ok(accepted) => self.take(accepted, frame),
                 Err(error) if is_of_one_client(&error) => {}
                 // There is none, or no descriptor for it.
                 Err(_) => return,
@@ -171,13 +169,28 @@ impl Connections {
         }
     }
 
+    fn take(&self, accepted: Accepted, frame: &Frame) {
+        match accepted {
+            Accepted::Tcp(stream, peer) => {
+                // A response is written as a whole, so waiting for more data gains nothing.
+                let _ = stream.set_nodelay(true);
+                self.serve(stream, frame, Some(peer));
+            }
+            Accepted::Unix(stream) => self.serve(stream, frame, None),
+        }
+    }
+
     /// Serves a connection in a task of its own. At the limit it replaces the least wanted connection.
-    fn serve(&self, stream: TcpStream, frame: Frame, peer: SocketAddr) {
+    fn serve<S>(&self, stream: S, frame: &Frame, peer: Option<SocketAddr>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let mut open = self.open();
         if open.connections.len() >= self.0.limits.max && !self.make_room(&mut open) {
             drop(open);
             self.0.metrics.connection_closed(Closed::Refused);
-            self.0.troubles.note("too many connections", &format!("refused the connection from {}", peer.ip()));
+            let peer = peer.map_or_else(|| "a proxy on the socket".to_owned(), |peer| peer.ip().to_string());
+            self.0.troubles.note("too many connections", &format!("refused the connection from {peer}"));
             return;
         }
         open.last += 1;
@@ -185,7 +198,7 @@ impl Connections {
         let progress = Arc::new(Progress::of_new_connection());
         let listed = Listed { connections: self.clone(), number };
         let stopping = self.0.stopping.subscribe();
-        let serving = serve_connection(Watched { stream, progress: progress.clone() }, frame, stopping);
+        let serving = serve_connection(Watched { stream, progress: progress.clone() }, frame.for_peer(peer), stopping);
         let task = tokio::spawn(async move {
             let _listed = listed;
             serving.await;
@@ -247,20 +260,16 @@ impl Connections {
     }
 }
 
-fn into_async(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
-}
-
 /// Whether an accept failed because its client has already gone.
 fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn serve_connection(io: Watched, frame: Frame, mut stopping: watch::Receiver<bool>) {
-    // A response is written as a whole, so waiting for more data gains nothing.
-    let _ = io.stream.set_nodelay(true);
+async fn serve_connection<S>(io: Watched<S>, frame: Frame, mut stopping: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let progress = io.progress.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         progress.head_is_here();

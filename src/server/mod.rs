@@ -2,8 +2,10 @@
 
 mod connections;
 mod descriptors;
+mod listener;
 mod metrics;
 mod progress;
+mod socket_file;
 mod troubles;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -15,11 +17,12 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use self::connections::Connections;
+pub use self::listener::adopt_passed_sockets;
+use self::{connections::Connections, listener::Listener};
 use crate::{
     keep_running::keep_running,
     routes::{self, Pages, frame::Frame},
-    settings::ConnectionLimits,
+    settings::{ConnectionLimits, Listen},
     state::AppState,
 };
 
@@ -39,13 +42,14 @@ pub struct BindError {
     /// The setting that asks for the address.
     pub setting: &'static str,
     /// The address.
-    pub address: SocketAddr,
+    pub address: Listen,
     /// It is in use, or does not belong to this machine.
     pub source: io::Error,
 }
 
 impl BindError {
-    fn of(setting: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
+    fn of(setting: &'static str, address: &Listen) -> impl FnOnce(io::Error) -> Self + use<> {
+        let address = address.clone();
         move |source| Self { setting, address, source }
     }
 }
@@ -53,35 +57,40 @@ impl BindError {
 /// A portal that is bound to its address.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     metrics: Option<Arc<TcpListener>>,
-    address: SocketAddr,
+    address: Listen,
     app: AppState,
     router: Router,
     sweeps: bool,
 }
 
 impl Server {
-    /// Binds to the addresses of the settings. `more` holds pages of your own; `Router::new()` for none.
+    /// Listens at the addresses or sockets of the settings. `more` holds pages of your own; `Router::new()` for none.
     ///
     /// # Errors
-    /// [`BindError`].
+    /// [`BindError`]: an address is in use, or does not belong to this machine; a Unix socket cannot be created; systemd has
+    /// passed no socket.
     pub async fn bind(app: AppState, more: impl Into<Pages>) -> Result<Self, BindError> {
-        let listen = app.settings.listen;
-        let listener = TcpListener::bind(listen).await.map_err(BindError::of("LISTEN", listen))?;
-        let address = listener.local_addr().map_err(BindError::of("LISTEN", listen))?;
+        let failed = BindError::of("LISTEN", &app.settings.listen);
+        let listener = Listener::bind(&app.settings.listen).await;
+        let listener = listener.and_then(|listener| Ok((listener.place()?, listener)));
+        let (address, listener) = listener.map_err(failed)?;
         let metrics = match app.settings.metrics_listen {
-            Some(at) => Some(TcpListener::bind(at).await.map_err(BindError::of("METRICS_LISTEN", at))?),
+            Some(at) => {
+                let failed = BindError::of("METRICS_LISTEN", &Listen::Tcp(at));
+                Some(TcpListener::bind(at).await.map_err(failed)?)
+            }
             None => None,
         };
         let router = routes::router(&app, more.into());
         Ok(Self { listener, metrics: metrics.map(Arc::new), address, app, router, sweeps: true })
     }
 
-    /// The address it is bound to, with the actual port if the settings ask for port 0.
+    /// Where it listens, with the actual port if the settings ask for port 0, and the actual socket if systemd has passed it.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Listen {
+        &self.address
     }
 
     /// The address of the listener for metrics, if there is one.
@@ -120,6 +129,7 @@ impl Server {
             sleep(app.settings.shutdown_delay).await;
         }
         accepting.ended().await;
+        listener.remove_file();
         connections.accept_waiting(&listener, &frame);
         drop(listener);
         finish(&app, &connections).await;
@@ -155,7 +165,7 @@ async fn finish(app: &AppState, connections: &Connections) {
     }
 }
 
-fn accept(listener: Arc<TcpListener>, connections: Connections, frame: Frame) -> Aborts {
+fn accept(listener: Arc<Listener>, connections: Connections, frame: Frame) -> Aborts {
     let start = move || connections.clone().accept(listener.clone(), frame.clone());
     Aborts(keep_running("the accept loop", start))
 }

@@ -1,10 +1,10 @@
-//! Where browsers find the portal, and where it listens.
+//! Where browsers find the portal.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::{checked::CookieNames, reader::Reader};
+use super::{checked::CookieNames, listen::Listen, reader::Reader};
 use crate::globus::environment::is_loopback as is_loopback_url;
 
 /// The address at which browsers reach the portal.
@@ -49,8 +49,10 @@ impl PublicAddress {
 
     /// Warnings if the address to bind does not fit the one that browsers are sent to. `behind_proxy`: a proxy stands in
     /// between and listens elsewhere; `published`: the ports of a container are known to be published.
-    pub(super) fn warnings(&self, listen: SocketAddr, behind_proxy: bool, published: bool) -> Vec<String> {
+    pub(super) fn warnings(&self, listen: &Listen, behind_proxy: bool, published: bool) -> Vec<String> {
         let mut warnings = Vec::new();
+        // Only a proxy can use a socket of another kind.
+        let Some(listen) = listen.tcp() else { return warnings };
         let name = &self.server_name;
         if !self.loopback || published {
             return warnings;
@@ -136,18 +138,16 @@ fn root(text: &str) -> Result<String, String> {
     if plain { Ok(trimmed.to_owned()) } else { Err("expected a path such as / or /portal".to_owned()) }
 }
 
-pub(super) fn listen(reader: &mut Reader) -> SocketAddr {
-    let parsed = reader.parsed("LISTEN", |text| socket_address(text, "127.0.0.1:5000 or [::]:5000"));
-    parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5000)))
-}
-
 /// The address of the listener for metrics, which must not be the public one.
-pub(super) fn metrics_listen(reader: &mut Reader, listen: SocketAddr) -> Option<SocketAddr> {
+pub(super) fn metrics_listen(reader: &mut Reader, listen: &Listen) -> Option<SocketAddr> {
     reader.parsed("METRICS_LISTEN", |text| {
         let address = socket_address(text, "127.0.0.1:9100 or [::1]:9100")?;
-        let (ip, other) = (address.ip().to_canonical(), listen.ip().to_canonical());
-        let meet = ip == other || ip.is_unspecified() || other.is_unspecified();
-        if meet && address.port() == listen.port() && listen.port() != 0 {
+        let meets = |public: SocketAddr| {
+            let (ip, other) = (address.ip().to_canonical(), public.ip().to_canonical());
+            let same = ip == other || ip.is_unspecified() || other.is_unspecified();
+            same && address.port() == public.port() && public.port() != 0
+        };
+        if listen.tcp().is_some_and(meets) {
             return Err(
                 "this is where visitors come in (LISTEN): metrics need an address or a port of their own".to_owned()
             );

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::{
     address::{self, PublicAddress},
     checked::{ConnectionLimits, LogFormat, Settings},
+    listen,
     policies::Policies,
     problems::Problems,
     reader::Reader,
@@ -43,14 +44,14 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
     let secret_key = secret_keys::secret_key(reader, &address, sandbox);
     let (client_id, client_secret) = credentials(reader, sources, &address);
-    let listen = address::listen(reader);
+    let listen = listen::listen(reader);
     let trusted_proxies = trusted_proxies(reader);
-    reader.warnings.extend(address.warnings(listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
+    reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let environment = globus::environment(reader);
     let (policies, groups_max_age) = policies::read(reader);
     Settings {
+        metrics_listen: address::metrics_listen(reader, &listen),
         listen,
-        metrics_listen: address::metrics_listen(reader, listen),
         secret_key,
         secret_key_fallbacks: secret_keys::fallbacks(reader, &address),
         client_id,

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
-use super::{policies::Policies, presented::Presented};
+use super::{listen::Listen, policies::Policies, presented::Presented};
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
@@ -25,8 +25,8 @@ pub struct Settings {
     pub scheme: String,
     /// Path that all pages are below: empty, or `/portal` without a trailing slash (`APPLICATION_ROOT`).
     pub root: String,
-    /// Address to bind (`LISTEN`).
-    pub listen: SocketAddr,
+    /// Where to listen (`LISTEN`).
+    pub listen: Listen,
     /// Address of the listener for metrics (`METRICS_LISTEN`).
     pub metrics_listen: Option<SocketAddr>,
     /// Derives every key (`SECRET_KEY`).

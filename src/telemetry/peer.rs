@@ -1,6 +1,9 @@
 //! Who sent a request.
 
-use std::{net::IpAddr, sync::Once};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Once,
+};
 
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -14,20 +17,22 @@ pub(super) fn is_named(address: IpAddr, trusted: &[IpNet]) -> bool {
 
 /// The visitor's address. `X-Forwarded-For` is trusted only as far as trusted proxies wrote it: read from its end, the
 /// first address that is not a trusted proxy's is the visitor's. An item that is not an address, such as `unknown`, ends the
-/// walk: entries before it cannot be trusted.
-pub(super) fn peer_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+/// walk: entries before it cannot be trusted. `None` is a peer on a Unix socket: a proxy on this machine, and trusted.
+pub(super) fn peer_of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address| is_named(address, trusted);
-    let mut visitor = peer.to_canonical();
-    warn_of_unnamed_proxy(visitor, is_trusted(visitor), headers);
+    let mut visitor = peer.unwrap_or(Ipv4Addr::LOCALHOST.into()).to_canonical();
+    let mut sender_is_trusted = peer.is_none() || is_trusted(visitor);
+    warn_of_unnamed_proxy(visitor, sender_is_trusted, headers);
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let items = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     // Recipients ignore empty items of a list (RFC 9110 section 5.6.1).
     for item in items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty()) {
-        if !is_trusted(visitor) {
+        if !sender_is_trusted {
             break;
         }
         let Some(address) = std::str::from_utf8(item).ok().and_then(address) else { break };
         visitor = address;
+        sender_is_trusted = is_trusted(visitor);
     }
     visitor
 }
@@ -75,7 +80,7 @@ mod tests {
             headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
         }
         let trusted = ["10.0.0.1/32".parse().unwrap(), "10.0.0.2/32".parse().unwrap()];
-        peer_of("10.0.0.1".parse().unwrap(), &headers, &trusted).to_string()
+        peer_of("10.0.0.1".parse().ok(), &headers, &trusted).to_string()
     }
 
     #[test]
@@ -136,9 +141,20 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.9:80"));
         for trusted in [&[][..], &["10.0.0.2/32".parse().unwrap()]] {
-            assert_eq!(peer_of("10.0.0.1".parse().unwrap(), &headers, trusted).to_string(), "10.0.0.1");
+            assert_eq!(peer_of("10.0.0.1".parse().ok(), &headers, trusted).to_string(), "10.0.0.1");
         }
-        let mapped = "::ffff:10.0.0.1".parse().unwrap();
+        let mapped = "::ffff:10.0.0.1".parse().ok();
         assert_eq!(peer_of(mapped, &headers, &["10.0.0.0/8".parse().unwrap()]).to_string(), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_proxy_on_a_unix_socket_is_believed_and_nobody_before_it() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(peer_of(None, &headers, &[]).to_string(), "127.0.0.1");
+        headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.9, 198.51.100.7"));
+        assert_eq!(peer_of(None, &headers, &[]).to_string(), "198.51.100.7");
+        assert_eq!(peer_of(None, &headers, &["198.51.100.7/32".parse().unwrap()]).to_string(), "203.0.113.9");
+        headers.append("x-forwarded-for", HeaderValue::from_static("unix:"));
+        assert_eq!(peer_of(None, &headers, &[]).to_string(), "127.0.0.1");
     }
 }

@@ -78,11 +78,13 @@ pub struct RequestFacts {
 }
 
 impl RequestFacts {
-    /// The facts about a request from a connection to `peer`.
+    /// The facts about a request from a connection to `peer`; `None` is a Unix socket.
     #[must_use]
-    pub fn of(request: &Request, peer: SocketAddr, trusted_proxies: &[IpNet]) -> Self {
-        let by_proxy = is_named(peer.ip().to_canonical(), trusted_proxies);
-        let peer = peer_of(peer.ip(), request.headers(), trusted_proxies);
+    pub fn of(request: &Request, peer: Option<SocketAddr>, trusted_proxies: &[IpNet]) -> Self {
+        let peer = peer.map(|peer| peer.ip());
+        // Who comes through a Unix socket is a proxy on this machine.
+        let by_proxy = peer.is_none_or(|peer| is_named(peer.to_canonical(), trusted_proxies));
+        let peer = peer_of(peer, request.headers(), trusted_proxies);
         Self { id: RequestId::next(), peer, by_proxy, session: Arc::default() }
     }
 }

@@ -10,6 +10,7 @@ mod layers;
 mod login;
 mod pages;
 mod process;
+mod proxies;
 mod sandbox;
 mod sessions;
 mod stores;

@@ -39,7 +39,7 @@ impl Gate {
             .set("TRUSTED_PROXIES", "127.0.0.1")
             .start()
             .await;
-        let behind = portal.app.settings.listen.port();
+        let behind = portal.app.settings.listen.tcp().unwrap().port();
         fs::create_dir_all(folder.path().join("files")).unwrap();
         fs::write(folder.path().join("files/data.txt"), "a file\n").unwrap();
         let nginx = start_nginx(folder.path(), &site(folder.path(), port, behind, app), port).await;

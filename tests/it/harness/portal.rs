@@ -135,7 +135,7 @@ impl PortalBuilder {
         };
         let settings = Settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
         let clock = self.clock.unwrap_or_else(Clock::system);
-        let base = format!("http://localhost:{}{}", settings.listen.port(), settings.root);
+        let base = format!("http://localhost:{}{}", settings.listen.tcp().unwrap().port(), settings.root);
         let store = match (self.store, place::current()) {
             (Some(store), _) => store,
             (None, Some(place)) => place.open().await,

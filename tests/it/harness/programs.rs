@@ -12,11 +12,12 @@ fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-/// The path of a program; Debian has servers in folders that are not on most users' path.
+/// The path of a program; Debian has servers in folders that are not on most users' path, and some proxies come from PyPI.
 pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")];
-    std::env::split_paths(&path).chain(sbin).map(|folder| folder.join(program)).find(|file| file.is_file())
+    let installed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/proxies/bin");
+    let more = [PathBuf::from("/usr/sbin"), PathBuf::from("/sbin"), installed];
+    std::env::split_paths(&path).chain(more).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Whether a test must be skipped because a program is missing; says so, and what to install. Under `CI=true` a missing

@@ -116,7 +116,7 @@ pub fn assert_calm(path: &str, answer: &Answer) {
 
 /// Sends these bytes and returns the whole answer; the request must ask for `Connection: close`.
 pub async fn raw(portal: &Portal, request: &str) -> String {
-    let mut stream = TcpStream::connect(portal.app.settings.listen).await.unwrap();
+    let mut stream = TcpStream::connect(portal.app.settings.listen.tcp().unwrap()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();

@@ -194,7 +194,7 @@ async fn a_clock_that_is_set_back_keeps_no_document_and_no_pause_for_ever() {
 
 /// A browser that sends a request and waits for no answer. It stays until it is dropped.
 async fn send(portal: &Portal, target: &str, cookie: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(portal.app.settings.listen).await.unwrap();
+    let mut stream = TcpStream::connect(portal.app.settings.listen.tcp().unwrap()).await.unwrap();
     let host = &portal.app.settings.server_name;
     let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\naccept: text/html\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The pages: their content, in a browser, behind nginx, and custom ones.
+//! The pages: their content, in a browser, and custom ones.
 
 mod axe;
 mod causes;
@@ -8,7 +8,6 @@ mod collections;
 mod content;
 mod csrf;
 mod headers;
-mod nginx;
 mod own_page;
 mod people;
 mod presented;

@@ -3,11 +3,11 @@
 use fantoccini::Locator;
 use serde_json::{Value, json};
 
-use super::{
-    nginx::{NGINX, Site, Variant},
-    window::{PROGRAMS, Window},
+use super::window::{PROGRAMS, Window};
+use crate::{
+    harness::{AMARA, MIRA, skip_without},
+    proxies::{Proxy, Site, Variant},
 };
-use crate::harness::{AMARA, MIRA, skip_without};
 
 /// What Mira takes from her collection: three files and a folder.
 const ITEMS: [&str; 4] = ["data/", "README.txt", "file with spaces & umlauts äöü.txt", "latest"];
@@ -31,7 +31,7 @@ struct Walk {
 
 impl Walk {
     async fn start() -> Self {
-        let site = Site::start(Variant::Path, "127.0.0.1").await;
+        let site = Site::start(Proxy::Nginx, Variant::Path, "127.0.0.1").await;
         let window = Window::at(&site.base).await;
         window.tools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
         let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
@@ -70,7 +70,7 @@ impl Walk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mira_moves_cancels_repeats_and_meets_every_failure_with_a_browser_alone() {
-    if skip_without("the walk through nginx in Chromium", &[PROGRAMS, NGINX].concat()) {
+    if skip_without("the walk through nginx in Chromium", &[PROGRAMS, Proxy::Nginx.program()].concat()) {
         return;
     }
     let walk = Walk::start().await;

@@ -19,7 +19,7 @@ use crate::harness::{
 const LONG: Duration = Duration::from_secs(50);
 
 async fn connect(portal: &Portal) -> TcpStream {
-    TcpStream::connect(portal.app.settings.listen).await.unwrap()
+    TcpStream::connect(portal.app.settings.listen.tcp().unwrap()).await.unwrap()
 }
 
 /// Connections that send this much and then nothing more.

@@ -232,7 +232,7 @@ impl Stage {
 
     /// Sends a request with a cookie, and leaves a moment later without reading the answer: by a reset in one of two cases.
     async fn leave(&self, method: &str, target: &str, cookies: &str, form: &str, n: usize) {
-        let address = self.portal.app.settings.listen;
+        let address = self.portal.app.settings.listen.tcp().unwrap();
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!(
             "{method} {target} HTTP/1.1\r\nHost: localhost:{}\r\nCookie: {cookies}\r\nAccept: text/html\r\n\
@@ -438,7 +438,7 @@ async fn clients_that_leave_cost_postgresql_no_connection() {
         let portal = &portal;
         async move {
             let visits = (0..count).map(|_| async {
-                let mut stream = TcpStream::connect(portal.app.settings.listen).await.unwrap();
+                let mut stream = TcpStream::connect(portal.app.settings.listen.tcp().unwrap()).await.unwrap();
                 let request = format!(
                     "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: session={}\r\nConnection: close\r\n\r\n",
                     Id::default()

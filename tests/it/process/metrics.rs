@@ -203,7 +203,7 @@ async fn a_store_that_fails_shows_in_its_calls_and_in_failed_logins() {
 async fn clients_that_send_nothing_are_counted_and_do_not_keep_prometheus_out() {
     let address = format!("127.0.0.1:{}", free_port());
     let portal = Portal::with().set("METRICS_LISTEN", &address).set("REQUEST_HEAD_SECONDS", "1").start().await;
-    let mut silent = TcpStream::connect(portal.app.settings.listen).await.unwrap();
+    let mut silent = TcpStream::connect(portal.app.settings.listen.tcp().unwrap()).await.unwrap();
     let mut more = Vec::new();
     for _ in 0..20 {
         more.push(TcpStream::connect(&address).await.unwrap());
@@ -248,7 +248,7 @@ async fn the_public_listener_has_no_metrics_and_the_other_one_has_nothing_else()
         for path in ["/metrics", "/metrics/", "//metrics", "/static/metrics"] {
             assert_eq!(browser.get(&portal.url(path)).await.status, 404, "{path}");
         }
-        let outside = format!("http://localhost:{}/metrics", portal.app.settings.listen.port());
+        let outside = format!("http://localhost:{}/metrics", portal.app.settings.listen.tcp().unwrap().port());
         assert_eq!(browser.get(&outside).await.status, 404);
         for path in ["/", "/login", "/healthz", "/metrics/", "/metricsx", "/portal/metrics"] {
             let answer = browser.get(&format!("http://{address}{path}")).await;

@@ -11,4 +11,5 @@ mod log_lines;
 mod metrics;
 mod settings;
 mod siege;
+mod sockets;
 mod stop;

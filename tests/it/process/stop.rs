@@ -36,7 +36,7 @@ async fn assert_last_answer(mut stream: TcpStream) {
 #[tokio::test]
 async fn connections_that_wait_to_be_accepted_when_a_portal_stops_are_answered() {
     let portal = serving().await;
-    let address = portal.app.settings.listen;
+    let address = portal.app.settings.listen.tcp().unwrap();
     let waiting: Vec<_> = (0..100)
         .map(|_| {
             let mut stream = connect(address);
@@ -54,7 +54,7 @@ async fn connections_that_wait_to_be_accepted_when_a_portal_stops_are_answered()
 #[tokio::test]
 async fn requests_that_come_right_after_the_stop_over_connections_that_are_established_are_answered() {
     let portal = serving().await;
-    let (app, address) = (portal.app.clone(), portal.app.settings.listen);
+    let (app, address) = (portal.app.clone(), portal.app.settings.listen.tcp().unwrap());
     let (mut new, mut kept) = (connect(address), connect(address));
     let mut kept = spawn_blocking(move || {
         kept.write_all(REQUEST).unwrap();

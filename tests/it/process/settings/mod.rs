@@ -1,6 +1,7 @@
 //! Settings: every key with its default, where values come from, and what is said when they are wrong.
 
 mod collections;
+mod deployed;
 mod example_file;
 mod left_over;
 mod off_loopback;

@@ -214,7 +214,8 @@ fn every_key_has_limits_and_says_what_it_expects() {
             ][..],
         ),
         ("APPLICATION_ROOT", &["portal", "/a//b", "/../x", "/a?b", "/a b", "/ü", "//e.example"]),
-        ("LISTEN", &["5000", "localhost:5000", "127.0.0.1", "127.0.0.1:99999"]),
+        ("LISTEN", &["5000", "localhost:5000", "127.0.0.1", "127.0.0.1:99999", "Systemd", "/run/portal.sock"]),
+        ("LISTEN", &["unix:", "unix:/", "unix:portal.sock", "unix:./portal.sock", "unix:/run/portal/", "unix:/run/.."]),
         (
             "METRICS_LISTEN",
             &["9100", "localhost:9100", "127.0.0.1", "127.0.0.1:5000", "0.0.0.0:5000", "[::ffff:127.0.0.1]:5000"],
@@ -256,7 +257,11 @@ fn every_key_has_limits_and_says_what_it_expects() {
             assert!(text.len() > 10, "{key} = {value}: {text}");
         }
     }
+    let too_long = format!("LISTEN = 'unix:/{}'\n", "a".repeat(107));
+    assert!(Given::app(&too_long).one_problem("LISTEN").contains("107 bytes"));
     let fine = [
+        ("LISTEN", "systemd", "systemd"),
+        ("LISTEN", "unix:/run/portal.sock", "unix:/run/portal.sock"),
         ("APPLICATION_ROOT", "/", ""),
         ("APPLICATION_ROOT", "/portal/", "/portal"),
         ("APPLICATION_ROOT", "/a/b-c", "/a/b-c"),

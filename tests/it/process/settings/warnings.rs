@@ -50,4 +50,8 @@ fn an_address_that_browsers_cannot_come_to_is_warned_of() {
         assert_eq!(warnings(server, listen, ""), [""; 0], "{server} {listen}");
     }
     assert_eq!(warnings("localhost:5000", "0.0.0.0:8080", "").len(), 2);
+    // Only a proxy can use these.
+    for listen in ["unix:/run/portal.sock", "systemd"] {
+        assert_eq!(warnings("localhost:8080", listen, ""), [""; 0], "{listen}");
+    }
 }
