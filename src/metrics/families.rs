@@ -154,6 +154,12 @@ impl Families {
     /// Creates the series that are known beforehand, so that the first event is an increase.
     fn begin_at_zero(&self) {
         drop(self.logins.get_or_create(&Login { outcome: Outcome::Ok.as_str(), reason: "none" }));
+        // What the alert rules watch.
+        for reason in
+            ["client_refused", "globus_failed", "globus_timeout", "id_token", "internal", "overloaded", "store"]
+        {
+            drop(self.logins.get_or_create(&Login { outcome: Outcome::Failed.as_str(), reason }));
+        }
         for outcome in Outcome::ALL {
             drop(self.step_ups.get_or_create(&Ended { outcome: outcome.as_str() }));
         }

@@ -14,9 +14,7 @@ pub enum Outcome {
 impl Outcome {
     pub(super) const ALL: [Self; 3] = [Self::Ok, Self::Failed, Self::Denied];
 
-    /// As a label value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",
@@ -89,7 +87,9 @@ impl Renewed {
 /// Why the server closed a connection early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// Its client took too long, or it was idle for too long.
+    /// It waited for its next request for too long, as browsers let it.
+    Idle,
+    /// Its client took too long to send a request or to read a response.
     Overdue,
     /// Another connection needed its place.
     Replaced,
@@ -98,10 +98,11 @@ pub enum Closed {
 }
 
 impl Closed {
-    pub(super) const ALL: [Self; 3] = [Self::Overdue, Self::Replaced, Self::Refused];
+    pub(super) const ALL: [Self; 4] = [Self::Idle, Self::Overdue, Self::Replaced, Self::Refused];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Idle => "idle",
             Self::Overdue => "overdue",
             Self::Replaced => "replaced",
             Self::Refused => "refused",

@@ -81,7 +81,8 @@ async fn take(
                 let recent = cookies::recent_step_ups(headers, &app.settings).map(ToOwned::to_owned);
                 let returned = Returned { code, recent, visitor: Visitor::of(sent, headers, facts, &app.settings) };
                 let came = Came::back(&attempt);
-                outcomes::note(app, came, come_back(app, headers, returned, attempt, iss.as_deref()).await)
+                let done = complete_once(app.clone(), headers, returned, attempt, iss.as_deref()).await;
+                outcomes::note(app, came, done)
             }
             Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await),
         },
@@ -196,28 +197,19 @@ struct Returned {
     visitor: Visitor,
 }
 
-async fn come_back(
-    app: &AppState,
+/// Completes a login: the state first, then everything else. If the same response comes twice, as after a double click, the
+/// second one is redirected like the first.
+async fn complete_once(
+    app: AppState,
     headers: &HeaderMap,
     returned: Returned,
     attempt: Attempt,
     iss: Option<&str>,
 ) -> Result<Response, AppError> {
-    if !attempt.past.ended_elsewhere && past(app, headers, &returned.visitor.before).await?.ended_elsewhere {
+    if !attempt.past.ended_elsewhere && past(&app, headers, &returned.visitor.before).await?.ended_elsewhere {
         // Begun before that, so Globus has not asked who it is.
         return Err(AppError::EndedElsewhere { next: Some(attempt.next) });
     }
-    complete_once(app.clone(), returned, attempt, iss).await
-}
-
-/// Completes a login: the state first, then everything else. If the same response comes twice, as after a double click, the
-/// second one is redirected like the first.
-async fn complete_once(
-    app: AppState,
-    returned: Returned,
-    attempt: Attempt,
-    iss: Option<&str>,
-) -> Result<Response, AppError> {
     // Before the state is spent: a visitor who is turned away now can retry with it.
     let exchange = app.exchanges.begin(returned.visitor.address)?;
     check_issuer(&app, iss, &attempt.next).await?;

@@ -217,8 +217,11 @@ impl Connections {
             let stopping = stopping_since.is_some_and(|since: Instant| since.elapsed() >= LAST_ANSWER);
             for connection in self.open().connections.values() {
                 if self.is_overdue(&connection.progress, stopping) {
-                    self.0.metrics.connection_closed(Closed::Overdue);
+                    let idle = connection.progress.phase() == Phase::Idle;
                     connection.task.abort();
+                    if !stopping {
+                        self.0.metrics.connection_closed(if idle { Closed::Idle } else { Closed::Overdue });
+                    }
                 }
             }
         }

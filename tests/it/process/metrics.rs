@@ -64,6 +64,8 @@ async fn logins_denials_pages_and_logouts_are_counted() {
         "step_ups_total{outcome=\"ok\"}",
         "token_renewals_total{outcome=\"failed\"}",
         "connections_closed_early_total{cause=\"refused\"}",
+        "connections_closed_early_total{cause=\"idle\"}",
+        "logins_total{outcome=\"failed\",reason=\"client_refused\"}",
         "logouts_total",
     ] {
         assert_value(&before, series, 0.0);
