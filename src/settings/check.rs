@@ -39,7 +39,7 @@ pub(super) fn check(mut reader: Reader, sources: &Sources) -> Result<Settings, P
 }
 
 fn read(reader: &mut Reader, sources: &Sources) -> Settings {
-    let sandbox = sources.sandbox.is_some();
+    let (sandbox, environment) = (sources.sandbox.is_some(), globus::environment(reader));
     let sandbox_public_url = address::sandbox_public_url(reader, sandbox);
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
     let secret_key = secret_keys::secret_key(reader, &address, sandbox);
@@ -47,7 +47,6 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let listen = listen::listen(reader);
     let trusted_proxies = trusted_proxies(reader);
     reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
-    let environment = globus::environment(reader);
     let (policies, groups_max_age) = policies::read(reader);
     Settings {
         metrics_listen: address::metrics_listen(reader, &listen),

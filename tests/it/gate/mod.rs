@@ -1,9 +1,12 @@
 //! The gate of other apps: what it says to each kind of proxy. Rows H and I of the checklist are named where they are shown.
 
+mod app;
 mod forward;
 mod generated;
 mod nginx;
+mod others;
 mod policies;
+mod site;
 mod statuses;
 
 use reqwest::Method;

@@ -2,65 +2,21 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
-    thread,
-    time::Duration,
 };
 
 use reqwest::Method;
-use tempfile::TempDir;
 
-use super::{JONAS, MIRA, POLICIES};
-use crate::harness::{Answer, Browser, Portal, Running, find_program, free_port, skip_without, until};
+use super::{
+    JONAS, MIRA,
+    app::{raw, sent, web_socket},
+    site::Gate,
+};
+use crate::harness::{Browser, Running, find_program, skip_without};
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx-gate.conf");
 const NGINX: &[(&str, &str)] = &[("nginx", "nginx-light (Debian)")];
-
-/// nginx, a portal behind it, and an app that shows what it was asked.
-struct Gate {
-    portal: Portal,
-    base: String,
-    port: u16,
-    _nginx: Running,
-    _folder: TempDir,
-}
-
-impl Gate {
-    async fn start(site: impl FnOnce(&Path, u16, u16, u16) -> String) -> Self {
-        let folder = TempDir::new().unwrap();
-        let (port, app) = (free_port(), start_app());
-        let name = format!("localhost:{port}");
-        let portal = Portal::with()
-            .file(&format!("{POLICIES}[policies.staff]\ntitle = 'the app'\ndomains = ['northfield.example']\n"))
-            .set("SERVER_NAME", &name)
-            .set("TRUSTED_PROXIES", "127.0.0.1")
-            .start()
-            .await;
-        let behind = portal.app.settings.listen.tcp().unwrap().port();
-        fs::create_dir_all(folder.path().join("files")).unwrap();
-        fs::write(folder.path().join("files/data.txt"), "a file\n").unwrap();
-        let nginx = start_nginx(folder.path(), &site(folder.path(), port, behind, app), port).await;
-        Self { portal, base: format!("http://{name}"), port, _nginx: nginx, _folder: folder }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    /// Follows a page to the login and back.
-    async fn log_in(&self, browser: &Browser, page: &str, person: &str) -> Answer {
-        let mut answer = browser.get(&self.url(page)).await;
-        for _ in 0..2 {
-            assert!(answer.status.is_redirection(), "{} {}", answer.status, answer.body);
-            answer = browser.get(answer.location().as_str()).await;
-        }
-        let back = self.portal.decide(browser, &answer.location(), person, "allow").await;
-        browser.follow(back.as_str()).await
-    }
-}
 
 /// The file with the test's ports and paths and without TLS: what an operator changes, and nothing else.
 fn of_deploy(folder: &Path, port: u16, behind: u16, app: u16) -> String {
@@ -115,7 +71,7 @@ fn of_oauth2_proxy(_: &Path, port: u16, behind: u16, app: u16) -> String {
 }
 
 /// Starts nginx as one process, with all its files in the folder.
-async fn start_nginx(folder: &Path, site: &str, port: u16) -> Running {
+fn start_nginx(folder: &Path, site: &str) -> Running {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {}/{kind};\n", folder.display()))
         .concat();
@@ -128,65 +84,7 @@ async fn start_nginx(folder: &Path, site: &str, port: u16) -> Running {
     fs::write(folder.join("nginx.conf"), main).unwrap();
     let mut command = Command::new(find_program("nginx").unwrap());
     command.arg("-p").arg(folder).arg("-e").arg(folder.join("error.log")).arg("-c").arg(folder.join("nginx.conf"));
-    let mut running = Running::start(command.stdin(Stdio::null()).stderr(Stdio::null()));
-    until("nginx to listen", || {
-        assert_eq!(running.0.try_wait().unwrap(), None, "{:?}", fs::read_to_string(folder.join("error.log")));
-        TcpStream::connect(("127.0.0.1", port)).ok()
-    })
-    .await;
-    running
-}
-
-/// An app that knows nothing of Globus: it shows the head of each request, and takes WebSockets, which it echoes.
-fn start_app() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            thread::spawn(move || serve(stream.unwrap()));
-        }
-    });
-    port
-}
-
-fn serve(mut stream: TcpStream) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte).unwrap_or_default() == 0 {
-            return;
-        }
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let lower = head.to_lowercase();
-    if lower.contains("upgrade: websocket") {
-        let _ =
-            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
-        while stream.read(&mut byte).unwrap_or_default() == 1 {
-            let _ = stream.write_all(&byte);
-        }
-        return;
-    }
-    let length: usize = lower
-        .split_once("content-length: ")
-        .and_then(|(_, rest)| rest.split("\r\n").next()?.parse().ok())
-        .unwrap_or_default();
-    let mut body = vec![0; length];
-    let _ = stream.read_exact(&mut body);
-    let shown = format!("{head}{}", String::from_utf8_lossy(&body));
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{shown}", shown.len());
-    let _ = stream.write_all(answer.as_bytes());
-}
-
-/// The value of a header that the app was sent; it must be there once.
-#[track_caller]
-fn sent<'a>(page: &'a Answer, name: &str) -> Option<&'a str> {
-    let start = format!("{}:", name.to_lowercase());
-    let mut lines = page.body.lines().filter(|line| line.to_lowercase().starts_with(&start));
-    let found = lines.next().and_then(|line| line.split_once(": ")).map(|(_, value)| value);
-    assert!(lines.next().is_none(), "{name} twice: {}", page.body);
-    found
+    Running::start(command.stdin(Stdio::null()).stderr(Stdio::null()))
 }
 
 // The portal runs beside what waits for sockets here.
@@ -195,7 +93,8 @@ async fn an_app_behind_nginx_gets_the_right_person_and_nobody_else() {
     if skip_without("the gate with nginx", NGINX) {
         return;
     }
-    let gate = Gate::start(of_deploy).await;
+    let gate =
+        Gate::start(|folder, port, behind, app| start_nginx(folder, &of_deploy(folder, port, behind, app))).await;
     // A deep link, and back to it.
     let mira = Browser::new();
     let deep = "/app/a%20b/?q=1&r=%26%23&s=%C3%BC&rd=/x";
@@ -284,7 +183,8 @@ async fn a_configuration_for_oauth2_proxy_works_with_another_upstream() {
     if skip_without("a configuration for oauth2-proxy", NGINX) {
         return;
     }
-    let gate = Gate::start(of_oauth2_proxy).await;
+    let gate =
+        Gate::start(|folder, port, behind, app| start_nginx(folder, &of_oauth2_proxy(folder, port, behind, app))).await;
     let mira = Browser::new();
     let page = mira.get(&gate.url("/deep/link?a=1&b=2")).await;
     // oauth2-proxy shows a page with a button here; the portal leads on.
@@ -295,57 +195,14 @@ async fn a_configuration_for_oauth2_proxy_works_with_another_upstream() {
     assert!(page.set_cookies().is_empty());
 }
 
-impl Gate {
-    /// The same from the address that begins a login.
-    async fn log_in_from(&self, browser: &Browser, start: &str, person: &str) -> Answer {
-        let login = browser.get(&self.url(start)).await.location();
-        let authorize = browser.get(login.as_str()).await.location();
-        let back = self.portal.decide(browser, &authorize, person, "allow").await;
-        browser.follow(back.as_str()).await
-    }
-}
-
-fn raw(port: u16, request: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-/// Asks for a WebSocket: the status, and what comes back when something is said.
-fn web_socket(port: u16, session: Option<&str>) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let cookie = session.map(|session| format!("Cookie: session={session}\r\n")).unwrap_or_default();
-    let head = format!(
-        "GET /app/socket HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{cookie}\r\n"
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let mut byte = [0];
-    while !answer.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or_default() == 1 {
-        answer.push(byte[0]);
-    }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
-    if status != "101" {
-        return status;
-    }
-    stream.write_all(b"hello").unwrap();
-    let mut said = [0; 5];
-    stream.read_exact(&mut said).unwrap();
-    format!("{status} {}", String::from_utf8_lossy(&said))
-}
-
 /// A method that is not GET is the visitor's own; nginx asks by GET.
 #[tokio::test]
 async fn other_methods_reach_the_app_only_after_a_yes() {
     if skip_without("methods through nginx", NGINX) {
         return;
     }
-    let gate = Gate::start(of_deploy).await;
+    let gate =
+        Gate::start(|folder, port, behind, app| start_nginx(folder, &of_deploy(folder, port, behind, app))).await;
     for method in ["OPTIONS", "DELETE", "PUT", "PROPFIND"] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let answer = Browser::new().send(method.clone(), &gate.url("/app/x"), &[], None).await;
