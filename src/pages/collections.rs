@@ -212,6 +212,8 @@ pub struct FactsView {
     pub contact: Option<String>,
     /// What its owner says of it.
     pub description: Option<String>,
+    /// What its owner files it under.
+    pub keywords: Option<String>,
     /// Its HTTPS address.
     pub https: Option<String>,
     /// Whether everyone can find it.

@@ -244,12 +244,14 @@ fn moment_of(text: &str) -> Option<OffsetDateTime> {
 
 fn facts(endpoint: &Endpoint) -> FactsView {
     let text = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    let keywords = endpoint.more.get("keywords").and_then(serde_json::Value::as_str);
     FactsView {
         kind: kind(endpoint.entity_type.as_deref()),
         owner: text(&endpoint.owner_string),
         organization: text(&endpoint.organization),
         contact: text(&endpoint.contact_email).or_else(|| text(&endpoint.contact_info)),
         description: text(&endpoint.description),
+        keywords: text(&keywords.map(|words| words.replace(',', ", "))),
         https: text(&endpoint.https_server),
         is_public: endpoint.public == Some(true),
     }

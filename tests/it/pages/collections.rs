@@ -33,6 +33,15 @@ async fn a_person_finds_a_collection_in_each_list_and_opens_it() {
     assert!(nothing.body.contains("What are you looking for?"), "{}", nothing.body);
     let found = open(&portal, &browser, "/collections?list=all&q=trouble+shelf").await;
     assert_eq!(href(&found, "Open shelf"), format!("/collections/{OPEN}"));
+    let shelf = open(&portal, &browser, &format!("/collections/{OPEN}")).await;
+    for fact in [
+        "<dt>Owner</dt><dd><bdi>trouble-desk@",
+        "<dt>Contact</dt>",
+        "<dt>Keywords</dt><dd><bdi>trouble<",
+        "<dt>HTTPS address</dt>",
+    ] {
+        assert!(shelf.body.contains(fact), "{fact}: {}", shelf.body);
+    }
     let none = open(&portal, &browser, "/collections?list=all&q=nowhere%3Cscript%3E").await;
     assert!(none.body.contains("Nothing was found") && !none.body.contains("<script"), "{}", none.body);
     for bad in
