@@ -218,6 +218,23 @@ async fn a_collection_that_wants_a_consent_is_opened_after_one_visit_to_globus()
     assert!(again.body.contains("aria-current=\"page\"><bdi>researcher</bdi>"), "{}", again.body);
 }
 
+/// Row J1: a collection that wants a second factor asks for it once, and for nothing else.
+#[tokio::test]
+async fn a_collection_that_wants_a_second_factor_is_opened_after_one_visit_to_globus() {
+    let (portal, browser) = signed_in().await;
+    let path = "/collections/7e57ab1e-0000-4000-8000-000000000010";
+    let login = browser.get(&portal.url(path)).await.location();
+    let authorize = browser.get(login.as_str()).await.location();
+    let asks =
+        |name: &str| authorize.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
+    assert_eq!(asks("session_required_mfa").as_deref(), Some("True"), "{authorize}");
+    assert_eq!((asks("session_required_single_domain"), asks("session_required_policies")), (None, None));
+    let back = portal.decide(&browser, &authorize, MIRA, "allow").await;
+    let page = browser.follow(back.as_str()).await;
+    assert!(page.status == 200 && names(&page).contains(&"README.txt".to_owned()), "{}", page.body);
+    assert_eq!(open(&portal, &browser, path).await.status, 200, "asked once");
+}
+
 #[tokio::test]
 async fn a_folder_is_bookmarked_and_forgotten() {
     let (portal, browser) = signed_in().await;

@@ -255,6 +255,7 @@ async fn collections_in_trouble_fail_each_in_its_own_way() {
         ("0a", 503, json!("ServiceUnavailable")),
         ("0b", 502, json!("ExternalError.DirListingFailed.ConnectFailed")),
         ("0c", 200, Value::Null),
+        ("10", 502, json!("ExternalError.DirListingFailed.LoginFailed")),
         ("ff", 404, json!("EndpointNotFound")),
     ] {
         let (given, document) = user.ls(&trouble(end), "").await;
@@ -265,7 +266,7 @@ async fn collections_in_trouble_fail_each_in_its_own_way() {
     let (_, off_line) = user.get(&format!("endpoint/{}", trouble("05"))).await;
     assert_eq!(off_line["gcp_connected"], false);
     let (_, found) = user.get("endpoint_search?filter_fulltext=trouble").await;
-    assert_eq!(found["DATA"].as_array().unwrap().len(), 14);
+    assert_eq!(found["DATA"].as_array().unwrap().len(), 15);
     // Another person's collection, and an endpoint, which has no files.
     assert_eq!(user.ls("d3ca888e-1052-4ab5-ba4d-86dc76e90005", "").await.1["code"], "PermissionDenied");
     assert_eq!(user.ls("d3ca888e-1052-4ab5-ba4d-86dc76e90001", "").await.1["code"], "BadRequest");

@@ -178,7 +178,7 @@ impl Task {
         }
         let outcome = match self.trouble {
             Some(Trouble::EndpointDenied) => Err(mishaps::PERMISSION_DENIED),
-            Some(Trouble::Domain) => Err(mishaps::LOGIN_DENIED),
+            Some(Trouble::Domain | Trouble::Mfa) => Err(mishaps::LOGIN_DENIED),
             Some(Trouble::Unreachable) => Err(mishaps::CONNECT_FAILED),
             _ => self.move_files(disks, catalogue, now / 1000).map_err(mishap_of),
         };

@@ -224,6 +224,7 @@ impl Caller {
                 endpoint_message(collection, "connect", "Could not connect to server", "Connection timed out"),
             )),
             Trouble::Domain if !late && !self.has_wanted_domain() => Some(login_failed(collection, wish)),
+            Trouble::Mfa if !late && !self.has_second_factor() => Some(second_factor(collection, wish)),
             Trouble::EndpointDenied if !late => Some(endpoint_denied(collection, "/")),
             _ => None,
         }
@@ -231,6 +232,13 @@ impl Caller {
 
     fn meets_policy(&self) -> bool {
         policies::is_met(self.grant.session.as_ref(), &self.grant.client, policies::SENSITIVE)
+    }
+
+    fn has_second_factor(&self) -> bool {
+        let session = self.grant.session.as_ref();
+        session.is_some_and(|session| {
+            session.authentications.iter().any(|proven| proven.client == self.grant.client && proven.mfa)
+        })
     }
 
     fn has_wanted_domain(&self) -> bool {
@@ -292,6 +300,20 @@ fn login_failed(collection: &Collection, wish: Wish) -> Problem {
                 "session_required_identities": [],
                 "session_required_mfa": false,
                 "session_required_single_domain": [WANTED_DOMAIN],
+            }),
+        )
+}
+
+fn second_factor(collection: &Collection, wish: Wish) -> Problem {
+    let details = "530-Login incorrect. : GlobusError: v=1 c=LOGIN_DENIED\\r\\n530-GridFTP-Message: Multi-factor authentication is \
+                   required\\r\\n530 End.\\r\\n\n";
+    bad_gateway(wish.external_error("LoginFailed"), endpoint_message(collection, "login", "Login Failed", details))
+        .with(
+            "authorization_parameters",
+            json!({
+                "session_message": "Multi-factor authentication is required (Globus Transfer)",
+                "session_required_identities": [],
+                "session_required_mfa": true,
             }),
         )
 }

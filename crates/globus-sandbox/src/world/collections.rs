@@ -51,6 +51,8 @@ pub(crate) enum Trouble {
     Domain,
     /// Requires the policy `policies::SENSITIVE`.
     Policy,
+    /// Requires multi-factor authentication.
+    Mfa,
     EndpointDenied,
     Denied,
     Maintenance,

@@ -37,6 +37,8 @@ const ROWS: &[Row] = &[
         "Its tasks have one fault CONNECTION_RESET on their way, and then succeed."),
     ("0f", Kind::Guest, Some(Trouble::Paused), "Is paused by its manager",
         "Its tasks stay ACTIVE, and are paused by a rule; they can be canceled."),
+    ("10", Kind::Guest, Some(Trouble::Mfa), "Wants a second factor",
+        "502 LoginFailed with session_required_mfa until a sign-in with multi-factor authentication."),
 ];
 
 fn id(end: &str) -> String {
