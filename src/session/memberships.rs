@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,9 +26,21 @@ const MOST: usize = 10_000;
 pub struct Memberships {
     clock: Clock,
     max_age: Duration,
-    /// One call at a time for each session: an app's page makes many requests at once.
-    known: Mutex<HashMap<SessionKey, Arc<tokio::sync::Mutex<Option<Known>>>>>,
+    known: Mutex<HashMap<SessionKey, Arc<Place>>>,
 }
+
+/// What is known of one session. There is one call at a time: an app's page makes many requests at once.
+#[derive(Debug, Default)]
+struct Place {
+    known: tokio::sync::Mutex<Option<Known>>,
+    /// How many calls have failed.
+    failures: AtomicU64,
+}
+
+/// The call that this one has waited for has failed. Another one would make the person wait once more for the same.
+#[derive(Debug, thiserror::Error)]
+#[error("Globus Groups did not answer another request of this session")]
+pub struct CallFailed;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -44,19 +59,27 @@ impl Memberships {
     /// identities. If they have to be read, `client` gives the client of this person. The caller may be dropped.
     ///
     /// # Errors
-    /// That of `client`, or of the call.
-    pub async fn of<E: From<CallError>>(
+    /// That of `client`, or of the call; [`CallFailed`] if the call that this one has waited for has failed.
+    pub async fn of<E: From<CallError> + From<CallFailed>>(
         &self,
         session: SessionKey,
         client: impl AsyncFnOnce() -> Result<GroupsClient, E>,
     ) -> Result<Arc<[String]>, E> {
         let place = self.place(session);
-        let mut known = place.lock().await;
+        let failures = place.failures.load(Ordering::Relaxed);
+        let mut known = place.known.lock().await;
         if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known)) {
             return Ok(known.groups.clone());
         }
+        if place.failures.load(Ordering::Relaxed) != failures {
+            return Err(CallFailed.into());
+        }
         let at = self.clock.now();
-        let groups = client().await?.get_my_groups(&[]).await?;
+        let groups = client().await?.get_my_groups(&[]).await;
+        if groups.is_err() {
+            place.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        let groups = groups?;
         let active = groups.iter().filter(|group| group.is_active_member());
         let groups: Arc<[String]> = active.map(|group| group.id.to_ascii_lowercase()).collect();
         *known = Some(Known { at, groups: groups.clone() });
@@ -68,7 +91,7 @@ impl Memberships {
         !age.is_negative() && age < self.max_age
     }
 
-    fn place(&self, session: SessionKey) -> Arc<tokio::sync::Mutex<Option<Known>>> {
+    fn place(&self, session: SessionKey) -> Arc<Place> {
         let mut known = self.known();
         if known.len() >= MOST && !known.contains_key(&session) {
             known.clear();
@@ -76,7 +99,7 @@ impl Memberships {
         known.entry(session).or_default().clone()
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<tokio::sync::Mutex<Option<Known>>>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<Place>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

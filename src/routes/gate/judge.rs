@@ -9,6 +9,7 @@ use crate::{
     routes::{cookies::SentSessions, logged_in::is_new},
     session::{
         live::LiveSession,
+        memberships::CallFailed,
         policy::{Unmet, unmet},
         tokens::{SessionToken, TokenUnavailable},
     },
@@ -100,6 +101,12 @@ impl From<CallError> for NoGroups {
             Fault::SignInAgain | Fault::ConsentNeeded => Self::SignIn,
             _ => Self::Unknown,
         }
+    }
+}
+
+impl From<CallFailed> for NoGroups {
+    fn from(_: CallFailed) -> Self {
+        Self::Unknown
     }
 }
 

@@ -97,8 +97,22 @@ async fn groups_being_down_is_503_and_not_remembered() {
         client.delete(&faults).send().await.unwrap();
     }
     assert_eq!(status(&portal, &mira, "users").await, 202);
-    // Many requests of one page make one call.
+    // Many requests of one page make one call, and wait for a failure no longer than one does.
     let seen = format!("{}/sandbox/seen", portal.globus);
+    let amara = signed_in(&portal, AMARA).await;
+    let slow = json!({"fault": "slow", "ms": 300, "path": "/v2/groups"});
+    for fault in [slow, json!({"fault": "status", "status": 500, "path": "/v2/groups"})] {
+        let answer = client.post(&faults).json(&fault).send().await.unwrap();
+        assert!(answer.status().is_success(), "{fault}: {}", answer.text().await.unwrap());
+    }
+    client.delete(&seen).send().await.unwrap();
+    let all = futures_util::future::join_all((0..20).map(|_| status(&portal, &amara, "users"))).await;
+    assert!(all.iter().all(|status| *status == 503), "{all:?}");
+    let calls: serde_json::Value = client.get(&seen).send().await.unwrap().json().await.unwrap();
+    let made = calls.to_string().matches("/v2/groups/my_groups").count();
+    client.delete(&faults).send().await.unwrap();
+    assert!((1..=5).contains(&made), "one call with its repetitions: {made}");
+    assert_eq!(status(&portal, &amara, "users").await, 403, "she was removed from the group");
     client.delete(&seen).send().await.unwrap();
     let jonas = signed_in(&portal, JONAS).await;
     let all = (0..20).map(|_| status(&portal, &jonas, "users"));
