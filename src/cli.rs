@@ -95,10 +95,10 @@ async fn execute(command: Command, more: Pages) -> Result<(), Failure> {
         Command::Serve(serve) => serve_portal(serve, more).await,
         Command::Sandbox(args) => sandbox::serve(args).await,
         Command::Check(config) => {
-            let well = check::check(config.sources(None)).await;
+            let well = Box::pin(check::check(config.sources(None))).await;
             if well { Ok(()) } else { Err(Failure::Check) }
         }
-        Command::Sessions(action) => sessions::run(action).await,
+        Command::Sessions(action) => Box::pin(sessions::run(action)).await,
         Command::GenerateKey => {
             say(&random_text::<48>());
             Ok(())

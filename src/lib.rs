@@ -19,6 +19,7 @@
 //! | ground | [`zone`] | times by the clocks of a time zone |
 //! | settings | [`settings`] | the settings: read and checked; all problems are reported at once |
 //! | ground | [`metrics`] | counters and durations for the operator; nothing is counted unless `METRICS_LISTEN` is set |
+//! | ground | [`traces`] | OpenTelemetry traces for the operator; nothing is traced unless `OTLP_ENDPOINT` is set |
 //! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores |
 //! | words | [`pages`] | one struct per template; the stylesheet |
 //! | core | [`state`] | what every handler shares, built from the settings |
@@ -51,4 +52,5 @@ pub mod session;
 pub mod settings;
 pub mod state;
 pub mod telemetry;
+pub mod traces;
 pub mod zone;

@@ -6,6 +6,7 @@
 mod address;
 mod check;
 mod checked;
+mod collector;
 mod found;
 mod keys;
 mod links;
@@ -23,6 +24,7 @@ mod unexpanded;
 
 pub use self::{
     checked::{ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Settings, StoreKind},
+    collector::Collector,
     listen::Listen,
     policies::{Policies, Policy},
     presented::{Destination, Image, Presented, PresentedCollection, Reach},

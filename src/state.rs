@@ -40,6 +40,7 @@ use crate::{
         tokens::Tokens,
     },
     settings::{Image, PresentedCollection, Settings, StoreKind},
+    traces::{About, Traces},
 };
 
 /// The parts of a portal, wired up.
@@ -79,6 +80,8 @@ pub struct App {
     pub memberships: Memberships,
     /// What is counted for the operator.
     pub metrics: Metrics,
+    /// What is traced for the operator.
+    pub traces: Traces,
     /// Requests that continue in tasks of their own, even if their clients have left.
     pub requests: TaskTracker,
     /// What every page shows.
@@ -161,7 +164,8 @@ impl AppState {
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let metrics = Metrics::counted(settings.metrics_listen.is_some());
-        let http = observed(http_client(&settings)?, &metrics);
+        let traces = Traces::to(settings.collector.clone(), About::of(&settings), &metrics);
+        let http = observed(http_client(&settings)?, &metrics, &traces);
         // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
         let globus =
             Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
@@ -181,6 +185,7 @@ impl AppState {
             Lifetimes { idle: settings.session_idle, absolute: settings.session_lifetime },
             settings.session_cache,
             metrics.clone(),
+            &traces,
         );
         let tokens = Tokens::new(vault.clone(), auth.clone(), settings.refresh_timeout, id_tokens.clone());
         Ok(Self(Arc::new(App {
@@ -195,6 +200,7 @@ impl AppState {
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
             metrics,
+            traces,
             requests: TaskTracker::new(),
             site: site(&settings),
             pictures: pictures(&settings),
@@ -224,9 +230,15 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, ClientError> {
     Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
 }
 
-/// The same client, whose calls are counted if anything is.
-fn observed(http: HttpClient, metrics: &Metrics) -> HttpClient {
-    if metrics.is_counted() { http.with_observer(Arc::new(metrics.clone())) } else { http }
+/// The same client, whose calls are counted if anything is, and traced if anything is.
+fn observed(mut http: HttpClient, metrics: &Metrics, traces: &Traces) -> HttpClient {
+    if metrics.is_counted() {
+        http = http.with_observer(Arc::new(metrics.clone()));
+    }
+    if traces.is_on() {
+        http = http.with_observer(Arc::new(traces.clone()));
+    }
+    http
 }
 
 /// The same client, whose requests name the portal as the app.

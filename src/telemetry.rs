@@ -11,6 +11,7 @@
 pub(crate) mod output;
 mod peer;
 mod request;
+mod request_id;
 mod text;
 
 use std::{
@@ -25,8 +26,8 @@ use tracing::Dispatch;
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt as _};
 
 use self::output::Output;
-pub use self::request::{RequestFacts, RequestId};
-pub(crate) use self::{request::Line, text::shortened};
+pub(crate) use self::{request::Line, request_id::REQUEST_ID, text::shortened};
+pub use self::{request::RequestFacts, request_id::RequestId};
 use crate::settings::LogFormat;
 
 /// How long the last lines may take at a stop.

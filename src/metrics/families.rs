@@ -74,6 +74,7 @@ pub(super) struct Families {
     pub(super) connections_open: Gauge,
     pub(super) connections_closed_early: Family<Why, Counter>,
     pub(super) log_lines_lost: Counter,
+    pub(super) trace_spans_lost: Counter,
     build: Family<Build, Gauge>,
 }
 
@@ -95,6 +96,7 @@ impl Families {
             connections_open: Gauge::default(),
             connections_closed_early: Family::default(),
             log_lines_lost: Counter::default(),
+            trace_spans_lost: Counter::default(),
             build: Family::default(),
         };
         families.register_web();
@@ -120,6 +122,7 @@ impl Families {
             self.connections_closed_early.clone(),
         );
         registry.register("log_lines_lost", "Log lines that could not be written", self.log_lines_lost.clone());
+        registry.register("trace_spans_lost", "Spans that could not be exported", self.trace_spans_lost.clone());
         registry.register("build_info", "The version that runs; the value is always 1", self.build.clone());
     }
 

@@ -94,6 +94,12 @@ impl Metrics {
         }
     }
 
+    /// Counts spans that could not be exported.
+    pub fn spans_lost(&self, spans: usize) {
+        let Some(families) = &self.0 else { return };
+        families.trace_spans_lost.inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
+    }
+
     /// Counts a connection that the server closed early.
     pub fn connection_closed(&self, cause: Closed) {
         let Some(families) = &self.0 else { return };

@@ -8,7 +8,7 @@
 //! - `TimeoutLayer` drops the handler at the deadline; here the handler runs to its end.
 //! - `RequestBodyLimitLayer` and `RequestBodyTimeoutLayer` act while the route reads; here the body is whole before the route
 //!   begins, within one deadline for all of it.
-//! - `SetRequestIdLayer` keeps the ID that a client sends, and `PropagateRequestIdLayer` hands it back; our IDs are our own.
+//! - `SetRequestIdLayer` keeps the ID that any client sends; here only a trusted proxy's counts (see `telemetry::request_id`).
 //! - `TraceLayer` logs nothing for a request whose client leaves before there is a response.
 //! - `SetResponseHeaderLayer` could set the headers, one layer for each, but costs too much (see `headers`).
 //!
@@ -35,6 +35,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use opentelemetry::context::FutureExt as _;
 use tokio::{
     sync::oneshot,
     time::{sleep, timeout},
@@ -44,7 +45,12 @@ use tower_service::Service as _;
 use tracing::{Instrument as _, Span};
 
 use super::{
-    bounds, delivery::IfUndelivered, error_page::with_page, headers::Fixed, measured, measured::Measured,
+    bounds,
+    delivery::IfUndelivered,
+    error_page::with_page,
+    headers::Fixed,
+    measured::{self, Measured, Pattern},
+    traced::Traced,
     unattended::Unattended,
 };
 use crate::{
@@ -84,7 +90,7 @@ impl Frame {
     /// A frame around these routes.
     #[must_use]
     pub fn new(app: AppState, routes: Router) -> Self {
-        let routes = measured::noting(routes, &app.metrics);
+        let routes = measured::noting(routes, &app);
         let common = Arc::new(Common { fixed: Fixed::of(&app), app, unattended: Unattended::default() });
         let routes = Routes::custom(routes, |panic| panicked(&*panic));
         Self { routes, common, peer: Some(SocketAddr::from(([0, 0, 0, 0], 0))) }
@@ -106,10 +112,12 @@ impl Frame {
         let common = self.common.clone();
         let facts = RequestFacts::of(&request, self.peer, &common.app.settings.trusted_proxies);
         let line = Some(Line::begin(&request));
-        let measured = Measured::begin(&common.app.metrics, &mut request);
+        let pattern = Pattern::asked(&common.app, &mut request);
+        let measured = Measured::begin(&common.app.metrics, &request, pattern.as_ref());
+        let traced = Traced::begin(&common.app.traces, &request, &facts, pattern.as_ref());
         request.extensions_mut().insert(facts.clone());
-        let span = tracing::info_span!("request", request_id = %facts.id);
-        let finish = Finish { common, facts, line, measured };
+        let span = tracing::info_span!("request", request_id = %facts.id, peer = %facts.peer);
+        let finish = Finish { common, facts, line, measured, traced };
         let routes = self.routes.clone();
         async move {
             let response = match admit(&finish, routes, request, is_whole).await {
@@ -155,6 +163,9 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 
 /// Runs a route. Most finish at once; one that does not continues in its own task, and this waits for the response.
 async fn see_through(mut route: Route, finish: Finish, span: Span) -> Response {
+    if let Some(traced) = &finish.traced {
+        route = Box::pin(route.with_context(traced.context()));
+    }
     let at_once = std::future::poll_fn(|context| {
         let _in_span = span.enter();
         Poll::Ready(route.as_mut().poll(context))
@@ -201,6 +212,7 @@ struct Finish {
     facts: RequestFacts,
     line: Option<Line>,
     measured: Option<Measured>,
+    traced: Option<Traced>,
 }
 
 impl Finish {
@@ -210,6 +222,9 @@ impl Finish {
         fixed.put_on(&mut response, &self.facts);
         if let Some(measured) = self.measured.take() {
             measured.end(&app.metrics, response.status());
+        }
+        if let Some(traced) = self.traced.take() {
+            traced.end(response.status());
         }
         if app.is_stopping() {
             // So that a proxy sends its next request to another replica.

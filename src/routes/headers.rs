@@ -8,9 +8,11 @@ use axum::{
 };
 
 use super::globus_pages;
-use crate::{state::AppState, telemetry::RequestFacts};
+use crate::{
+    state::AppState,
+    telemetry::{REQUEST_ID, RequestFacts},
+};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Header values that are the same for every response.

@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use tower_sessions::session::Id;
-use tracing::Instrument as _;
 
 use super::{
     cookies::{self, SentSessions},
@@ -41,6 +40,7 @@ use crate::{
     settings::Settings,
     state::AppState,
     telemetry::RequestFacts,
+    traces::InRequest as _,
 };
 
 pub(super) async fn login(
@@ -50,8 +50,10 @@ pub(super) async fn login(
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
     let sent = SentSessions::of(&headers, &app.settings);
-    let step =
-        LoginStep::parse(query.as_deref()).or_else(|error| outcomes::note(&app, Came::malformed(), Err(error)))?;
+    let step = match LoginStep::parse(query.as_deref()) {
+        Ok(step) => step,
+        malformed => outcomes::note(&app, Came::malformed(), malformed).await?,
+    };
     let taken = take(&app, &facts, &headers, sent.clone(), step).await;
     if taken.is_err()
         && let Ok(Some(key)) = sent.only()
@@ -82,16 +84,16 @@ async fn take(
                 let returned = Returned { code, recent, visitor: Visitor::of(sent, headers, facts, &app.settings) };
                 let came = Came::back(&attempt);
                 let done = complete_once(app.clone(), headers, returned, attempt, iss.as_deref()).await;
-                outcomes::note(app, came, done)
+                outcomes::note(app, came, done).await
             }
-            Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await),
+            Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await).await,
         },
         LoginStep::Refused { refusal, state, iss } => match open(app, headers, &state) {
             Ok(attempt) => {
                 let came = Came::refused(&attempt, &refusal);
-                outcomes::note(app, came, refused(app, &refusal, attempt, iss.as_deref()).await)
+                outcomes::note(app, came, refused(app, &refusal, attempt, iss.as_deref()).await).await
             }
-            Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await),
+            Err(error) => outcomes::note(app, Came::without(&error), lead_on(app, &sent, error).await).await,
         },
     }
 }
@@ -252,7 +254,7 @@ async fn to_its_end<T: Send + 'static>(
         drop(exchange);
         completed
     };
-    let completed = app.vault.underway.spawn(completing.in_current_span()).await;
+    let completed = app.vault.underway.spawn(completing.in_request()).await;
     completed.map_err(|_| AppError::Internal("the login task was cancelled".to_owned()))?
 }
 
@@ -333,7 +335,7 @@ async fn complete(app: &AppState, returned: Returned, secrets: FlowSecrets) -> R
     if begun.is_err() {
         let (app, underway) = (app.clone(), app.vault.underway.clone());
         let revoking = async move { app.tokens.discard(&response).await };
-        underway.spawn(revoking.in_current_span());
+        underway.spawn(revoking.in_request());
     }
     begun
 }

@@ -14,11 +14,25 @@ use axum::{
     response::Response,
 };
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, state::AppState};
 
 /// Where a route leaves its pattern.
 #[derive(Clone, Debug, Default)]
-struct Pattern(Arc<OnceLock<MatchedPath>>);
+pub(super) struct Pattern(Arc<OnceLock<MatchedPath>>);
+
+impl Pattern {
+    /// Asks the route of a request to leave its pattern, if anything is counted or traced.
+    pub(super) fn asked(app: &AppState, request: &mut Request) -> Option<Self> {
+        let pattern = is_wanted(app).then(Self::default)?;
+        request.extensions_mut().insert(pattern.clone());
+        Some(pattern)
+    }
+
+    /// The pattern, once a route has been found.
+    pub(super) fn route(&self) -> Option<&str> {
+        self.0.get().map(MatchedPath::as_str)
+    }
+}
 
 /// A request that is being answered.
 pub(super) struct Measured {
@@ -29,16 +43,13 @@ pub(super) struct Measured {
 
 impl Measured {
     /// A request that has begun, if anything is counted.
-    pub(super) fn begin(metrics: &Metrics, request: &mut Request) -> Option<Self> {
+    pub(super) fn begin(metrics: &Metrics, request: &Request, pattern: Option<&Pattern>) -> Option<Self> {
         let began = metrics.begin()?;
-        let pattern = Pattern::default();
-        request.extensions_mut().insert(pattern.clone());
-        Some(Self { pattern, method: class(request.method()), began })
+        Some(Self { pattern: pattern?.clone(), method: class(request.method()), began })
     }
 
     pub(super) fn end(self, metrics: &Metrics, status: StatusCode) {
-        let route = self.pattern.0.get().map(MatchedPath::as_str);
-        metrics.request(route, self.method, status.as_u16(), self.began.elapsed());
+        metrics.request(self.pattern.route(), self.method, status.as_u16(), self.began.elapsed());
     }
 }
 
@@ -51,9 +62,13 @@ fn class(method: &Method) -> &'static str {
     }
 }
 
-/// The same routes, which leave their patterns if anything is counted.
-pub(super) fn noting(routes: Router, metrics: &Metrics) -> Router {
-    if metrics.is_counted() { routes.layer(from_fn(note)) } else { routes }
+/// The same routes, which leave their patterns if anything is counted or traced.
+pub(super) fn noting(routes: Router, app: &AppState) -> Router {
+    if is_wanted(app) { routes.layer(from_fn(note)) } else { routes }
+}
+
+fn is_wanted(app: &AppState) -> bool {
+    app.metrics.is_counted() || app.traces.is_on()
 }
 
 async fn note(request: Request, next: Next) -> Response {

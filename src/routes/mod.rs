@@ -35,6 +35,7 @@ mod rounds;
 mod sessions;
 mod step_up;
 mod tasks;
+mod traced;
 mod transfer_form;
 mod unattended;
 

@@ -4,14 +4,18 @@ use super::refusal::Refusal;
 use crate::{
     error::AppError,
     metrics::Outcome,
-    session::login_attempt::{Attempt, AttemptError},
+    session::{
+        login_attempt::{Attempt, AttemptError},
+        store::SessionKey,
+    },
     state::AppState,
 };
 
 /// What came back from Globus.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Came {
-    is_step_up: bool,
+    /// The session that a step-up is for.
+    step_up: Option<SessionKey>,
     with: With,
 }
 
@@ -27,7 +31,7 @@ enum With {
 impl Came {
     /// A code, for this attempt.
     pub(super) fn back(attempt: &Attempt) -> Self {
-        Self { is_step_up: attempt.step_up.is_some(), with: With::Code }
+        Self { step_up: attempt.step_up.as_ref().map(|step_up| step_up.session), with: With::Code }
     }
 
     /// A refusal.
@@ -48,12 +52,12 @@ impl Came {
             AttemptError::Unknown => "unknown_state",
             AttemptError::Foreign { .. } => "foreign_state",
         };
-        Self { is_step_up: false, with: With::Nothing(reason) }
+        Self { step_up: None, with: With::Nothing(reason) }
     }
 
     /// A query that makes no sense.
     pub(super) fn malformed() -> Self {
-        Self { is_step_up: false, with: With::Nothing("malformed") }
+        Self { step_up: None, with: With::Nothing("malformed") }
     }
 
     /// How it ended, and why. An error may also come from elsewhere, such as the store.
@@ -67,19 +71,23 @@ impl Came {
 }
 
 /// Notes a failure. Gives back what it got.
-pub(super) fn note<T>(app: &AppState, came: Came, done: Result<T, AppError>) -> Result<T, AppError> {
+pub(super) async fn note<T>(app: &AppState, came: Came, done: Result<T, AppError>) -> Result<T, AppError> {
     let Err(error) = &done else { return done };
     let (outcome, reason) = came.ended(error);
-    match (came.is_step_up, outcome) {
-        (true, Outcome::Denied) => tracing::info!(reason, "step-up denied"),
-        (true, _) => tracing::info!(reason, "step-up failed"),
-        (false, Outcome::Denied) => tracing::info!(reason, "login denied"),
-        (false, _) => tracing::info!(reason, "login failed"),
+    // Whose login it would have been is not known.
+    let sub = match came.step_up {
+        Some(session) => app.vault.whose(session).await,
+        None => "-".to_owned(),
+    };
+    match (came.step_up, outcome) {
+        (Some(_), Outcome::Denied) => tracing::info!(sub, reason, "step-up denied"),
+        (Some(_), _) => tracing::info!(sub, reason, "step-up failed"),
+        (None, Outcome::Denied) => tracing::info!(sub, reason, "login denied"),
+        (None, _) => tracing::info!(sub, reason, "login failed"),
     }
-    if came.is_step_up {
-        app.metrics.step_up(outcome);
-    } else {
-        app.metrics.login(outcome, reason);
+    match came.step_up {
+        Some(_) => app.metrics.step_up(outcome),
+        None => app.metrics.login(outcome, reason),
     }
     done
 }

@@ -34,6 +34,8 @@ const SWEEP_LIMIT: u32 = 1000;
 const REQUESTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long calls to Globus may take then.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// How long the last traces may take after that.
+const TRACES_WITHIN: Duration = Duration::from_secs(3);
 
 /// Why a portal cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +111,8 @@ impl Server {
 
     /// Serves until `stop` is ready. Then it keeps serving for `SHUTDOWN_DELAY_SECONDS` while `/readyz` answers 503, and stops
     /// accepting connections. Requests have 10 seconds to finish; idle connections are closed half a second later, because a
-    /// request may be on its way. Calls to Globus, such as a code exchange or a token renewal, have 20 seconds.
+    /// request may be on its way. Calls to Globus, such as a code exchange or a token renewal, have 20 seconds,
+    /// and the last traces three more.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
         let Self { listener, metrics, app, router, sweeps, .. } = self;
         let frame = Frame::new(app.clone(), router);
@@ -134,6 +137,7 @@ impl Server {
         drop(listener);
         finish(&app, &connections).await;
         drop((limiting, sweeping, refreshing, measuring));
+        app.traces.flush(TRACES_WITHIN).await;
         app.vault.close().await;
     }
 }

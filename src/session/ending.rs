@@ -2,13 +2,12 @@
 //! sweep (by age): the store first, then the cache, then the tokens.
 
 use tokio::task::JoinHandle;
-use tracing::Instrument as _;
 
 use super::{
     records::Records,
     store::{SessionKey, StoreError},
 };
-use crate::metrics::Cause;
+use crate::{metrics::Cause, traces::InRequest as _};
 
 /// Sessions that have ended.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl Records {
                 tracing::error!(error = %error, "could not end an abandoned session; it will expire");
             }
         };
-        drop(self.vault.underway.spawn(ending.in_current_span()));
+        drop(self.vault.underway.spawn(ending.in_request()));
     }
 
     /// Revokes the tokens of ended sessions, one session after another. Failed revocations stay queued, and the sweep retries
@@ -93,6 +92,6 @@ impl Records {
             }
             Ok(queued)
         };
-        self.vault.underway.spawn(revoking.in_current_span())
+        self.vault.underway.spawn(revoking.in_request())
     }
 }

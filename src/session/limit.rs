@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tracing::Instrument as _;
 
 use super::{
     records::Records,
     seal::hash,
     store::{Lease, SessionKey, StoreError},
 };
-use crate::{metrics::Cause, secret::random_bytes};
+use crate::{metrics::Cause, secret::random_bytes, traces::InRequest as _};
 
 /// How many sessions are ended at a time.
 const AT_ONCE: u32 = 100;
@@ -31,7 +30,7 @@ impl Records {
             }
         };
         // It fails only when the process stops.
-        let _ = self.vault.underway.spawn(limiting.in_current_span()).await;
+        let _ = self.vault.underway.spawn(limiting.in_request()).await;
     }
 
     async fn end_those_beyond(&self, person: [u8; 32], newest: SessionKey) -> Result<(), StoreError> {

@@ -50,5 +50,6 @@ pub mod store;
 pub mod tokens;
 pub mod user;
 pub mod vault;
+mod whose;
 
 pub use self::vault::{Lifetimes, Vault, person_key, session_key};

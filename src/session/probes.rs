@@ -13,9 +13,9 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
-use tracing::Instrument as _;
 
 use super::store::{Store, StoreError};
+use crate::traces::InRequest as _;
 
 /// The shortest time from the begin of one probe to the begin of the next.
 const BETWEEN: Duration = Duration::from_millis(100);
@@ -62,7 +62,7 @@ impl Probes {
             // It fails only if every caller is gone.
             let _ = answer.send(Some(result));
         };
-        tokio::spawn(probing.in_current_span());
+        tokio::spawn(probing.in_request());
         probe
     }
 

@@ -8,7 +8,6 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::task::TaskTracker;
 use tower_sessions::session::Id;
-use tracing::Instrument as _;
 
 use super::{
     live::LiveSessions,
@@ -20,6 +19,7 @@ use crate::{
     clock::Clock,
     keep_running::keep_running,
     metrics::{Cause, Metrics},
+    traces::{InRequest as _, Traces},
 };
 
 /// How long sessions last.
@@ -53,7 +53,7 @@ pub struct Vault {
 
 impl Vault {
     /// Keeps sessions in `store`. Every check of a session asks a store that other processes use too, unless `cache` says
-    /// how long an answer may be reused. What happens is counted in `metrics`. Call it within a runtime: it starts a task that
+    /// how long an answer may be reused. What happens is counted in `metrics` and traced in `traces`. Call it within a runtime: it starts a task that
     /// listens to the store.
     #[must_use]
     pub fn new(
@@ -63,8 +63,9 @@ impl Vault {
         lifetimes: Lifetimes,
         cache: Duration,
         metrics: Metrics,
+        traces: &Traces,
     ) -> Self {
-        let store = MeasuredStore::around(store, &metrics);
+        let store = MeasuredStore::around(store, &metrics, traces);
         let lifetime = (!store.is_private()).then_some(cache);
         let live = (lifetime != Some(Duration::ZERO)).then(|| listen(&store, lifetime));
         Self {
@@ -137,21 +138,21 @@ impl Vault {
         note_until: Option<OffsetDateTime>,
         cause: Cause,
     ) -> Result<bool, StoreError> {
-        let (store, live, now) = (self.store.clone(), self.live.clone(), self.clock.now());
-        let metrics = self.metrics.clone();
+        let (this, now) = (self.clone(), self.clock.now());
         let ending = async move {
-            let ended = store.end_session(key, now, note_until).await;
-            if let Some(live) = live {
+            let sub = if cause == Cause::Age { None } else { Some(this.whose(key).await) };
+            let ended = this.store.end_session(key, now, note_until).await;
+            if let Some(live) = &this.live {
                 // Even if the store did not answer: it may have ended the session anyway.
                 live.forget(key);
             }
             if matches!(ended, Ok(true)) {
-                metrics.session_ended(cause);
-                note_end(cause);
+                this.metrics.session_ended(cause);
+                note_end(cause, sub.as_deref());
             }
             ended
         };
-        let ended = self.underway.spawn(ending.in_current_span()).await;
+        let ended = self.underway.spawn(ending.in_request()).await;
         ended.unwrap_or_else(|_| Err(StoreError::new("ending the session was interrupted")))
     }
 
@@ -194,10 +195,10 @@ impl Vault {
 }
 
 /// Logs that a session has ended. The sweep logs how many have ended by age.
-fn note_end(cause: Cause) {
+fn note_end(cause: Cause, sub: Option<&str>) {
     match cause {
         Cause::Age => tracing::debug!(cause = cause.as_str(), "session ended"),
-        _ => tracing::info!(cause = cause.as_str(), "session ended"),
+        _ => tracing::info!(cause = cause.as_str(), sub, "session ended"),
     }
 }
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::{
     address::{self, PublicAddress},
     checked::{ConnectionLimits, LogFormat, Settings},
-    listen,
+    collector, listen,
     policies::Policies,
     problems::Problems,
     reader::Reader,
@@ -50,6 +50,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let (policies, groups_max_age) = policies::read(reader);
     Settings {
         metrics_listen: address::metrics_listen(reader, &listen),
+        collector: collector::read(reader),
         listen,
         secret_key,
         secret_key_fallbacks: secret_keys::fallbacks(reader, &address),

@@ -1,12 +1,12 @@
 //! The checked settings of a portal.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
-use super::{listen::Listen, policies::Policies, presented::Presented};
+use super::{collector::Collector, listen::Listen, policies::Policies, presented::Presented};
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
@@ -29,6 +29,8 @@ pub struct Settings {
     pub listen: Listen,
     /// Address of the listener for metrics (`METRICS_LISTEN`).
     pub metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent (`OTLP_ENDPOINT`, `OTLP_HEADERS`).
+    pub collector: Option<Arc<Collector>>,
     /// Derives every key (`SECRET_KEY`).
     pub secret_key: SecretKey,
     /// Previous keys, which still decrypt existing data (`SECRET_KEY_FALLBACKS`).
@@ -75,7 +77,7 @@ pub struct Settings {
     pub globus_trust: Trust,
     /// How long Globus may take for one answer (`GLOBUS_SDK_HTTP_TIMEOUT`).
     pub globus_timeout: std::time::Duration,
-    /// Networks of proxies whose `X-Forwarded-For` is trusted (`TRUSTED_PROXIES`).
+    /// Networks of proxies whose `X-Forwarded-For`, `X-Request-Id` and `traceparent` are trusted (`TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<IpNet>,
     /// Limits on connections.
     pub connections: ConnectionLimits,

@@ -19,6 +19,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("APPLICATION_ROOT", Kind::Plain),
     ("LISTEN", Kind::Plain),
     ("METRICS_LISTEN", Kind::Plain),
+    ("OTLP_ENDPOINT", Kind::Plain),
+    ("OTLP_HEADERS", Kind::Secret),
     ("SECRET_KEY", Kind::Secret),
     ("SECRET_KEY_FALLBACKS", Kind::Secret),
     ("APP_CLIENT_ID", Kind::Plain),

@@ -1,18 +1,14 @@
 //! The facts about a request while it is answered, and its one log line.
 
 use std::{
-    fmt,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc, LazyLock, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
 use axum::{
     extract::Request,
-    http::{HeaderValue, Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri},
     response::Response,
 };
 use ipnet::IpNet;
@@ -20,9 +16,10 @@ use tracing::Level;
 
 use super::{
     peer::{is_named, peer_of},
+    request_id::RequestId,
     text::shortened,
 };
-use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession};
+use crate::{error::ErrorText, session::live::LiveSession};
 
 /// What load balancers and Kubernetes request, at the root and below `APPLICATION_ROOT`.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -33,41 +30,10 @@ const MAX_PATH: usize = 200;
 /// The longest cause that a line shows, in characters.
 const MAX_CAUSE: usize = 1000;
 
-/// A request ID for the log and error pages: a random number per process, and a counter. It is not secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId {
-    process: u32,
-    number: u32,
-}
-
-impl RequestId {
-    fn next() -> Self {
-        static PROCESS: LazyLock<u32> = LazyLock::new(|| u32::from_be_bytes(random_bytes()));
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        Self { process: *PROCESS, number: NEXT.fetch_add(1, Ordering::Relaxed) }
-    }
-
-    fn digits(self) -> [u8; 16] {
-        let number = (u64::from(self.process) << 32) | u64::from(self.number);
-        std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place) & 0xf) as usize])
-    }
-
-    /// As the value of a header.
-    pub(crate) fn header(self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.digits()).unwrap_or_else(|_| HeaderValue::from_static("-"))
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}{:08x}", self.process, self.number)
-    }
-}
-
 /// The facts about a request while it is answered. Handlers find them among the request's extensions.
 #[derive(Clone, Debug)]
 pub struct RequestFacts {
-    /// Identifies the request in the log and on an error page.
+    /// Identifies the request in the log, on an error page and in the answer.
     pub id: RequestId,
     /// Who sent it: the peer, or the address that a trusted proxy names.
     pub peer: IpAddr,
@@ -85,7 +51,8 @@ impl RequestFacts {
         // Who comes through a Unix socket is a proxy on this machine.
         let by_proxy = peer.is_none_or(|peer| is_named(peer.to_canonical(), trusted_proxies));
         let peer = peer_of(peer, request.headers(), trusted_proxies);
-        Self { id: RequestId::next(), peer, by_proxy, session: Arc::default() }
+        let id = RequestId::of(request.headers(), by_proxy);
+        Self { id, peer, by_proxy, session: Arc::default() }
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
 
 use super::{
     answer::bare,
-    judge::{Verdict, judge},
+    judge::{Verdict, judge_again},
 };
 use crate::{
     pages::{DeniedPage, UnsentPage},
@@ -40,7 +40,7 @@ pub(crate) async fn by_default(
 }
 
 async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: Option<&str>) -> Response {
-    match judge(app, headers, facts, policy).await {
+    match judge_again(app, headers, facts, policy).await {
         Verdict::Denied(live, unmet) => page(app, &live, policy, &unmet),
         Verdict::Unknown => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Verdict::Passes(_) => Redirect::to(&format!("{}/", app.settings.root)).into_response(),

@@ -37,8 +37,24 @@ pub(super) struct Passed {
     pub(super) groups: Arc<[String]>,
 }
 
-/// Judges a request by the policy of this name, or the default one. A policy that does not exist lets nobody pass.
+/// Judges a request by the policy of this name, or the default one, and logs a denial. A policy that does not exist lets
+/// nobody pass.
 pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
+    let verdict = judge_again(app, headers, facts, name).await;
+    if let Verdict::Denied(live, unmet) = &verdict {
+        let sub = &live.user.claims.sub;
+        tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "the gate denies");
+    }
+    verdict
+}
+
+/// The same for the page that explains a denial: the log has that already.
+pub(super) async fn judge_again(
+    app: &AppState,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    name: Option<&str>,
+) -> Verdict {
     let live = match session(app, headers).await {
         Ok(Some(live)) => live,
         Ok(None) => return Verdict::SignIn,
@@ -53,12 +69,7 @@ pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFa
         );
         return Verdict::Denied(live, vec![Unmet::Closed]);
     };
-    let verdict = by_policy(app, live, policy).await;
-    if let Verdict::Denied(live, unmet) = &verdict {
-        let sub = &live.user.claims.sub;
-        tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "the gate denies");
-    }
-    verdict
+    by_policy(app, live, policy).await
 }
 
 async fn session(app: &AppState, headers: &HeaderMap) -> Result<Option<Arc<LiveSession>>, Verdict> {

@@ -1,4 +1,4 @@
-//! A store whose calls are measured.
+//! A store whose calls are measured and traced.
 
 use std::sync::Arc;
 
@@ -12,20 +12,24 @@ use super::{
     news::News,
     rows::{Lease, RevocationRow, SessionKey, SessionRow, Spent, TokenRow},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, traces::Traces};
 
-/// Passes every call on to a store, and counts how long it takes.
+/// Passes every call on to a store, counts how long it takes, and makes it a span of the request's trace.
 #[derive(Debug)]
 pub struct MeasuredStore {
     store: Arc<dyn Store>,
     metrics: Metrics,
+    traces: Traces,
 }
 
 impl MeasuredStore {
-    /// The same store, measured if anything is counted.
+    /// The same store, measured if anything is counted or traced.
     #[must_use]
-    pub fn around(store: Arc<dyn Store>, metrics: &Metrics) -> Arc<dyn Store> {
-        if metrics.is_counted() { Arc::new(Self { store, metrics: metrics.clone() }) } else { store }
+    pub fn around(store: Arc<dyn Store>, metrics: &Metrics, traces: &Traces) -> Arc<dyn Store> {
+        if !metrics.is_counted() && !traces.is_on() {
+            return store;
+        }
+        Arc::new(Self { store, metrics: metrics.clone(), traces: traces.clone() })
     }
 
     async fn measured<T>(
@@ -34,8 +38,12 @@ impl MeasuredStore {
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let began = self.metrics.begin();
+        let span = self.traces.store_call(operation);
         let done = call.await;
         self.metrics.store_call(operation, done.is_ok(), began);
+        if let Some(span) = span {
+            span.end(done.is_ok());
+        }
         done
     }
 }

@@ -1,12 +1,11 @@
 //! Tokens of a step-up: they join the session that there is.
 
-use tracing::Instrument as _;
-
 use super::kept::{Kept, TokenUnavailable, Tokens};
 use crate::{
     globus::tokens::{Token, TokenResponse},
     secret::{RefreshToken, equal},
     session::store::{SessionKey, TokenRow},
+    traces::InRequest as _,
 };
 
 impl Tokens {
@@ -21,7 +20,7 @@ impl Tokens {
     pub async fn adopt(&self, key: SessionKey, response: &TokenResponse) -> Result<bool, TokenUnavailable> {
         let (this, tokens) = (self.clone(), response.tokens().to_vec());
         let adopting = async move { this.adopt_here(key, &tokens).await };
-        let adopted = self.vault.underway.spawn(adopting.in_current_span()).await;
+        let adopted = self.vault.underway.spawn(adopting.in_request()).await;
         adopted.unwrap_or(Err(TokenUnavailable::BrokenOff))
     }
 
@@ -41,7 +40,7 @@ impl Tokens {
                 tracing::warn!(error = %error, "cannot revoke replaced tokens yet; the sweep tries again");
             }
         };
-        drop(self.vault.underway.spawn(revoking.in_current_span()));
+        drop(self.vault.underway.spawn(revoking.in_request()));
         Ok(true)
     }
 

@@ -12,7 +12,6 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep, timeout};
-use tracing::Instrument as _;
 
 use super::kept::{Kept, TokenUnavailable, Tokens, Turn, place};
 use crate::{
@@ -28,6 +27,7 @@ use crate::{
         store::{Lease, SessionKey, StoreError, TokenRow},
         user::UserSession,
     },
+    traces::InRequest as _,
 };
 
 /// A token is renewed this long before it expires.
@@ -108,7 +108,7 @@ impl Tokens {
                 }
                 (mine, renewed)
             };
-            let done = self.vault.underway.spawn(renewing.in_current_span()).await;
+            let done = self.vault.underway.spawn(renewing.in_request()).await;
             let (back, renewed) = done.map_err(|_| TokenUnavailable::BrokenOff)?;
             match renewed? {
                 Some(token) => return Ok(token),
@@ -160,6 +160,7 @@ impl Tokens {
         }
         let sign_in = || TokenUnavailable::SignIn(resource_server.to_owned());
         let refresh_token = kept.refresh_token.as_deref().ok_or_else(sign_in)?;
+        let sub = &*self.vault.whose(key).await;
         // A process that was suspended before this point must not send a token that another process may have sent by now.
         if Instant::now() + self.renewal.timeout > until {
             return Err(TokenUnavailable::TakesLong);
@@ -167,19 +168,24 @@ impl Tokens {
         let response = match self.renewal.auth.oauth2_refresh_token(&RefreshToken::new(refresh_token)).await {
             Ok(response) => response,
             Err(TokenError::InvalidGrant(error)) => {
-                tracing::warn!(resource_server, error = error.for_log(), "Globus no longer accepts the refresh token");
+                tracing::warn!(
+                    sub,
+                    resource_server,
+                    error = error.for_log(),
+                    "Globus no longer accepts the refresh token"
+                );
                 // These tokens are dead; those of other resource servers stay.
                 self.vault.metrics.renewal(Renewed::Refused);
                 self.vault.store.remove_token(key, resource_server, row.version).await?;
                 return Err(sign_in());
             }
             Err(error) => {
-                tracing::warn!(resource_server, error = error.for_log(), "Globus did not renew a token");
+                tracing::warn!(sub, resource_server, error = error.for_log(), "Globus did not renew a token");
                 self.vault.metrics.renewal(Renewed::Failed);
                 return Err(error.into());
             }
         };
-        let Some(token) = self.token_for(key, resource_server, &response).await else {
+        let Some(token) = self.token_for(key, sub, resource_server, &response).await else {
             self.vault.metrics.renewal(Renewed::Refused);
             self.discard(&response).await;
             // The earlier ones may still be good.
@@ -188,7 +194,7 @@ impl Tokens {
             self.revoke_due(Some(key)).await?;
             return Err(sign_in());
         };
-        let renewed = self.keep_renewed(key, token, &kept, row.version).await;
+        let renewed = self.keep_renewed(key, sub, token, &kept, row.version).await;
         self.vault.metrics.renewal(if renewed.is_ok() { Renewed::Ok } else { Renewed::Lost });
         renewed
     }
@@ -198,6 +204,7 @@ impl Tokens {
     async fn token_for<'a>(
         &self,
         key: SessionKey,
+        sub: &str,
         resource_server: &str,
         response: &'a TokenResponse,
     ) -> Option<&'a Token> {
@@ -209,14 +216,14 @@ impl Tokens {
             // The response came from Globus Auth itself; a failure to fetch its keys does not make it invalid.
             Err(IdTokenError::Provider(_)) => return Some(token),
             Err(error) => {
-                tracing::error!(error = %error, "refused the id_token of a refresh, and its tokens with it");
+                tracing::error!(sub, error = %error, "refused the id_token of a refresh, and its tokens with it");
                 return None;
             }
         };
         let record = self.vault.read(key).await.ok().flatten();
         match record.and_then(|(_, opened)| UserSession::unpack(&opened.plain)) {
             Some(user) if user.claims.sub != person => {
-                tracing::error!("refused the tokens of a refresh: they belong to another person");
+                tracing::error!(sub, "refused the tokens of a refresh: they belong to another person");
                 None
             }
             // Without a session there is no person to compare with, and the tokens will not be kept.
@@ -229,6 +236,7 @@ impl Tokens {
     async fn keep_renewed(
         &self,
         key: SessionKey,
+        sub: &str,
         token: &Token,
         before: &Kept,
         mut version: i64,
@@ -243,7 +251,7 @@ impl Tokens {
             let written = written.unwrap_or_else(|_| Err(StoreError::new("no answer in time").into()));
             match written {
                 Ok(Replaced::Done) => {
-                    tracing::info!(resource_server, "token renewed");
+                    tracing::info!(sub, resource_server, "token renewed");
                     return Ok(token.access_token.clone());
                 }
                 Ok(Replaced::Resealed(row)) => version = row.version,
@@ -253,7 +261,7 @@ impl Tokens {
                 }
                 Ok(Replaced::Gone) => return Err(self.came_too_late(key, row, token).await),
                 Err(error) if is_last => {
-                    tracing::error!(resource_server, error = %error, "lost a renewed token: the store did not accept it in time");
+                    tracing::error!(sub, resource_server, error = %error, "lost a renewed token: the store did not accept it in time");
                     self.revoke_beside(token, before).await;
                     return Err(error);
                 }

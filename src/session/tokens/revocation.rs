@@ -1,8 +1,6 @@
 //! Revoking tokens: those of sessions that have ended are queued in the store until Globus has revoked them, or until they
 //! have expired.
 
-use tracing::Instrument as _;
-
 use super::kept::{Kept, TokenUnavailable, Tokens};
 use crate::{
     globus::{
@@ -11,6 +9,7 @@ use crate::{
     },
     secret::{TokenRef, random_bytes},
     session::store::{RevocationRow, SessionKey, StoreError},
+    traces::InRequest as _,
 };
 
 /// How many revocations run at the same time.
@@ -81,7 +80,7 @@ impl Tokens {
         let this = self.clone();
         let discarding = async move { this.discard_here(&tokens).await };
         // It fails only when the process stops.
-        let _ = self.vault.underway.spawn(discarding.in_current_span()).await;
+        let _ = self.vault.underway.spawn(discarding.in_request()).await;
     }
 
     async fn discard_here(&self, tokens: &[Token]) {

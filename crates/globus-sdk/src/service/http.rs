@@ -25,7 +25,7 @@ use super::{
 pub use super::{
     connect::{ClientError, Proxies},
     limits::{Limits, Pause, RealPause},
-    observer::{Observer, Tried},
+    observer::{Observer, Tried, Trying, Watched},
     trust::Trust,
 };
 use crate::error::{CallError, Service, UsageError};
@@ -41,7 +41,7 @@ pub struct HttpClient {
     limits: Limits,
     pause: Arc<dyn Pause>,
     introduction: Arc<Introduction>,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Arc<[Arc<dyn Observer>]>,
 }
 
 impl HttpClient {
@@ -76,7 +76,13 @@ impl HttpClient {
     #[must_use]
     pub fn when_needed(limits: Limits, trust: Trust, proxies: Proxies) -> Self {
         let connections = Arc::new(Connections::new(trust, proxies, limits.timeout));
-        Self { connections, limits, pause: Arc::new(RealPause), introduction: Arc::default(), observer: None }
+        Self {
+            connections,
+            limits,
+            pause: Arc::new(RealPause),
+            introduction: Arc::default(),
+            observers: Arc::default(),
+        }
     }
 
     /// The same client, with the same connections, that introduces itself to Globus as `app` beside the SDK: a name, or
@@ -133,10 +139,10 @@ impl HttpClient {
         self
     }
 
-    /// The same client, with the same connections, that reports each try of a call to `observer`.
+    /// The same client, with the same connections, that reports each try of a call to `observer` too.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        self.observers = self.observers.iter().cloned().chain([observer]).collect();
         self
     }
 
@@ -155,14 +161,7 @@ impl HttpClient {
         loop {
             let authorization = call.authorizer.authorization(deadline).await?;
             let header = authorization.as_ref().map(|authorization| &authorization.header);
-            let began = Instant::now();
-            let result = self.attempt(call, header, deadline).await;
-            let time = began.elapsed();
-            log(call, &result, tries + u32::from(renewed), time);
-            if let Some(observer) = &self.observer {
-                let status = result.as_ref().ok().map(|answer| answer.status.as_u16());
-                observer.tried(&Tried { service: call.service, status, time });
-            }
+            let result = self.observed(call, header, deadline, tries + u32::from(renewed)).await;
             let refused = matches!(&result, Ok(answer) if answer.status == StatusCode::UNAUTHORIZED);
             if refused && !renewed && call.authorizer.refused(authorization.as_ref(), deadline).await? {
                 renewed = true;
@@ -177,10 +176,33 @@ impl HttpClient {
         }
     }
 
+    /// Makes one try, and reports it.
+    async fn observed(
+        &self,
+        call: &Call<'_>,
+        authorization: Option<&HeaderValue>,
+        deadline: Instant,
+        before: u32,
+    ) -> Result<Answer, CallError> {
+        let trying = Trying { service: call.service, method: &call.method, url: &call.url, before };
+        let watched: Vec<_> = self.observers.iter().filter_map(|observer| observer.trying(&trying)).collect();
+        let traceparent = watched.iter().find_map(|watched| watched.traceparent());
+        let began = Instant::now();
+        let result = self.attempt(call, authorization, traceparent, deadline).await;
+        let time = began.elapsed();
+        log(call, &result, before, time);
+        let status = result.as_ref().ok().map(|answer| answer.status.as_u16());
+        let tried = Tried { service: call.service, status, time };
+        watched.into_iter().for_each(|watched| watched.ended(&tried));
+        self.observers.iter().for_each(|observer| observer.tried(&tried));
+        result
+    }
+
     async fn attempt(
         &self,
         call: &Call<'_>,
         authorization: Option<&HeaderValue>,
+        traceparent: Option<HeaderValue>,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
         let turn = timeout_at(deadline, self.connections.turn(call.service)).await;
@@ -192,6 +214,9 @@ impl HttpClient {
         request = request.header(USER_AGENT, user_agent).header("x-globus-client-info", client_info);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(traceparent) = traceparent {
+            request = request.header("traceparent", traceparent);
         }
         request = match call.body {
             // Some servers refuse a POST that does not say how long it is (RFC 9110 section 8.6).
