@@ -260,3 +260,27 @@ impl Trouble {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tokio::sync::mpsc;
+
+    use super::Queue;
+    use crate::metrics::{Metrics, Reading};
+
+    #[test]
+    fn a_span_that_finds_no_room_is_counted_and_nobody_waits() {
+        let (spans, mut waiting) = mpsc::channel(2);
+        let metrics = Metrics::counted(true);
+        let provider =
+            SdkTracerProvider::builder().with_span_processor(Queue { spans, metrics: metrics.clone() }).build();
+        let tracer = provider.tracer("test");
+        (0..5).for_each(|_| tracer.start("a span").end());
+        let reading = Reading { sessions_cached: 0, connections_open: 0, log_lines_lost: 0 };
+        let text = metrics.print(&reading).unwrap();
+        assert!(text.contains("globus_portal_trace_spans_lost_total 3\n"), "{text}");
+        assert!(waiting.try_recv().is_ok() && waiting.try_recv().is_ok() && waiting.try_recv().is_err());
+    }
+}

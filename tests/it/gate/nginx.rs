@@ -112,6 +112,8 @@ async fn an_app_behind_nginx_gets_the_right_person_and_nobody_else() {
         ("x_auth_request_user", "root"),
         ("x.auth.request.user", "root"),
         ("X-AUTH-REQUEST-EMAIL", "root@evil.example"),
+        ("x-request-id", "root"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     ];
     mira.set_cookie("localhost", "of-the-app", "1");
     let page = mira.get_with(&gate.url("/app/"), &forged).await;
@@ -121,6 +123,8 @@ async fn an_app_behind_nginx_gets_the_right_person_and_nobody_else() {
         page.body
     );
     assert_eq!(sent(&page, "X-Auth-Request-Email"), Some(MIRA));
+    assert!(sent(&page, "X-Request-Id").is_some_and(|id| id.len() == 32), "{}", page.body);
+    assert_eq!(sent(&page, "Traceparent"), None);
     let cookie = sent(&page, "Cookie").unwrap();
     let session = gate.portal.session_cookie(&mira).unwrap();
     assert!(cookie.contains("of-the-app=1") && !cookie.contains(&session), "{cookie}");

@@ -106,11 +106,14 @@ async fn walk(gate: &Gate) {
         ("x-forwarded-host", "evil.example"),
         ("x-forwarded-method", "OPTIONS"),
         ("x-original-url", "http://localhost/healthz"),
+        ("x-request-id", "root"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     ];
     let page = mira.get_with(&gate.url("/app/?policy=default"), &forged).await;
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(!page.body.contains("root") && !page.body.contains("admins"), "{}", page.body);
     assert_eq!(sent(&page, "X-Auth-Request-Email"), Some(MIRA));
+    assert_eq!(sent(&page, "Traceparent"), None);
     let answer = nobody.get_with(&gate.url("/app/"), &forged).await;
     assert!(answer.status == 302 && answer.location().as_str().starts_with(&gate.url("/login")), "{}", answer.status);
 

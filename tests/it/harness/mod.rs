@@ -1,6 +1,7 @@
 //! What the tests share: a running portal, a browser that visits it, and a provider that misbehaves on demand.
 
 mod browser;
+pub mod collector;
 mod failing_store;
 mod kept_connection;
 pub mod leak;

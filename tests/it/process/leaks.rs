@@ -24,6 +24,7 @@ use url::Url;
 
 use crate::harness::{
     Answer, Browser, Process, Provider,
+    collector::Collector,
     leak::{Secret, assert_free, characters},
     parameter, portal_at,
     provider::{CLIENT_ID, CLIENT_SECRET, Request, at_hash, id_token},
@@ -143,6 +144,7 @@ struct Walk {
     base: String,
     process: Process,
     provider: Provider,
+    collector: Collector,
     shared: Arc<Shared>,
     browser: Browser,
     /// Answers of the portal, except those that start a login: these must have the state and a cookie.
@@ -168,8 +170,11 @@ impl Walk {
             "/v0.10/endpoint_search" => of_transfer.endpoint_search(&call.headers),
             _ => StatusCode::NOT_FOUND.into_response(),
         });
+        let collector = Collector::start().await;
         let (mut command, base) = portal_at(folder.path(), &provider.base);
         command
+            .env("GLOBUS_PORTAL_OTLP_ENDPOINT", &collector.base)
+            .env("GLOBUS_PORTAL_OTLP_HEADERS", "api-key=SENTINEL-of-the-collector")
             .env("GLOBUS_PORTAL_SECRET_KEY", SECRET_KEY)
             .env("GLOBUS_PORTAL_APP_CLIENT_ID", CLIENT_ID)
             .env("GLOBUS_PORTAL_APP_CLIENT_SECRET", CLIENT_SECRET)
@@ -180,7 +185,8 @@ impl Walk {
         let mut process = Process::start(&mut command, &folder.path().join("log"));
         process.says("Listening on").await;
         let secrets = vec![Secret::new("the secret key", SECRET_KEY.as_bytes())];
-        Self { folder, base, process, provider, shared, browser: Browser::new(), answers: vec![], secrets, codes: 0 }
+        let (browser, answers) = (Browser::new(), vec![]);
+        Self { folder, base, process, provider, collector, shared, browser, answers, secrets, codes: 0 }
     }
 
     /// Visits a page of the portal.
@@ -298,6 +304,13 @@ async fn nothing_gets_out(log_format: &str) {
     assert!(log.contains("TRACE") && log.contains("request_id") && log.contains("/endpoints"), "too quiet:\n{log}");
     assert!(log.contains("access_denied: The person said no"), "the log says why Globus refused:\n{log}");
     assert_free("the log", log.as_bytes(), &walk.secrets);
+
+    let exported = walk.collector.bodies().concat();
+    assert!(walk.collector.spans().iter().any(|span| span.name == "POST /v2/oauth2/token"), "too quiet");
+    assert_free("the traces", &exported, &walk.secrets);
+    for known in ["person@example.org", "Endpoint One", "/nowhere", "access_denied"] {
+        assert!(!characters(&exported).contains(known), "{known} is in the traces");
+    }
 
     assert!(before.len() == 3 && after.len() == 3, "the database, its log and its index");
     let found = |files: &[(String, Vec<u8>)]| {

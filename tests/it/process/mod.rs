@@ -1,5 +1,6 @@
 //! The program: commands, settings, environment, connections, log, and load.
 
+mod audit;
 mod commands;
 mod connections;
 mod environment;
@@ -9,7 +10,9 @@ mod load;
 mod log_gone;
 mod log_lines;
 mod metrics;
+mod request_ids;
 mod settings;
 mod siege;
 mod sockets;
 mod stop;
+mod traces;

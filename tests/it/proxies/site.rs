@@ -158,7 +158,7 @@ impl Site {
         }
     }
 
-    pub(super) fn browser(&self) -> Browser {
+    pub fn browser(&self) -> Browser {
         Browser::trusting(&self.certificate, VISITOR)
     }
 
@@ -166,7 +166,7 @@ impl Site {
         self.folder.path().join("certificate.pem")
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
@@ -176,17 +176,26 @@ impl Site {
     }
 
     /// The access log of the proxy.
-    pub(super) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("globus-portal.log")).unwrap()
     }
 
     /// The address that the portal's log has for a request of this path.
     pub(super) async fn peer_of(&self, path: &str) -> String {
+        self.line_of(path).await["peer"].as_str().unwrap().to_owned()
+    }
+
+    /// The id that it has for it.
+    pub async fn request_id_of(&self, path: &str) -> String {
+        self.line_of(path).await["span"]["request_id"].as_str().unwrap().to_owned()
+    }
+
+    async fn line_of(&self, path: &str) -> Value {
         until("the request's line in the log", || {
             let printed = self.portal.printed();
             let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let mut requests = lines.filter(|line| line["message"] == "request");
-            requests.find(|line| line["path"] == path).map(|line| line["peer"].as_str().unwrap().to_owned())
+            requests.find(|line| line["path"] == path)
         })
         .await
     }

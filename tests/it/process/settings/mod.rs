@@ -1,6 +1,7 @@
 //! Settings: every key with its default, where values come from, and what is said when they are wrong.
 
 mod collections;
+mod collector;
 mod deployed;
 mod example_file;
 mod left_over;
@@ -19,12 +20,14 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 38] = [
+const KEYS: [(&str, &str, &str); 40] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
     ("LISTEN", "'127.0.0.1:8080'", "127.0.0.1:8080"),
     ("METRICS_LISTEN", "'127.0.0.1:9100'", "127.0.0.1:9100"),
+    ("OTLP_ENDPOINT", "'http://127.0.0.1:4318'", "http://127.0.0.1:4318"),
+    ("OTLP_HEADERS", "'api-key=a%20key'", "api-key=a%20key"),
     ("SECRET_KEY", "'a-key-of-the-file-which-is-long-enough'", "a-key-of-the-file-which-is-long-enough"),
     (
         "SECRET_KEY_FALLBACKS",
@@ -136,6 +139,9 @@ fn shown(settings: &Settings, key: &str) -> String {
         "APPLICATION_ROOT" => settings.root.clone(),
         "LISTEN" => settings.listen.to_string(),
         "METRICS_LISTEN" => settings.metrics_listen.map(|address| address.to_string()).unwrap_or_default(),
+        "OTLP_ENDPOINT" => format!("{:?}", settings.collector.as_ref().map(|collector| collector.endpoint.as_str())),
+        // Without a collector there is nothing but a warning.
+        "OTLP_HEADERS" => format!("{:?} {}", settings.collector, settings.warnings.join(" ").contains("OTLP_HEADERS")),
         "SECRET_KEY" => settings.secret_key.expose_secret().to_owned(),
         "SECRET_KEY_FALLBACKS" => format!("{secrets:?}"),
         "APP_CLIENT_ID" | "PORTAL_CLIENT_ID" => settings.client_id.clone(),

@@ -220,6 +220,23 @@ fn every_key_has_limits_and_says_what_it_expects() {
             "METRICS_LISTEN",
             &["9100", "localhost:9100", "127.0.0.1", "127.0.0.1:5000", "0.0.0.0:5000", "[::ffff:127.0.0.1]:5000"],
         ),
+        (
+            "OTLP_ENDPOINT",
+            &[
+                "127.0.0.1:4318",
+                "collector",
+                "grpc://collector:4317",
+                "http://",
+                "http://user@collector:4318",
+                "http://:word@collector:4318",
+                "http://collector:4318/?key=1",
+                "http://collector:4318/#x",
+            ],
+        ),
+        (
+            "OTLP_HEADERS",
+            &["key", "key:value", "=value", "a b=c", "key=%0a", "key=%ff", "host=x", "Content-Type=x", "a=b,c"],
+        ),
         ("REFRESH_TOKENS", &["2", "ja", "truee"]),
         (
             "SESSION_STORE",
