@@ -163,9 +163,7 @@ impl AppState {
     /// # Errors
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
-        let metrics = Metrics::counted(settings.metrics_listen.is_some());
-        let traces = Traces::to(settings.collector.clone(), About::of(&settings), &metrics);
-        let http = observed(http_client(&settings)?, &metrics, &traces);
+        let (http, metrics, traces) = observed(http_client(&settings)?, &settings);
         // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
         let globus =
             Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
@@ -230,15 +228,17 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, ClientError> {
     Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
 }
 
-/// The same client, whose calls are counted if anything is, and traced if anything is.
-fn observed(mut http: HttpClient, metrics: &Metrics, traces: &Traces) -> HttpClient {
+/// What is counted and traced, and the same client, whose calls are.
+fn observed(mut http: HttpClient, settings: &Settings) -> (HttpClient, Metrics, Traces) {
+    let metrics = Metrics::counted(settings.metrics_listen.is_some());
+    let traces = Traces::to(settings.collector.clone(), About::of(settings), &metrics);
     if metrics.is_counted() {
         http = http.with_observer(Arc::new(metrics.clone()));
     }
     if traces.is_on() {
         http = http.with_observer(Arc::new(traces.clone()));
     }
-    http
+    (http, metrics, traces)
 }
 
 /// The same client, whose requests name the portal as the app.

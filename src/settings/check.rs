@@ -44,8 +44,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
     let secret_key = secret_keys::secret_key(reader, &address, sandbox);
     let (client_id, client_secret) = credentials(reader, sources, &address);
-    let listen = listen::listen(reader);
-    let trusted_proxies = trusted_proxies(reader);
+    let (listen, trusted_proxies) = (listen::listen(reader), trusted_proxies(reader));
     reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let (policies, groups_max_age) = policies::read(reader);
     Settings {

@@ -158,7 +158,7 @@ impl Sending {
     }
 }
 
-/// Why a batch was not taken. Shows neither the collector's address nor its answer.
+/// Why a batch was not taken. Shows no header, no path and no answer.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
     #[error("{0:?}")]

@@ -187,16 +187,21 @@ impl Tokens {
         };
         let Some(token) = self.token_for(key, sub, resource_server, &response).await else {
             self.vault.metrics.renewal(Renewed::Refused);
-            self.discard(&response).await;
-            // The earlier ones may still be good.
-            self.vault.store.add_revocation(key, &row, self.vault.clock.now()).await?;
-            self.vault.store.remove_token(key, resource_server, row.version).await?;
-            self.revoke_due(Some(key)).await?;
+            self.give_up(key, &row, &response).await?;
             return Err(sign_in());
         };
         let renewed = self.keep_renewed(key, sub, token, &kept, row.version).await;
         self.vault.metrics.renewal(if renewed.is_ok() { Renewed::Ok } else { Renewed::Lost });
         renewed
+    }
+
+    /// Revokes what a renewal gave, and the earlier tokens, which may still be good.
+    async fn give_up(&self, key: SessionKey, row: &TokenRow, response: &TokenResponse) -> Result<(), StoreError> {
+        self.discard(response).await;
+        self.vault.store.add_revocation(key, row, self.vault.clock.now()).await?;
+        self.vault.store.remove_token(key, &row.resource_server, row.version).await?;
+        self.revoke_due(Some(key)).await?;
+        Ok(())
     }
 
     /// The requested token, if the response is about the same person. If the id_token names another one, the whole response is

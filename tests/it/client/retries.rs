@@ -14,7 +14,7 @@ use globus_portal::{
         error::{CallError, Service},
         flow::FlowManager as _,
         groups::GroupsClient,
-        http::{HttpClient, Limits, Observer, Tried},
+        http::{HttpClient, Limits, Observer, Tried, Trying, Watched},
         transfer::TransferClient,
     },
     secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken},
@@ -356,11 +356,16 @@ async fn a_redirect_is_an_error_and_is_not_followed() {
     }
 }
 
-/// Notes the service and the status of each try.
+/// Notes the service and the status of each try, and how many of its call came before.
 #[derive(Debug, Default)]
-struct Noted(Mutex<Vec<(Service, Option<u16>)>>);
+struct Noted(Mutex<Vec<(Service, Option<u16>)>>, Mutex<Vec<u32>>);
 
 impl Observer for Noted {
+    fn trying(&self, trying: &Trying<'_>) -> Option<Box<dyn Watched>> {
+        self.1.lock().unwrap().push(trying.before);
+        None
+    }
+
     fn tried(&self, tried: &Tried) {
         assert!(tried.time > Duration::ZERO);
         self.0.lock().unwrap().push((tried.service, tried.status));
@@ -375,6 +380,7 @@ async fn an_observer_hears_of_every_try() {
     let transfer = TransferClient::new(bench.server.url.clone(), http.clone(), old_token());
     transfer.get_endpoint("e").await.unwrap();
     GroupsClient::new(bench.server.url.clone(), http, old_token()).get_group("g", &[]).await.unwrap_err();
+    assert_eq!(*noted.1.lock().unwrap(), [0, 1, 2, 0]);
     let transfer = [None, Some(503), Some(200)].map(|status| (Service::Transfer, status));
     assert_eq!(noted.0.lock().unwrap().as_slice(), [&transfer[..], &[(Service::Groups, Some(404))]].concat());
 }

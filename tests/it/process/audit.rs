@@ -1,6 +1,7 @@
 //! Row K2: one event in the log for each login, failure, refresh, step-up, denial, logout and end of a session, with the request,
 //! the person and where they came from.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -50,6 +51,17 @@ impl Audited {
         let url = if path.starts_with('/') { format!("{}{path}", self.base) } else { path.to_owned() };
         let headers = [("x-forwarded-for", PEER), ("x-request-id", &id), ("sec-fetch-site", "same-origin")];
         browser.get_with(&url, &headers).await
+    }
+
+    /// Ends the other sessions of a person.
+    async fn end_others(&mut self, browser: &Browser) {
+        let page = self.get(browser, "/sessions").await;
+        let csrf = page.hidden("csrf_token");
+        let (id, url) = (format!("request-{}", self.requests), format!("{}/sessions", self.base));
+        let headers = [("x-forwarded-for", PEER), ("x-request-id", &*id), ("sec-fetch-site", "same-origin")];
+        let form = [("csrf_token", &*csrf), ("end", "others")];
+        let ended = browser.send(Method::POST, &url, &headers, Some(&form)).await;
+        assert_eq!(ended.status, 303, "{}", ended.body);
     }
 
     async fn come_back(&mut self, browser: &Browser, authorize: &Url, person: &str, decision: &str) {
@@ -148,8 +160,10 @@ async fn each_thing_that_happens_to_a_session_is_one_event_that_says_who_and_whe
     audited.assert_events(&[("the gate denies", &sub)]).await;
 
     // Ends: by another login of the same browser, by the limit, by the person from elsewhere, and by a logout.
-    audited.log_in(&jonas, MIRA).await;
-    audited.assert_events(&[("session ended", &sub), ("logged in", MIRA_ID)]).await;
+    audited.log_in(&jonas, JONAS).await;
+    audited.assert_events(&[("session ended", &sub), ("logged in", &sub)]).await;
+    audited.log_in(&second, MIRA).await;
+    audited.assert_events(&[("logged in", MIRA_ID)]).await;
     audited.log_in(&third, MIRA).await;
     let limited = [
         ("ended a person's least recently used sessions (SESSIONS_PER_PERSON)", "no sub"),
@@ -157,6 +171,8 @@ async fn each_thing_that_happens_to_a_session_is_one_event_that_says_who_and_whe
         ("logged in", MIRA_ID),
     ];
     audited.assert_events(&limited).await;
+    audited.end_others(&third).await;
+    audited.assert_events(&[("session ended", MIRA_ID), ("ended sessions from elsewhere", MIRA_ID)]).await;
     audited.get(&third, "/logout").await;
     audited.assert_events(&[("session ended", MIRA_ID), ("logged out", MIRA_ID)]).await;
     audited.get(&third, "/logout").await;
