@@ -6,6 +6,7 @@ use crate::{
     harness::{
         Browser, Portal, Process, portal_at, skip_without, start_sandbox,
         steps::{raw, raw_header},
+        until,
     },
     proxies::{Proxy, Site, Variant},
 };
@@ -107,7 +108,10 @@ async fn set_by(proxy: Proxy) -> Option<(String, Site)> {
 async fn nginx_sets_the_id_and_logs_it() {
     let Some((id, site)) = set_by(Proxy::Nginx).await else { return };
     assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-    assert!(site.log().lines().any(|line| line.contains("/nowhere") && line.ends_with(&id)), "{}", site.log());
+    // nginx writes the line after the answer.
+    let written = || site.log().lines().find(|line| line.contains("/nowhere")).map(ToOwned::to_owned);
+    let line = until("the line in nginx's log", written).await;
+    assert!(line.ends_with(&id), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
