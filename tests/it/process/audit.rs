@@ -183,8 +183,8 @@ async fn each_thing_that_happens_to_a_session_is_one_event_that_says_who_and_whe
 impl Audited {
     fn sub_of_the_last_login(&self) -> String {
         let printed = self.process.printed();
-        let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let last = lines.filter(|line| line["message"] == "logged in").next_back().unwrap();
+        let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let last = lines.rfind(|line| line["message"] == "logged in").unwrap();
         last["sub"].as_str().unwrap().to_owned()
     }
 }
