@@ -1,6 +1,6 @@
 //! Policies (`[policies.NAME]`): who may pass the gate or see a page.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// All policies, by their names.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,18 @@ pub struct Policy {
     pub identities: Vec<String>,
     /// Domains in lower case: one of the person's identities must have a username in one of them.
     pub domains: Vec<String>,
+    /// Whether one of the logins at Globus must have been with multi-factor authentication.
+    pub mfa: bool,
+    /// How long ago the last authentication at Globus may have been.
+    pub authentication_max_age: Option<Duration>,
+    /// Domains in lower case: the person must have logged in with an identity of one of them.
+    pub single_domain: Vec<String>,
+    /// Authentication policies of Globus, by their ids in lower case: each must hold.
+    pub session_policies: Vec<String>,
+    /// The scope that the Globus token of a program must have; without one, programs may not pass.
+    pub program_scope: Option<String>,
+    /// The resource server whose access token the app gets.
+    pub access_token: Option<String>,
 }
 
 impl Policies {

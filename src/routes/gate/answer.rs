@@ -22,7 +22,7 @@ pub(super) fn bare(status: StatusCode) -> Response {
 
 /// A yes: who it is, in headers. Each of them is always there once, so that none that a visitor sends takes its place.
 pub(super) fn passes(status: StatusCode, passed: &Passed) -> Response {
-    let claims = &passed.live.user.claims;
+    let claims = passed.claims();
     let auth_time = claims.last_authentication.map(|seconds| seconds.to_string());
     let groups = passed.groups.iter().map(|group| encoded(group)).collect::<Vec<_>>().join(",");
     let text = |text: &Option<String>| text.as_deref().map(encoded).unwrap_or_default();

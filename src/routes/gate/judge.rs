@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 
 use crate::{
-    globus::{error::CallError, fault::Fault, groups::GroupsClient, scopes::groups::RESOURCE_SERVER},
+    globus::{
+        error::CallError, fault::Fault, groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER,
+    },
     routes::{cookies::SentSessions, logged_in::is_new},
     session::{
         live::LiveSession,
@@ -35,6 +37,13 @@ pub(super) struct Passed {
     pub(super) live: Arc<LiveSession>,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
+}
+
+impl Passed {
+    /// Who it is, as Globus says.
+    pub(super) fn claims(&self) -> &IdTokenClaims {
+        &self.live.user.claims
+    }
 }
 
 /// Judges a request by the policy of this name, or the default one. A policy that does not exist lets nobody pass.
