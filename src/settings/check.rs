@@ -62,7 +62,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         groups_max_age,
         allow_consent_for: allow_consent_for(reader),
         collections: collections::read(reader, sources.file.parent().unwrap_or(Path::new(""))),
-        refresh_tokens: reader.parsed("REFRESH_TOKENS", boolean).unwrap_or(false),
+        refresh_tokens: reader.parsed_scalar("REFRESH_TOKENS", boolean).unwrap_or(false),
         refresh_timeout: seconds(reader, "REFRESH_TIMEOUT_SECONDS", REFRESH_TIMEOUT_SECONDS, (1, 120, "120")),
         session_store: sessions::store(reader, sandbox),
         session_cookie_name: sessions::cookie(reader, &address),

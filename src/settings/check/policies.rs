@@ -73,13 +73,13 @@ fn set(policy: &mut Policy, member: &str, value: Value) -> Result<(), String> {
     match member {
         "title" => policy.title = Some(text(value)?),
         "contact" => policy.contact = Some(text(value)?),
-        "signed_in" => policy.signed_in = boolean(value)?,
+        "signed_in" => policy.signed_in = boolean(&value)?,
         "groups" => policy.groups = list(value, id)?,
         "identity_providers" => policy.identity_providers = list(value, id)?,
         "identities" => policy.identities = list(value, id)?,
         "domains" => policy.domains = list(value, domain)?,
-        "mfa" => policy.mfa = boolean(value)?,
-        "authentication_max_age_seconds" => policy.authentication_max_age = Some(age(value)?),
+        "mfa" => policy.mfa = boolean(&value)?,
+        "authentication_max_age_seconds" => policy.authentication_max_age = Some(age(&value)?),
         "single_domain" => policy.single_domain = list(value, domain)?,
         "session_policies" => policy.session_policies = list(value, id)?,
         "program_scope" => policy.program_scope = Some(scope(&text(value)?)?),
@@ -97,7 +97,8 @@ fn unknown(name: &str) -> String {
 }
 
 fn text(value: Value) -> Result<String, String> {
-    let text = value.into_string().map_err(|_| "expected one text".to_owned())?.trim().to_owned();
+    let ValueKind::String(text) = value.kind else { return Err("expected one text in quotes".to_owned()) };
+    let text = text.trim().to_owned();
     match unexpanded::problem(&text) {
         Some(problem) => Err(problem),
         None if text.is_empty() || text.len() > 500 => Err("expected 1 to 500 characters".to_owned()),
@@ -105,13 +106,19 @@ fn text(value: Value) -> Result<String, String> {
     }
 }
 
-fn boolean(value: Value) -> Result<bool, String> {
-    value.into_bool().map_err(|_| "expected true or false".to_owned())
+fn boolean(value: &Value) -> Result<bool, String> {
+    match value.kind {
+        ValueKind::Boolean(value) => Ok(value),
+        _ => Err("expected true or false, without quotes".to_owned()),
+    }
 }
 
 /// A shorter one would send people to Globus over and over.
-fn age(value: Value) -> Result<Duration, String> {
-    let seconds = value.into_uint().ok().filter(|seconds| (60..=31_536_000).contains(seconds));
+fn age(value: &Value) -> Result<Duration, String> {
+    let seconds = match value.kind {
+        ValueKind::I64(seconds) => u64::try_from(seconds).ok().filter(|seconds| (60..=31_536_000).contains(seconds)),
+        _ => None,
+    };
     seconds.map(Duration::from_secs).ok_or_else(|| "expected a number of seconds from 60 to 31536000".to_owned())
 }
 
@@ -139,7 +146,10 @@ fn list(value: Value, item: impl Fn(&str) -> Result<String, String>) -> Result<V
     }
     values
         .into_iter()
-        .map(|value| item(&value.into_string().map_err(|_| "expected a list of strings".to_owned())?))
+        .map(|value| match value.kind {
+            ValueKind::String(text) => item(&text),
+            _ => Err("expected a list of strings".to_owned()),
+        })
         .collect()
 }
 
