@@ -12,12 +12,20 @@
 from urllib.parse import unquote
 
 from jupyterhub.auth import Authenticator
+from jupyterhub.handlers import LogoutHandler
 
 # Accounts are made of usernames of this domain only. Another linked identity may have the same name elsewhere.
 DOMAIN = "example.org"
 # Members of this Globus group are admins. The policy must ask for it, or for any group.
 ADMINS = "the id of a Globus group"
 USERNAME = "X-Auth-Request-Preferred-Username"
+
+
+class LogoutEverywhere(LogoutHandler):
+    """Ends the hub's session and those of its notebook servers, and then the portal's."""
+
+    async def render_logout_page(self):
+        self.redirect("/logout")
 
 
 class GateAuthenticator(Authenticator):
@@ -36,6 +44,9 @@ class GateAuthenticator(Authenticator):
         groups = handler.request.headers.get("X-Auth-Request-Groups", "").split(",")
         return {"name": name, "admin": ADMINS in groups} if name else None
 
+    def get_handlers(self, app):
+        return [*super().get_handlers(app), ("/logout", LogoutEverywhere)]
+
     async def refresh_user(self, user, handler=None):
         # The hub has a cookie of its own: when somebody else signs in at the portal, it must not go on as the person before. Requests
         # without the header are those of notebook servers.
@@ -48,5 +59,5 @@ c.JupyterHub.authenticator_class = GateAuthenticator
 c.JupyterHub.bind_url = "http://127.0.0.1:8000/app/"
 # The gate has decided already who may come.
 c.Authenticator.allow_all = True
-# Seconds for which the hub does not look at the headers again.
-c.Authenticator.auth_refresh_age = 1
+# The hub looks at the headers of every request. 0 would mean never.
+c.Authenticator.auth_refresh_age = -1

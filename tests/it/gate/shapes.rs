@@ -1,6 +1,8 @@
 //! Requests as ingress-nginx and Envoy send them.
 
 use reqwest::Method;
+use url::Url;
+use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{IDENTITY, MIRA, assert_identity, signed_in, with};
 use crate::harness::{Browser, JONAS, Portal, parameter};
@@ -23,6 +25,34 @@ fn ingress<'a>(origin: &str, target: &'a str, method: &'a str) -> Vec<(&'static 
     ]
 }
 
+/// A value of an annotation or of a middleware in `deploy/kubernetes-gate.yaml`, which are what an operator copies.
+fn in_kubernetes(path: &[&str]) -> Vec<Yaml> {
+    let documents = YamlLoader::load_from_str(include_str!("../../../deploy/kubernetes-gate.yaml")).unwrap();
+    let values = documents.iter().map(|document| path.iter().fold(document.clone(), |at, name| at[*name].clone()));
+    values.filter(|value| !value.is_badvalue()).collect()
+}
+
+/// The same of an Ingress for ingress-nginx.
+fn annotation(name: &str) -> String {
+    let name = format!("nginx.ingress.kubernetes.io/{name}");
+    in_kubernetes(&["metadata", "annotations", &name])[0].as_str().unwrap().to_owned()
+}
+
+/// The path of an address in it.
+fn path_of(address: &str) -> String {
+    Url::parse(address).unwrap().path().to_owned()
+}
+
+#[test]
+fn the_ingresses_ask_an_address_of_their_controller_and_take_every_identity_header() {
+    let named = |list: Vec<&str>| list.iter().map(|name| name.trim().to_lowercase()).collect::<Vec<_>>();
+    assert_eq!(named(annotation("auth-response-headers").split(',').collect()), IDENTITY);
+    let listed = &in_kubernetes(&["spec", "forwardAuth", "authResponseHeaders"])[0];
+    assert_eq!(named(listed.as_vec().unwrap().iter().map(|name| name.as_str().unwrap()).collect()), IDENTITY);
+    let address = &in_kubernetes(&["spec", "forwardAuth", "address"])[0];
+    assert_eq!(path_of(address.as_str().unwrap()), "/oauth2/forward/staff");
+}
+
 async fn ask(portal: &Portal, browser: &Browser, path: &str, headers: &[(&str, String)]) -> crate::harness::Answer {
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
     browser.send(Method::GET, &portal.url(path), &headers, None).await
@@ -36,17 +66,17 @@ fn escaped(target: &str) -> String {
 /// Row H1, and the way back from what ingress-nginx appends to `auth-signin`.
 #[tokio::test]
 async fn ingress_nginx_gets_a_status_and_leads_back_to_the_page() {
-    let portal = with("").start().await;
+    let portal = with("[policies.staff]\ndomains = ['northfield.example']\n").start().await;
     let (mira, jonas, nobody) = (signed_in(&portal, MIRA).await, signed_in(&portal, JONAS).await, Browser::new());
+    let (asked, sign_in) = (path_of(&annotation("auth-url")), path_of(&annotation("auth-signin")));
     for method in ["GET", "POST", "OPTIONS"] {
         for target in ["/app/?x=1&y=%23", "/app/a%2Fb", "/app/../healthz", "/healthz"] {
             let headers = ingress(&portal.base, target, method);
-            let answer = ask(&portal, &mira, "/oauth2/auth", &headers).await;
+            let answer = ask(&portal, &mira, &asked, &headers).await;
             assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (202, Some("no-store")), "{target}");
             assert_identity(&answer, MIRA);
-            assert_eq!(ask(&portal, &nobody, "/oauth2/auth", &headers).await.status, 401, "{target}");
-            assert_eq!(ask(&portal, &mira, "/oauth2/auth/jonas", &headers).await.status, 403, "{target}");
-            assert_eq!(ask(&portal, &jonas, "/oauth2/auth/jonas", &headers).await.status, 202, "{target}");
+            assert_eq!(ask(&portal, &nobody, &asked, &headers).await.status, 401, "{target}");
+            assert_eq!(ask(&portal, &jonas, &asked, &headers).await.status, 403, "{target}");
         }
     }
     // auth-signin as people write it, and what the controller makes of it.
@@ -59,7 +89,7 @@ async fn ingress_nginx_gets_a_status_and_leads_back_to_the_page() {
             format!("x=1&rd={origin}{uri}"),
             format!("rd={origin}{target}"),
         ] {
-            let answer = Browser::new().get(&portal.url(&format!("/oauth2/start?{query}"))).await;
+            let answer = Browser::new().get(&portal.url(&format!("{sign_in}?{query}"))).await;
             let next = parameter(&answer.location(), "next");
             let next = next.as_deref().unwrap_or("/");
             assert_eq!((answer.location().path(), next), ("/login", target), "{query}");
@@ -77,7 +107,7 @@ async fn ingress_nginx_gets_a_status_and_leads_back_to_the_page() {
         for query in
             [format!("rd={}{}", portal.base, escaped(evil)), format!("rd=https://evil.example{}", escaped("/app/"))]
         {
-            let answer = Browser::new().get(&portal.url(&format!("/oauth2/start?{query}"))).await;
+            let answer = Browser::new().get(&portal.url(&format!("{sign_in}?{query}"))).await;
             assert_eq!(answer.header("location"), Some("/login"), "{query}");
         }
     }

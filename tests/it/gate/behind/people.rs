@@ -9,7 +9,7 @@ use time::Duration;
 
 use super::{Gate, Proxy};
 use crate::{
-    gate::{GROUP, app::Shown},
+    gate::{GROUP, IDENTITY, app::Shown},
     harness::{AMARA, Browser, JONAS, MIRA, steps::key_of},
 };
 
@@ -33,6 +33,16 @@ pub async fn deep_links(proxy: &Proxy) {
         let page = gate.log_in(&Browser::new(), typed, MIRA).await;
         assert_eq!(Shown::by("app", &page).request(), format!("GET {asked}"));
     }
+    // Who does not consent is told so, is not led in circles, and is still nobody.
+    let nobody = Browser::new();
+    let mut next = nobody.get(&gate.url("/app/x?y=1")).await.location();
+    while !next.as_str().starts_with(&gate.portal().globus) {
+        next = nobody.get(next.as_str()).await.location();
+    }
+    let back = gate.portal().decide(&nobody, &next, MIRA, "deny").await;
+    let page = nobody.follow(back.as_str()).await;
+    assert!(page.status == 403 && page.body.contains("You are not signed in"), "{} {}", page.status, page.body);
+    assert_eq!(nobody.get(&gate.url("/app/x?y=1")).await.status, 302);
     // Back to where nobody but a server that reads it wrongly would go: to the front page instead.
     let odd = gate.raw("GET", "/app/x/..%2f..%2f..%2flogout", None, "");
     assert!(!odd.contains("next=%2Fapp") && !odd.contains("X-App"), "{odd}");
@@ -45,6 +55,8 @@ pub async fn two_apps(proxy: &Proxy) {
     let shown = Shown::by("lab", &gate.log_in(&mira, "/lab/", MIRA).await);
     assert_eq!((shown.account("id"), shown.account("username")), (Some(MIRA_ID), Some(MIRA)));
     assert_eq!((shown.account("email"), shown.visits()), (Some(MIRA), (1, 1)));
+    // Row H2.
+    assert!(IDENTITY.iter().filter(|name| shown.header(name).is_some()).count() >= 4, "{}", shown.text());
     assert!(shown.account("groups").unwrap().split(',').any(|group| group == GROUP), "{shown:?}");
     let shown = Shown::by("lab", &gate.log_in(&jonas, "/lab/?x=1", JONAS).await);
     assert_eq!((shown.account("id"), shown.account("username")), (Some(JONAS_ID), Some(JONAS)));
@@ -63,6 +75,9 @@ pub async fn two_apps(proxy: &Proxy) {
     let fetch = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")];
     let answer = jonas.get_with(&gate.url("/app/api"), &fetch).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (403, None));
+    let form = jonas.submit(&gate.url("/app/save"), &[("text", "half written")]).await;
+    assert_eq!((form.status.as_u16(), form.header("x-app")), (403, None));
+    assert_eq!(crate::gate::app::web_socket(gate.port, Some(&gate.session(&jonas))), "403");
 
     assert_eq!(
         (gate.app.people(), gate.lab.people()),
