@@ -1,4 +1,4 @@
-# JupyterHub (4 or newer) behind the gate of globus-portal: the hub takes the person from the proxy's headers, in place of
+# JupyterHub (5 or newer; tried with 6.1) behind the gate of globus-portal: the hub takes the person from the proxy's headers, in place of
 # oauthenticator's GlobusOAuthenticator. Put this into /etc/jupyterhub/jupyterhub_config.py and insert your domain and groups.
 #
 # The proxy's file guards /app/, which is the hub; the policy must let in only people of one domain, because the part of a username
