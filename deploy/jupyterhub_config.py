@@ -42,7 +42,7 @@ class GateAuthenticator(Authenticator):
     async def authenticate(self, handler, data=None):
         name = self.person(handler)
         groups = handler.request.headers.get("X-Auth-Request-Groups", "").split(",")
-        return {"name": name, "admin": ADMINS in groups} if name else None
+        return {"name": name, "admin": name in self.admin_users or ADMINS in groups} if name else None
 
     def get_handlers(self, app):
         return [*super().get_handlers(app), ("/logout", LogoutEverywhere)]
