@@ -16,8 +16,9 @@ use crate::{
     harness::{Answer, Browser, PATIENCE, Portal, PortalBuilder, Process, free_port},
 };
 
-/// Who may pass to the two apps.
-pub const OF_APPS: &str = "[policies.staff]\ntitle = 'the app'\ndomains = ['northfield.example']\n\
+/// Who may pass to the two apps: people of Northfield University, and the members of a group.
+pub const OF_APPS: &str = "[policies.staff]\ntitle = 'the app'\n\
+                           identity_providers = ['0ec34ecc-ad7d-4d51-94e5-dc387441a4d6']\n\
                            [policies.members]\ntitle = 'the lab'\n";
 
 /// A proxy, the portal, and an app for each of two policies: `/app/` for the staff, `/lab/` for the members of a group.
