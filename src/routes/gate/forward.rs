@@ -61,8 +61,12 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
 /// To the login and back. A form that was being sent cannot come back: its person signs in in another tab, and sends it again.
 fn sign_in(app: &AppState, original: &Original) -> Response {
     let login = login_path("", original.page.as_ref());
-    if original.method != Method::GET {
-        return denied::form(app, &app.settings.public_url("/login"));
+    match original.method {
+        Method::GET => {}
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            return denied::form(app, &app.settings.public_url("/login"));
+        }
+        _ => return bare(StatusCode::UNAUTHORIZED),
     }
     // Whole, because Traefik would take a path for one of its own.
     let location = HeaderValue::try_from(app.settings.public_url(&login));

@@ -35,6 +35,7 @@ pub(super) fn routes(prefix: &str) -> Router<AppState> {
         .route(&at("/forward"), any(forward::by_default))
         .route(&at("/forward/{policy}"), any(forward::forward))
         .route(&at("/authz/{policy}"), any(proxies::envoy))
+        .route(&at("/authz/{policy}/"), any(proxies::envoy))
         .route(&at("/authz/{policy}/{*path}"), any(proxies::envoy_below))
         .route(&at("/denied"), get(denied::by_default))
         .route(&at("/denied/{policy}"), get(denied::denied))

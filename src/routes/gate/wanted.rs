@@ -51,10 +51,11 @@ fn is_host(host: &str, settings: &Settings) -> bool {
 /// The page that `rd` names in the query of `/oauth2/start`.
 ///
 /// nginx writes `rd=$scheme://$http_host$request_uri` without escaping: then everything behind it belongs to it. Others escape
-/// it.
+/// it, and ingress-nginx all that is behind the host.
 pub(super) fn rd(query: &str, settings: &Settings) -> Option<ReturnPath> {
     let rest = query.strip_prefix("rd=").or_else(|| Some(query.split_once("&rd=")?.1))?;
-    let is_plain = ["/", "http://", "https://"].iter().any(|begin| rest.starts_with(begin));
+    let address = rest.strip_prefix("https://").or_else(|| rest.strip_prefix("http://")).unwrap_or(rest);
+    let is_plain = address.trim_start_matches(|c| !matches!(c, '/' | '?' | '%')).starts_with(['/', '?']);
     let escaped = || percent_decode_str(rest.split('&').next().unwrap_or_default()).decode_utf8().ok();
     let text = if is_plain { rest.into() } else { escaped()? };
     page(&text, settings)

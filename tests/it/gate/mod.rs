@@ -1,12 +1,11 @@
 //! The gate of other apps: what it says to each kind of proxy. Rows H and I of the checklist are named where they are shown.
 
 mod app;
+mod behind;
 mod forward;
 mod generated;
-mod nginx;
-mod others;
 mod policies;
-mod site;
+mod shapes;
 mod statuses;
 
 use reqwest::Method;

@@ -1,6 +1,7 @@
 //! The pages: their content, in a browser, and custom ones.
 
 mod axe;
+mod behind_proxies;
 mod causes;
 mod chromium;
 mod clicks;
