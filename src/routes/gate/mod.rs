@@ -12,10 +12,10 @@
 //! | `/oauth2/denied[/POLICY]`, `/oauth2/unsent` | nginx `error_page` | the pages that say why, and that a form was not sent |
 
 mod answer;
-mod denied;
+pub(super) mod denied;
 mod doors;
 mod forward;
-mod judge;
+pub(super) mod judge;
 mod proxies;
 mod wanted;
 
