@@ -3,6 +3,7 @@
 mod app;
 mod forward;
 mod generated;
+mod logins;
 mod nginx;
 mod others;
 mod policies;
@@ -10,6 +11,7 @@ mod site;
 mod statuses;
 
 use reqwest::Method;
+use url::Url;
 
 use crate::harness::{Answer, Browser, JONAS, MIRA, Portal, PortalBuilder};
 
@@ -45,6 +47,15 @@ async fn signed_in(portal: &Portal, person: &str) -> Browser {
     let browser = Browser::new();
     portal.log_in(&browser, person).await;
     browser
+}
+
+/// An authorize URL without what a person could edit out of the address bar.
+pub fn edited(authorize: &Url) -> Url {
+    let is_kept = |name: &str| !name.starts_with("session_") && !matches!(name, "prompt" | "max_age");
+    let kept: Vec<(String, String)> = authorize.query_pairs().into_owned().filter(|(name, _)| is_kept(name)).collect();
+    let mut edited = authorize.clone();
+    edited.query_pairs_mut().clear().extend_pairs(kept);
+    edited
 }
 
 /// As nginx asks: a GET with the visitor's own headers.

@@ -13,7 +13,7 @@ use super::{
     app::{raw, sent, web_socket},
     site::Gate,
 };
-use crate::harness::{Browser, Running, find_program, skip_without};
+use crate::harness::{Browser, Running, find_program, parameter, skip_without};
 
 const CONFIGURATION: &str = include_str!("../../../deploy/nginx-gate.conf");
 const NGINX: &[(&str, &str)] = &[("nginx", "nginx-light (Debian)")];
@@ -164,6 +164,9 @@ async fn an_app_behind_nginx_gets_the_right_person_and_nobody_else() {
     // Somebody else, who may not pass; and nobody, after the logout.
     let jonas = Browser::new();
     let page = gate.log_in(&jonas, "/app/", JONAS).await;
+    let asked = parameter(&page.url, "session_required_single_domain");
+    assert_eq!(asked.as_deref(), Some("northfield.example"), "Globus might know him by an identity there");
+    let page = gate.come_back(&jonas, &page, JONAS).await;
     assert!(
         page.status == 403 && page.body.contains("You may not open <bdi>the app</bdi>"),
         "{} {}",
@@ -213,4 +216,33 @@ async fn other_methods_reach_the_app_only_after_a_yes() {
             answer.body
         );
     }
+}
+
+/// Row I7, with what nginx passes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_needs_more_of_a_login_is_reached_through_globus_and_a_form_is_not_lost_on_the_way() {
+    if skip_without("a step-up behind nginx", NGINX) {
+        return;
+    }
+    let gate = Gate::start(|folder, port, behind, app| {
+        let site = of_deploy(folder, port, behind, app);
+        start_nginx(folder, &site.replace("/gate/staff", "/gate/mfa").replace("denied/staff", "denied/mfa"))
+    })
+    .await;
+    let (deep, mira) = ("/app/a%20b/?q=1&r=%26%23", Browser::new());
+    gate.log_in_from(&mira, "/oauth2/start?rd=/profile", MIRA).await;
+    let fetch = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("sec-fetch-site", "same-origin")];
+    let evil = [("x-original-url", "http://evil.example/"), ("x-original-method", "POST")];
+    let answer = mira.get_with(&gate.url("/app/api"), &fetch).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (403, None));
+    let form = mira.submit(&gate.url("/app/save"), &[("text", "half written")]).await;
+    assert_eq!((form.status.as_u16(), form.header("location")), (403, None), "{}", form.body);
+    let login = mira.get_with(&gate.url(deep), &evil).await.location();
+    assert!(login.as_str().starts_with(&gate.url("/login?ask=")), "{login}");
+    let authorize = mira.get(login.as_str()).await.location();
+    assert_eq!(parameter(&authorize, "session_required_mfa").as_deref(), Some("True"));
+    let back = gate.portal.decide(&mira, &authorize, MIRA, "allow").await;
+    let page = mira.follow(back.as_str()).await;
+    assert!(page.body.starts_with(&format!("GET {deep} HTTP/1.1\r\n")), "{} {}", page.status, page.body);
+    assert_eq!(sent(&page, "X-Auth-Request-Preferred-Username"), Some(MIRA));
 }

@@ -140,6 +140,7 @@ async fn walk(gate: &Gate) {
     // Somebody else, who may not pass; and nobody, after the logout.
     let jonas = Browser::new();
     let page = gate.log_in_from(&jonas, "/app/", JONAS).await;
+    let page = gate.come_back(&jonas, &page, JONAS).await;
     assert!(
         page.status == 403 && page.body.contains("You may not open <bdi>the app</bdi>"),
         "{} {}",

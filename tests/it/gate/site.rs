@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{POLICIES, app::start_app};
+use super::{POLICIES, app::start_app, edited};
 use crate::harness::{Answer, Browser, PATIENCE, Portal, free_port};
 
 /// A proxy, a portal behind it, and an app that shows what it was asked.
@@ -28,7 +28,7 @@ impl Gate {
         let (port, app) = (free_port(), start_app());
         let name = format!("localhost:{port}");
         let portal = Portal::with()
-            .file(&format!("{POLICIES}[policies.staff]\ntitle = 'the app'\ndomains = ['northfield.example']\n"))
+            .file(&format!("{POLICIES}[policies.staff]\ntitle = 'the app'\ndomains = ['northfield.example']\n[policies.mfa]\nmfa = true\n"))
             .set("SERVER_NAME", &name)
             .set("TRUSTED_PROXIES", "127.0.0.1")
             .start()
@@ -75,6 +75,14 @@ impl Gate {
         let login = browser.get(&self.url(start)).await.location();
         let authorize = browser.get(login.as_str()).await.location();
         let back = self.portal.decide(browser, &authorize, person, "allow").await;
+        browser.follow(back.as_str()).await
+    }
+
+    /// Comes back from a page of Globus to which a step-up has led, whatever was to be asked of the person: they have edited that
+    /// out of the address.
+    pub async fn come_back(&self, browser: &Browser, page: &Answer, person: &str) -> Answer {
+        assert!(page.url.as_str().starts_with(&self.portal.globus), "{} {}", page.url, page.body);
+        let back = self.portal.decide(&Browser::new(), &edited(&page.url), person, "allow").await;
         browser.follow(back.as_str()).await
     }
 }
