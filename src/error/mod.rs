@@ -28,6 +28,14 @@ use crate::{
 /// How long a visitor should wait before trying again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
+/// Titles and messages about policies.
+const DENIED: (&str, &str) =
+    ("You may not open this", "It is for other people than you, or for people who have signed in in another way.");
+const UNDECIDED: (&str, &str) = (
+    "Just a moment, please",
+    "Globus knows whether you may open this, and is not responding properly. You are still signed in; please try again soon.",
+);
+
 /// A failed request, by what the visitor can do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -280,16 +288,8 @@ impl AppError {
                 "This needs a permission that you have not given to this site yet. Open the page itself; Globus will ask you there.".into(),
                 None,
             ),
-            Self::Denied(_) => told(
-                "You may not open this".into(),
-                "It is for other people than you, or for people who have signed in in another way.".into(),
-                None,
-            ),
-            Self::Undecided => told(
-                "Just a moment, please".into(),
-                "Globus knows whether you may open this, and is not responding properly. You are still signed in; please try again soon.".into(),
-                None,
-            ),
+            Self::Denied(_) => told(DENIED.0.into(), DENIED.1.into(), None),
+            Self::Undecided => told(UNDECIDED.0.into(), UNDECIDED.1.into(), None),
             Self::NotConnected { owner, .. } => ErrorText {
                 title: "This computer is not connected".into(),
                 message: format!("The collection is on a personal computer of {owner}, which is switched off, asleep or not connected to Globus. They need to start Globus Connect Personal there; then try again.").into(),

@@ -98,9 +98,7 @@ impl From<Router<AppState>> for Pages {
 pub fn router(app: &AppState, more: Pages) -> Router {
     let root = app.settings.root.as_str();
     let at = |path: &str| format!("{root}{path}");
-    let guarded = more.guarded.into_iter().map(|(policy, pages)| require_policy::guarded(app, &policy, pages));
-    let own = guarded.fold(more.checked, Router::merge);
-    let checked = nested(root, own)
+    let checked = nested(root, require_policy::with_guarded(app, more.checked, more.guarded))
         .route(&at("/"), get(index::index))
         .route(&at("/profile"), get(profile::profile))
         .route(&at("/consents"), get(consents::consents))

@@ -36,10 +36,16 @@ impl LoggedIn {
     }
 }
 
-/// These pages, for those whom the policy of this name lets in.
-pub(super) fn guarded(app: &AppState, policy: &str, pages: Router<AppState>) -> Router<AppState> {
-    let guard = Guard { app: app.clone(), policy: policy.into() };
-    pages.layer(from_fn_with_state(guard, let_in))
+/// These pages, and those that are only for people whom a policy lets in, with its name.
+pub(super) fn with_guarded(
+    app: &AppState,
+    pages: Router<AppState>,
+    guarded: Vec<(String, Router<AppState>)>,
+) -> Router<AppState> {
+    guarded.into_iter().fold(pages, |pages, (policy, more)| {
+        let guard = Guard { app: app.clone(), policy: policy.into() };
+        pages.merge(more.layer(from_fn_with_state(guard, let_in)))
+    })
 }
 
 #[derive(Clone, Debug)]

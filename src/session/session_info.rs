@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::globus::{auth::Introspection, claims::LinkedIdentity, id_token::LEEWAY};
 
@@ -73,13 +73,13 @@ impl SessionInfo {
         self.authentications.iter().any(|authentication| authentication.with_mfa)
     }
 
-    /// Whether the last login is no older than this. One without a time, or with one that is further ahead than clocks may
-    /// differ, counts as none.
+    /// Whether the last login is no older than this, by whole seconds as Globus counts. One without a time, or with one that is
+    /// further ahead than clocks may differ, counts as none.
     pub(super) fn is_younger_than(&self, age: std::time::Duration, now: OffsetDateTime) -> bool {
-        let latest = now.saturating_add(LEEWAY).unix_timestamp();
+        let (now, ahead) = (now.unix_timestamp(), LEEWAY.whole_seconds());
         let times = self.authentications.iter().filter_map(|authentication| authentication.at);
-        let last = times.filter(|at| *at <= latest).max().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-        last.is_some_and(|last| now - last <= Duration::try_from(age).unwrap_or(Duration::MAX))
+        let last = times.filter(|at| *at <= now.saturating_add(ahead)).max();
+        last.is_some_and(|last| u64::try_from(now.saturating_sub(last)).unwrap_or_default() <= age.as_secs())
     }
 
     /// The identities that the person has logged in with.

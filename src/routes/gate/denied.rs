@@ -62,21 +62,21 @@ async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: 
 }
 
 /// Somebody who may not pass.
-pub(in crate::routes) struct Denied<'a> {
-    pub(in crate::routes) live: &'a LiveSession,
+pub(crate) struct Denied<'a> {
+    pub(crate) live: &'a LiveSession,
     /// The name of the policy; `None` is the default one.
-    pub(in crate::routes) policy: Option<&'a str>,
-    pub(in crate::routes) unmet: &'a [Unmet],
+    pub(crate) policy: Option<&'a str>,
+    pub(crate) unmet: &'a [Unmet],
     /// The page that they want.
-    pub(in crate::routes) next: ReturnPath,
+    pub(crate) next: ReturnPath,
 }
 
 impl Denied<'_> {
     /// A browser that goes to a page is sent to Globus, once, for all that is missing, if Globus can give it. `recent` is its
     /// cookie with the step-ups that it has just been through. All else gets the page that says what is missing.
-    pub(in crate::routes) fn answer(&self, app: &AppState, is_navigation: bool, recent: Option<&str>) -> Response {
+    pub(crate) fn answer(&self, app: &AppState, is_navigation: bool, recent: Option<&str>) -> Response {
         let remedy = app.settings.policies.named(self.policy).and_then(|policy| remedy(policy, self.unmet));
-        let ask = remedy.map(|login| step_up::of_policy(login, &self.next));
+        let ask = remedy.map(|authorize| Ask { authorize, next: self.next.as_str().to_owned(), ..Ask::default() });
         let now = app.clock.now();
         let recent = recent.map(|cookie| RecentStepUps::read(&app.vault.keys, self.live.key, cookie, now));
         let is_first = |ask: &Ask| !recent.unwrap_or_default().would_go_in_circles(ask.fingerprint());

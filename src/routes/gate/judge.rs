@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What a policy says.
-pub(in crate::routes) enum Verdict {
+pub(crate) enum Verdict {
     /// The request may pass.
     Passes(Passed),
     /// Nobody is signed in.
@@ -35,7 +35,7 @@ pub(in crate::routes) enum Verdict {
 }
 
 /// Who may pass.
-pub(in crate::routes) struct Passed {
+pub(crate) struct Passed {
     pub(super) live: Arc<LiveSession>,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
@@ -61,7 +61,7 @@ pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFa
 }
 
 /// Judges a session by the policy of this name, or the default one.
-pub(in crate::routes) async fn judge_session(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
+pub(crate) async fn judge_session(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
     let Some(policy) = app.settings.policies.named(name) else {
         tracing::error!(policy = name.unwrap_or("default"), "denied: the settings have no such policy");
         return Verdict::Denied(live, vec![Unmet::Closed]);

@@ -134,11 +134,6 @@ pub(crate) fn identity_link(
     link(app, session, &Ask { authorize, next, by_person: true, ..Ask::default() })
 }
 
-/// A login that gives what a policy asks for, and leads back to `next`.
-pub(crate) fn of_policy(authorize: AuthorizeParameters, next: &ReturnPath) -> Ask {
-    Ask { authorize, next: next.as_str().to_owned(), ..Ask::default() }
-}
-
 /// The link that begins such a login, as a path below the root; `None` if what is asked for is too long for a URL.
 pub(crate) fn link_below_root(app: &AppState, session: SessionKey, ask: &Ask) -> Option<String> {
     Some(format!("/login?ask={}", ask.seal(&app.vault.keys, session).ok()?))

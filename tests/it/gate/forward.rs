@@ -128,7 +128,7 @@ async fn a_request_that_is_not_described_once_by_a_trusted_proxy_is_refused() {
     // The dialect of nginx is not read here; a visitor's query is not either.
     let more = [&good[..], &[("x-original-url", "https://evil.example/"), ("x-original-method", "DELETE")]].concat();
     assert_eq!(ask(&portal, &mira, "/oauth2/forward?policy=jonas&x=1", &more).await.status, 200);
-    assert_eq!(ask(&portal, &mira, "/oauth2/forward/jonas?policy=default", &good).await.status, 403);
+    assert_eq!(ask(&portal, &mira, "/oauth2/forward/closed?policy=default", &good).await.status, 403);
 
     let alone = Portal::with().file(super::POLICIES).start().await;
     let mira = signed_in(&alone, MIRA).await;

@@ -91,7 +91,7 @@ async fn what_globus_can_give_is_one_step_up_and_back_to_the_page() {
         assert!(denied.body.contains("the vault") && denied.body.contains("multi-factor"), "{}", denied.body);
         let label = "\">Sign in with multi-factor authentication</a>";
         let again = denied.body.split_once(label).unwrap().0.rsplit_once("href=\"").unwrap().1;
-        let authorize = mira.get(&denied.url.join(again).unwrap().to_string()).await.location();
+        let authorize = mira.get(denied.url.join(again).unwrap().as_str()).await.location();
         let back = portal.decide(&mira, &authorize, MIRA, "allow").await;
         let page = mira.follow(back.as_str()).await;
         assert_eq!((page.status.as_u16(), &*page.body), (200, body));
