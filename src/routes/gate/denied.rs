@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     answer::bare,
-    judge::{Verdict, judge},
+    judge::{Verdict, judge_again},
     wanted,
 };
 use crate::{
@@ -48,7 +48,7 @@ pub(crate) async fn by_default(
 
 /// nginx shows this whatever was asked for, and asks for it with GET: `X-Original-URL` and `X-Original-Method` say what it was.
 async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: Option<&str>) -> Response {
-    match judge(app, headers, facts, policy).await {
+    match judge_again(app, headers, facts, policy).await {
         Verdict::Denied(live, unmet) => {
             let (page, method) = wanted::by_nginx(headers, &app.settings);
             let next = page.unwrap_or_else(|| ReturnPath::front(&app.settings.root));

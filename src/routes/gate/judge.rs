@@ -50,28 +50,51 @@ impl Passed {
 
 /// Judges a request by the policy of this name, or the default one. A policy that does not exist lets nobody pass.
 pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
-    let live = match session(app, headers).await {
-        Ok(Some(live)) => live,
-        Ok(None) => return Verdict::SignIn,
-        Err(verdict) => return verdict,
-    };
-    // Set once: the session is the same throughout a request.
-    let _ = facts.session.set(live.clone());
-    judge_session(app, live, name).await
+    match known(app, headers, facts).await {
+        Ok(live) => judge_session(app, live, name).await,
+        Err(verdict) => verdict,
+    }
+}
+
+/// The same for a request that was judged a moment ago, so that a denial is one event.
+pub(super) async fn judge_again(
+    app: &AppState,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    name: Option<&str>,
+) -> Verdict {
+    match known(app, headers, facts).await {
+        Ok(live) => by_name(app, live, name).await,
+        Err(verdict) => verdict,
+    }
 }
 
 /// Judges a session by the policy of this name, or the default one.
 pub(crate) async fn judge_session(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
-    let Some(policy) = app.settings.policies.named(name) else {
-        tracing::error!(policy = name.unwrap_or("default"), "denied: the settings have no such policy");
-        return Verdict::Denied(live, vec![Unmet::Closed]);
-    };
-    let verdict = by_policy(app, live, policy).await;
+    let verdict = by_name(app, live, name).await;
     if let Verdict::Denied(live, unmet) = &verdict {
         let sub = &live.user.claims.sub;
         tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "denied by a policy");
     }
     verdict
+}
+
+async fn by_name(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
+    match app.settings.policies.named(name) {
+        Some(policy) => by_policy(app, live, policy).await,
+        None => {
+            tracing::error!(policy = name.unwrap_or("default"), "the settings have no such policy");
+            Verdict::Denied(live, vec![Unmet::Closed])
+        }
+    }
+}
+
+/// The session of a request.
+async fn known(app: &AppState, headers: &HeaderMap, facts: &RequestFacts) -> Result<Arc<LiveSession>, Verdict> {
+    let live = session(app, headers).await?.ok_or(Verdict::SignIn)?;
+    // Set once: the session is the same throughout a request.
+    let _ = facts.session.set(live.clone());
+    Ok(live)
 }
 
 async fn session(app: &AppState, headers: &HeaderMap) -> Result<Option<Arc<LiveSession>>, Verdict> {
