@@ -119,7 +119,7 @@ async fn execute(command: Command, more: Pages) -> Result<(), Failure> {
         Command::Serve(serve) => serve_portal(serve, more).await,
         Command::Sandbox(args) => sandbox::serve(args).await,
         Command::Check(Check { config, json }) => {
-            let well = check::check(config.sources(None), json).await;
+            let well = Box::pin(check::check(config.sources(None), json)).await;
             if well { Ok(()) } else { Err(Failure::Check) }
         }
         Command::Sessions(action) => Box::pin(sessions::run(action)).await,

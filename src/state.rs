@@ -29,6 +29,7 @@ use crate::{
     pages::{DataView, Site, hashed_name},
     session::{
         Lifetimes, Vault,
+        authentications::Authentications,
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
         memberships::Memberships,
@@ -77,6 +78,8 @@ pub struct App {
     pub records: Records,
     /// The groups of people, for policies.
     pub memberships: Memberships,
+    /// How people have logged in at Globus, for policies.
+    pub authentications: Authentications,
     /// What is counted for the operator.
     pub metrics: Metrics,
     /// Requests that continue in tasks of their own, even if their clients have left.
@@ -192,6 +195,7 @@ impl AppState {
             authorize_urls: AuthorizeUrls::like(&login_flow),
             login_flow,
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
+            authentications: Authentications::new(clock.clone(), settings.groups_max_age, tokens.clone(), auth.clone()),
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
             metrics,

@@ -11,7 +11,9 @@
 //! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`store`] | the contract of a store, and the stores |
 //! | [`step_up`] | what a login of a person who is logged in asks for, sealed for URLs |
-//! | [`policy`] | whether a person meets a policy |
+//! | `answers` | what Globus has answered about sessions: one call at a time for each |
+//! | [`session_info`] | how a person has logged in, as Globus Auth says about the session's token |
+//! | [`policy`] | whether a person meets a policy, and what Globus can give of what is missing |
 //! | [`choice`] | what a choice in Globus's web app is for, sealed for URLs and good once |
 //! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
 //! | `probes` | whether the store works, for any number of callers |
@@ -22,6 +24,7 @@
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
 //! | [`records`] | sessions: found, used, listed |
 //! | [`memberships`] | the groups of people, read again before they are too old |
+//! | [`authentications`] | how people have logged in, read again before it is too old |
 //! | [`ending`] | sessions ended: store, cache and tokens in one step |
 //! | `limit` | how many sessions a person may have |
 //! | `beginning` | sessions begun |
@@ -29,6 +32,8 @@
 //! Of tower-sessions only the ids are used, and not its middleware: that saves whole records without a condition, so a slow
 //! request could bring back a session that has ended, or a token that has been replaced.
 
+mod answers;
+pub mod authentications;
 mod beginning;
 pub mod choice;
 pub mod ending;
@@ -45,6 +50,7 @@ pub mod records;
 pub mod refused_states;
 pub mod return_path;
 pub mod seal;
+pub mod session_info;
 pub mod step_up;
 pub mod store;
 pub mod tokens;

@@ -9,12 +9,13 @@ use axum::{
 
 use super::{
     answer::{bare, passes},
-    denied,
+    denied::{self, Denied},
     judge::{Verdict, judge},
     wanted::{Original, original},
 };
 use crate::{
-    routes::{asked::login_path, origin::is_navigation},
+    routes::{asked::login_path, cookies, origin::is_navigation},
+    session::return_path::ReturnPath,
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -52,7 +53,12 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
         Verdict::Passes(passed) => passes(StatusCode::OK, &passed),
         Verdict::SignIn if is_page => sign_in(app, &original),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
-        Verdict::Denied(live, unmet) if is_page => denied::page(app, &live, policy, &unmet),
+        Verdict::Denied(live, unmet) if is_page => {
+            let is_navigation = original.method == Method::GET;
+            let next = original.page.unwrap_or_else(|| ReturnPath::front(&app.settings.root));
+            let denied = Denied { live: &live, policy, unmet: &unmet, next };
+            denied.answer(app, is_navigation, cookies::recent_step_ups(headers, &app.settings))
+        }
         Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
         Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
     }

@@ -1,4 +1,4 @@
-//! Whether a request may pass: its session, and the policy.
+//! Whether a request may pass: its session, and the policy. Pages of one's own are judged here too.
 
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use crate::{
     },
     routes::{cookies::SentSessions, logged_in::is_new},
     session::{
+        authentications::NotKnown,
         live::LiveSession,
         memberships::CallFailed,
-        policy::{Unmet, unmet},
+        policy::{Person, Unmet, asks_for_session_info, remedy, unmet},
+        session_info::SessionInfo,
         tokens::{SessionToken, TokenUnavailable},
     },
     settings::Policy,
@@ -20,8 +22,8 @@ use crate::{
     telemetry::RequestFacts,
 };
 
-/// What the gate says.
-pub(super) enum Verdict {
+/// What a policy says.
+pub(crate) enum Verdict {
     /// The request may pass.
     Passes(Passed),
     /// Nobody is signed in.
@@ -33,7 +35,7 @@ pub(super) enum Verdict {
 }
 
 /// Who may pass.
-pub(super) struct Passed {
+pub(crate) struct Passed {
     pub(super) live: Arc<LiveSession>,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
@@ -48,26 +50,51 @@ impl Passed {
 
 /// Judges a request by the policy of this name, or the default one. A policy that does not exist lets nobody pass.
 pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
-    let live = match session(app, headers).await {
-        Ok(Some(live)) => live,
-        Ok(None) => return Verdict::SignIn,
-        Err(verdict) => return verdict,
-    };
-    // Set once: the session is the same throughout a request.
-    let _ = facts.session.set(live.clone());
-    let Some(policy) = app.settings.policies.named(name) else {
-        tracing::error!(
-            policy = name.unwrap_or("default"),
-            "the gate is asked for a policy that the settings do not have"
-        );
-        return Verdict::Denied(live, vec![Unmet::Closed]);
-    };
-    let verdict = by_policy(app, live, policy).await;
+    match known(app, headers, facts).await {
+        Ok(live) => judge_session(app, live, name).await,
+        Err(verdict) => verdict,
+    }
+}
+
+/// The same for a request that was judged a moment ago, so that a denial is one event.
+pub(super) async fn judge_again(
+    app: &AppState,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    name: Option<&str>,
+) -> Verdict {
+    match known(app, headers, facts).await {
+        Ok(live) => by_name(app, live, name).await,
+        Err(verdict) => verdict,
+    }
+}
+
+/// Judges a session by the policy of this name, or the default one.
+pub(crate) async fn judge_session(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
+    let verdict = by_name(app, live, name).await;
     if let Verdict::Denied(live, unmet) = &verdict {
         let sub = &live.user.claims.sub;
-        tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "the gate denies");
+        tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "denied by a policy");
     }
     verdict
+}
+
+async fn by_name(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
+    match app.settings.policies.named(name) {
+        Some(policy) => by_policy(app, live, policy).await,
+        None => {
+            tracing::error!(policy = name.unwrap_or("default"), "the settings have no such policy");
+            Verdict::Denied(live, vec![Unmet::Closed])
+        }
+    }
+}
+
+/// The session of a request.
+async fn known(app: &AppState, headers: &HeaderMap, facts: &RequestFacts) -> Result<Arc<LiveSession>, Verdict> {
+    let live = session(app, headers).await?.ok_or(Verdict::SignIn)?;
+    // Set once: the session is the same throughout a request.
+    let _ = facts.session.set(live.clone());
+    Ok(live)
 }
 
 async fn session(app: &AppState, headers: &HeaderMap) -> Result<Option<Arc<LiveSession>>, Verdict> {
@@ -84,16 +111,33 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
         true => Ok(Arc::default()),
         false => groups(app, &live).await,
     };
-    match groups {
-        Ok(groups) => match unmet(policy, &live.user.claims, &groups) {
-            unmet if unmet.is_empty() => Verdict::Passes(Passed { live, groups }),
-            unmet => Verdict::Denied(live, unmet),
-        },
+    let groups = match groups {
+        Ok(groups) => groups,
         // Another login would not help somebody who has just been through one.
-        Err(NoGroups::SignIn) if is_new(app, &live) => Verdict::Denied(live, vec![Unmet::Groups]),
-        Err(NoGroups::SignIn) => Verdict::SignIn,
-        Err(NoGroups::Unknown) => Verdict::Unknown,
+        Err(NoGroups::SignIn) if is_new(app, &live) => return Verdict::Denied(live, vec![Unmet::Groups]),
+        Err(NoGroups::SignIn) => return Verdict::SignIn,
+        Err(NoGroups::Unknown) => return Verdict::Unknown,
+    };
+    match lacks(app, &live, policy, &groups).await {
+        Ok(unmet) if unmet.is_empty() => Verdict::Passes(Passed { live, groups }),
+        Ok(unmet) => Verdict::Denied(live, unmet),
+        Err(NotKnown::SignIn) if !is_new(app, &live) => Verdict::SignIn,
+        Err(_) => Verdict::Unknown,
     }
+}
+
+/// What somebody lacks. Globus is asked how they have logged in if the policy asks for that, and if what they lack may have
+/// been given by a login at Globus since.
+async fn lacks(app: &AppState, live: &LiveSession, policy: &Policy, groups: &[String]) -> Result<Vec<Unmet>, NotKnown> {
+    let with = |session_info: Option<&SessionInfo>| {
+        unmet(policy, &Person { claims: &live.user.claims, groups, session_info, now: app.clock.now() })
+    };
+    let by_login = with(None);
+    if !asks_for_session_info(policy) && remedy(policy, &by_login).is_none() {
+        return Ok(by_login);
+    }
+    let enough = |info: &SessionInfo| with(Some(info)).is_empty();
+    Ok(with(Some(&*app.authentications.of(live, &policy.session_policies, enough).await?)))
 }
 
 /// Why the groups of a person are not known.

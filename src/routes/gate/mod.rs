@@ -6,16 +6,16 @@
 //! | address | for | answers |
 //! |---|---|---|
 //! | `/oauth2/auth[/POLICY]` | nginx `auth_request` | 202, 401, 403, 503: nginx turns all else into 500 |
-//! | `/oauth2/forward[/POLICY]` | Caddy `forward_auth`, Traefik `ForwardAuth` | the same, redirects to the login, and pages |
+//! | `/oauth2/forward[/POLICY]` | Caddy `forward_auth`, Traefik `ForwardAuth` | the same, redirects to the login and to Globus, and pages |
 //! | `/oauth2/authz/POLICY/…` | Envoy `ext_authz` | 200, 401, 403, 503 |
 //! | `/oauth2/start`, `/oauth2/sign_in`, `/oauth2/sign_out`, `/oauth2/callback`, `/oauth2/userinfo` | people and apps, as oauth2-proxy has them | |
-//! | `/oauth2/denied[/POLICY]`, `/oauth2/unsent` | nginx `error_page` | the pages that say why, and that a form was not sent |
+//! | `/oauth2/denied[/POLICY]`, `/oauth2/unsent` | nginx `error_page` | the pages that say why, or the way to Globus, and that a form was not sent |
 
 mod answer;
-mod denied;
+pub(super) mod denied;
 mod doors;
 mod forward;
-mod judge;
+pub(super) mod judge;
 mod proxies;
 mod wanted;
 

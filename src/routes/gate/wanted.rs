@@ -9,6 +9,8 @@ const METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 
 /// The visitor's request, as Caddy and Traefik write it.
 pub(super) struct Original {
@@ -25,6 +27,14 @@ pub(super) fn original(headers: &HeaderMap, settings: &Settings) -> Option<Origi
     let is_path = uri.starts_with('/') && uri.bytes().all(|byte| byte.is_ascii_graphic());
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     (is_here && is_path).then(|| Original { method, page: ReturnPath::parse(uri, &settings.root) })
+}
+
+/// The page that the visitor of nginx wants, if a login may lead back to it, and the method; without a word of it, GET. Nothing
+/// is decided by it but where a login leads: nginx does not keep a visitor from asking for the page by themselves.
+pub(super) fn by_nginx(headers: &HeaderMap, settings: &Settings) -> (Option<ReturnPath>, Method) {
+    let method = only(headers, &ORIGINAL_METHOD).and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let page = only(headers, &ORIGINAL_URL).and_then(|url| page(url, settings));
+    (page, method.unwrap_or(Method::GET))
 }
 
 /// A header that is there once, and that `Connection` does not drop on the way (RFC 9110 section 7.6.1).

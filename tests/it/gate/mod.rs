@@ -4,11 +4,13 @@ mod app;
 mod behind;
 mod forward;
 mod generated;
+mod logins;
 mod policies;
 mod shapes;
 mod statuses;
 
 use reqwest::Method;
+use url::Url;
 
 use crate::harness::{Answer, Browser, JONAS, MIRA, Portal, PortalBuilder};
 
@@ -44,6 +46,15 @@ async fn signed_in(portal: &Portal, person: &str) -> Browser {
     let browser = Browser::new();
     portal.log_in(&browser, person).await;
     browser
+}
+
+/// An authorize URL without what a person could edit out of the address bar.
+pub fn edited(authorize: &Url) -> Url {
+    let is_kept = |name: &str| !name.starts_with("session_") && !matches!(name, "prompt" | "max_age");
+    let kept: Vec<(String, String)> = authorize.query_pairs().into_owned().filter(|(name, _)| is_kept(name)).collect();
+    let mut edited = authorize.clone();
+    edited.query_pairs_mut().clear().extend_pairs(kept);
+    edited
 }
 
 /// As nginx asks: a GET with the visitor's own headers.

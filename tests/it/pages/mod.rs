@@ -10,6 +10,7 @@ mod content;
 mod csrf;
 mod headers;
 mod own_page;
+mod own_policies;
 mod people;
 mod presented;
 mod reading;

@@ -9,6 +9,7 @@ mod paths;
 mod people;
 mod proxy;
 mod site;
+mod step_up;
 
 use self::{proxy::Proxy, site::Gate};
 use crate::harness::skip_without;
@@ -17,7 +18,7 @@ use crate::harness::skip_without;
 macro_rules! behind {
     ($module:ident, $proxy:expr) => {
         mod $module {
-            use super::{faults, forged, kinds, paths, people, proxy, ready};
+            use super::{faults, forged, kinds, paths, people, proxy, ready, step_up};
 
             /// The case's proxy, unless its program is missing.
             macro_rules! case {
@@ -36,6 +37,7 @@ macro_rules! behind {
             case!(each_app_gets_the_right_person_and_only_whom_its_policy_lets_in, people::two_apps);
             case!(a_session_that_has_ended_opens_nothing, people::logout);
             case!(who_leaves_a_group_is_out_when_the_list_is_read_again, people::group_removal);
+            case!(what_needs_more_of_a_login_is_reached_through_globus, step_up::mfa);
             case!(no_header_of_a_visitor_changes_who_they_are, forged::identity);
             case!(no_header_and_no_query_of_a_visitor_opens_anything, forged::nothing_opens);
             case!(no_hostile_name_adds_a_header, forged::hostile_names);
