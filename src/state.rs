@@ -32,6 +32,7 @@ use crate::{
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
         memberships::Memberships,
+        programs::Programs,
         recent_logins::RecentLogins,
         records::Records,
         refused_states::RefusedStates,
@@ -77,6 +78,8 @@ pub struct App {
     pub records: Records,
     /// The groups of people, for policies.
     pub memberships: Memberships,
+    /// Callers with a bearer token.
+    pub programs: Programs,
     /// What is counted for the operator.
     pub metrics: Metrics,
     /// Requests that continue in tasks of their own, even if their clients have left.
@@ -194,6 +197,7 @@ impl AppState {
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
+            programs: Programs::new(&clock, &auth, settings.max_exchanges, settings.groups_max_age),
             metrics,
             requests: TaskTracker::new(),
             site: site(&settings),

@@ -11,6 +11,7 @@ use axum::{
 
 use super::{
     asked::{Asked, SamePage},
+    caller::completed,
     csrf,
     origin::Asker,
     step_up,
@@ -69,6 +70,7 @@ async fn pass(app: &AppState, request: Request, next: Next, sender: Sender) -> R
     if let Some(page) = sender.asked.page(&app.settings.root) {
         response.extensions_mut().insert(SamePage(page));
     }
+    let response = completed(response, sender.facts.as_ref());
     let Some(demand) = response.extensions().get::<Arc<Demand>>().cloned() else { return response };
     let Sender { asked, by_person, fields, facts } = sender;
     let Some(live) = facts.as_ref().and_then(|facts| facts.session.get()) else { return response };

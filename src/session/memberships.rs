@@ -12,24 +12,23 @@ use std::{
 
 use time::OffsetDateTime;
 
-use super::store::SessionKey;
 use crate::{
     clock::Clock,
     globus::{error::CallError, groups::GroupsClient},
 };
 
-/// How many sessions' groups are kept. Beyond that all are read again.
+/// The groups of how many sessions or programs are kept. Beyond that all are read again.
 const MOST: usize = 10_000;
 
-/// The groups of sessions.
+/// The groups of sessions, or of programs.
 #[derive(Debug)]
 pub struct Memberships {
     clock: Clock,
     max_age: Duration,
-    known: Mutex<HashMap<SessionKey, Arc<Place>>>,
+    known: Mutex<HashMap<[u8; 32], Arc<Place>>>,
 }
 
-/// What is known of one session. There is one call at a time: an app's page makes many requests at once.
+/// What is known of one. There is one call at a time: an app's page makes many requests at once.
 #[derive(Debug, Default)]
 struct Place {
     known: tokio::sync::Mutex<Option<Known>>,
@@ -39,7 +38,7 @@ struct Place {
 
 /// The call that this one has waited for has failed. Another one would make the person wait once more for the same.
 #[derive(Debug, thiserror::Error)]
-#[error("Globus Groups did not answer another request of this session")]
+#[error("Globus Groups did not answer another request of the same session or token")]
 pub struct CallFailed;
 
 #[derive(Clone, Debug)]
@@ -55,17 +54,17 @@ impl Memberships {
         Self { clock, max_age, known: Mutex::default() }
     }
 
-    /// The ids, in lower case, of the groups that the person of a session is an active member of, with any of their
-    /// identities. If they have to be read, `client` gives the client of this person. The caller may be dropped.
+    /// The ids, in lower case, of the groups that the person of a session, or the holder of a token, is an active member of,
+    /// with any of their identities. `key` is the session's, or the token's hash. If the groups have to be read, `client` gives the client of this person. The caller may be dropped.
     ///
     /// # Errors
     /// That of `client`, or of the call; [`CallFailed`] if the call that this one has waited for has failed.
     pub async fn of<E: From<CallError> + From<CallFailed>>(
         &self,
-        session: SessionKey,
+        key: [u8; 32],
         client: impl AsyncFnOnce() -> Result<GroupsClient, E>,
     ) -> Result<Arc<[String]>, E> {
-        let place = self.place(session);
+        let place = self.place(key);
         let failures = place.failures.load(Ordering::Relaxed);
         let mut known = place.known.lock().await;
         if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known)) {
@@ -91,15 +90,15 @@ impl Memberships {
         !age.is_negative() && age < self.max_age
     }
 
-    fn place(&self, session: SessionKey) -> Arc<Place> {
+    fn place(&self, key: [u8; 32]) -> Arc<Place> {
         let mut known = self.known();
-        if known.len() >= MOST && !known.contains_key(&session) {
+        if known.len() >= MOST && !known.contains_key(&key) {
             known.clear();
         }
-        known.entry(session).or_default().clone()
+        known.entry(key).or_default().clone()
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<Place>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<Place>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

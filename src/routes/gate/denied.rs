@@ -11,6 +11,7 @@ use axum::{
 use super::{
     answer::bare,
     judge::{Verdict, judge},
+    programs::refused,
 };
 use crate::{
     pages::{DeniedPage, UnsentPage},
@@ -42,6 +43,7 @@ pub(crate) async fn by_default(
 async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: Option<&str>) -> Response {
     match judge(app, headers, facts, policy).await {
         Verdict::Denied(live, unmet) => page(app, &live, policy, &unmet),
+        Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::UNAUTHORIZED),
         Verdict::Unknown => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Verdict::Passes(_) => Redirect::to(&format!("{}/", app.settings.root)).into_response(),
         Verdict::SignIn => Redirect::to(&format!("{}/login", app.settings.root)).into_response(),

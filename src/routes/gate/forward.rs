@@ -11,6 +11,7 @@ use super::{
     answer::{bare, passes},
     denied,
     judge::{Verdict, judge},
+    programs::refused,
     wanted::{Original, original},
 };
 use crate::{
@@ -54,6 +55,7 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
         Verdict::Denied(live, unmet) if is_page => denied::page(app, &live, policy, &unmet),
         Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
+        Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::BAD_REQUEST),
         Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
     }
 }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use super::programs::{self, ByToken};
 use crate::{
     globus::{
         error::CallError, fault::Fault, groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER,
     },
-    routes::{cookies::SentSessions, logged_in::is_new},
+    routes::{bearer::Refusal, cookies::SentSessions, logged_in::is_new},
     session::{
         live::LiveSession,
         memberships::CallFailed,
         policy::{Unmet, unmet},
+        programs::Program,
         tokens::{SessionToken, TokenUnavailable},
     },
     settings::Policy,
@@ -28,26 +30,50 @@ pub(super) enum Verdict {
     SignIn,
     /// Somebody is, and may not pass.
     Denied(Arc<LiveSession>, Vec<Unmet>),
+    /// A program may not pass.
+    Refused(Refusal),
     /// It cannot be found out now: neither yes nor no.
     Unknown,
 }
 
 /// Who may pass.
 pub(super) struct Passed {
-    pub(super) live: Arc<LiveSession>,
+    pub(super) who: Who,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
+}
+
+/// A person or a program.
+pub(super) enum Who {
+    Person(Arc<LiveSession>),
+    Program(Arc<Program>),
 }
 
 impl Passed {
     /// Who it is, as Globus says.
     pub(super) fn claims(&self) -> &IdTokenClaims {
-        &self.live.user.claims
+        match &self.who {
+            Who::Person(live) => &live.user.claims,
+            Who::Program(program) => &program.claims,
+        }
+    }
+}
+
+impl From<ByToken> for Verdict {
+    fn from(judged: ByToken) -> Self {
+        match judged {
+            ByToken::Passes(program, groups) => Self::Passes(Passed { who: Who::Program(program), groups }),
+            ByToken::Refused(refusal) => Self::Refused(refusal),
+            ByToken::Unknown => Self::Unknown,
+        }
     }
 }
 
 /// Judges a request by the policy of this name, or the default one. A policy that does not exist lets nobody pass.
 pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
+    if let Some(by_token) = programs::judge(app, headers, facts, name).await {
+        return by_token.into();
+    }
     let live = match session(app, headers).await {
         Ok(Some(live)) => live,
         Ok(None) => return Verdict::SignIn,
@@ -86,7 +112,7 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
     };
     match groups {
         Ok(groups) => match unmet(policy, &live.user.claims, &groups) {
-            unmet if unmet.is_empty() => Verdict::Passes(Passed { live, groups }),
+            unmet if unmet.is_empty() => Verdict::Passes(Passed { who: Who::Person(live), groups }),
             unmet => Verdict::Denied(live, unmet),
         },
         // Another login would not help somebody who has just been through one.
@@ -137,5 +163,5 @@ async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NoG
         let authorizer = SessionToken::new(app.tokens.clone(), live.key, RESOURCE_SERVER, token);
         Ok::<_, NoGroups>(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
     };
-    app.memberships.of(live.key, client).await
+    app.memberships.of(live.key.0, client).await
 }

@@ -16,6 +16,7 @@ mod denied;
 mod doors;
 mod forward;
 mod judge;
+mod programs;
 mod proxies;
 mod wanted;
 
