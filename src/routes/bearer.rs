@@ -30,8 +30,9 @@ pub(super) fn sent(headers: &HeaderMap) -> Result<Option<BearerToken>, Refusal> 
     }
     let mut all = all.iter();
     let (Some(value), None) = (all.next(), all.next()) else { return Err(Refusal::Malformed) };
-    let token = value.to_str().ok().and_then(|text| of_bearer(text.as_bytes()).and(text.split_once(' ')));
-    let token = token.and_then(|(_, token)| BearerToken::parse(token.trim_start_matches(' ')));
+    let rest = of_bearer(value.as_bytes()).and_then(|rest| rest.strip_prefix(b" "));
+    let text = rest.and_then(|rest| std::str::from_utf8(rest).ok());
+    let token = text.and_then(|text| BearerToken::parse(text.trim_start_matches(' ')));
     token.map(Some).ok_or(Refusal::Malformed)
 }
 
@@ -83,7 +84,9 @@ mod tests {
         for good in ["Bearer abc", "bearer abc", "BEARER   abc"] {
             assert_eq!(read(&[good.as_bytes()]), Ok(Some("abc".to_owned())), "{good}");
         }
-        for other in [&[][..], &[b""], &[b"Basic abc"], &[b"Basic abc", b"Digest x"], &[b"Bearerabc"], &[b"abc"]] {
+        let others: [&[&[u8]]; 6] =
+            [&[], &[b""], &[b"Basic abc"], &[b"Basic abc", b"Digest x"], &[b"Bearerabc"], &[b"abc"]];
+        for other in others {
             assert_eq!(read(other), Ok(None), "{other:?}");
         }
         let long = [b"Bearer ".as_slice(), &[b'a'; 10_000]].concat();
@@ -91,6 +94,7 @@ mod tests {
             &[&b"Bearer"[..]][..],
             &[b"Bearer "],
             &[b"Bearer\tabc"],
+            &[b"Bearer\t abc"],
             &[b"Bearer abc def"],
             &[b"Bearer abc,"],
             &[b"Bearer, abc"],

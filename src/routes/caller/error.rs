@@ -31,6 +31,8 @@ pub struct JsonError {
     headers: Vec<(header::HeaderName, HeaderValue)>,
     /// For the log.
     cause: Option<Arc<str>>,
+    /// Whether the portal or Globus failed, for the log.
+    is_ours: bool,
     /// What a service that the portal called requires of the caller.
     of_service: Option<Box<Gare>>,
 }
@@ -55,7 +57,8 @@ impl JsonError {
     #[must_use]
     pub fn new(status: StatusCode, code: &str, message: impl Into<Cow<'static, str>>) -> Self {
         let document = json!({"code": code, "message": message.into()});
-        Self { status, document, headers: Vec::new(), cause: None, of_service: None }
+        let is_ours = status.is_server_error();
+        Self { status, document, headers: Vec::new(), cause: None, is_ours, of_service: None }
     }
 
     /// The caller lacks something that a new login gives (Globus SDK documentation, "Globus Auth Requirements Errors").
@@ -181,7 +184,7 @@ impl From<AppError> for JsonError {
         let code = status.canonical_reason().unwrap_or_default().replace(' ', "");
         let retry_after = page.headers().get(header::RETRY_AFTER).cloned();
         let headers = retry_after.into_iter().map(|value| (header::RETRY_AFTER, value)).collect();
-        Self { headers, cause: text.cause, ..Self::new(status, &code, text.message) }
+        Self { headers, cause: text.cause, is_ours: text.is_ours, ..Self::new(status, &code, text.message) }
     }
 }
 
@@ -191,7 +194,7 @@ impl IntoResponse for JsonError {
         response.headers_mut().extend(self.headers.iter().cloned());
         // It stays as it is: no error page takes its place, but the log has the cause.
         response.extensions_mut().insert(PlainText);
-        let text = ErrorText { cause: self.cause.clone(), ..ErrorText::of(self.status) };
+        let text = ErrorText { cause: self.cause.clone(), is_ours: self.is_ours, ..ErrorText::of(self.status) };
         response.extensions_mut().insert(text);
         response.extensions_mut().insert(self);
         response
@@ -199,7 +202,7 @@ impl IntoResponse for JsonError {
 }
 
 /// Completes the error of an API: what another service requires is written as the caller has to ask for it.
-pub(in crate::routes) fn completed(mut response: Response, facts: Option<&RequestFacts>) -> Response {
+pub(crate) fn completed(mut response: Response, facts: Option<&RequestFacts>) -> Response {
     let Some(admitted) = facts.and_then(|facts| facts.program.get()) else { return response };
     match response.extensions_mut().remove::<JsonError>() {
         Some(error) => error.below(&admitted.scope).into_response(),

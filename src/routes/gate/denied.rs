@@ -11,7 +11,7 @@ use axum::{
 use super::{
     answer::bare,
     judge::{Verdict, judge},
-    programs::refused,
+    refused::refused,
 };
 use crate::{
     pages::{DeniedPage, UnsentPage},

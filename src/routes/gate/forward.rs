@@ -11,7 +11,7 @@ use super::{
     answer::{bare, passes},
     denied,
     judge::{Verdict, judge},
-    programs::refused,
+    refused::refused,
     wanted::{Original, original},
 };
 use crate::{

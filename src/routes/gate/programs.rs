@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::http::HeaderMap;
 
-use super::answer::bare;
 use crate::{
     globus::{
         auth::TokenError,
@@ -23,7 +19,7 @@ use crate::{
         policy::unmet,
         programs::{Admitted, BearerToken, NoDependentTokens, NotAccepted, Program},
     },
-    settings::{Policy, Settings},
+    settings::Policy,
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -149,15 +145,4 @@ async fn groups_for(
         app.programs.dependents.forget(program.token, &used);
     }
     groups
-}
-
-/// A no to a program. Credentials that are not one token get the status that the kind of proxy takes for them.
-pub(super) fn refused(settings: &Settings, refusal: &Refusal, malformed: StatusCode) -> Response {
-    let mut response = bare(match refusal {
-        Refusal::Malformed => malformed,
-        Refusal::NoToken | Refusal::Invalid => StatusCode::UNAUTHORIZED,
-        Refusal::Scope(_) | Refusal::Denied => StatusCode::FORBIDDEN,
-    });
-    response.headers_mut().extend(refusal.challenge(&settings.server_name));
-    response
 }

@@ -11,7 +11,7 @@ use axum::{
 use super::{
     answer::{bare, passes},
     judge::{Verdict, judge},
-    programs::refused,
+    refused::refused,
 };
 use crate::{state::AppState, telemetry::RequestFacts};
 

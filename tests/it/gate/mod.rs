@@ -6,6 +6,7 @@ mod generated;
 mod nginx;
 mod others;
 mod policies;
+mod programs;
 mod site;
 mod statuses;
 

@@ -195,6 +195,16 @@ async fn a_configuration_for_oauth2_proxy_works_with_another_upstream() {
     assert!(page.set_cookies().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_behind_nginx_passes_by_its_token_or_is_told_why_not() {
+    if skip_without("programs through nginx", NGINX) {
+        return;
+    }
+    let gate =
+        Gate::start(|folder, port, behind, app| start_nginx(folder, &of_deploy(folder, port, behind, app))).await;
+    gate.lets_programs_in().await;
+}
+
 /// A method that is not GET is the visitor's own; nginx asks by GET.
 #[tokio::test]
 async fn other_methods_reach_the_app_only_after_a_yes() {

@@ -7,10 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::Method;
 use tempfile::TempDir;
 
-use super::{POLICIES, app::start_app};
-use crate::harness::{Answer, Browser, PATIENCE, Portal, free_port};
+use super::{
+    JONAS, MIRA, POLICIES,
+    app::{sent, start_app},
+};
+use crate::harness::{Answer, Browser, OtherApp, PATIENCE, PORTAL_SCOPE, Portal, free_port};
 
 /// A proxy, a portal behind it, and an app that shows what it was asked.
 pub struct Gate {
@@ -28,7 +32,7 @@ impl Gate {
         let (port, app) = (free_port(), start_app());
         let name = format!("localhost:{port}");
         let portal = Portal::with()
-            .file(&format!("{POLICIES}[policies.staff]\ntitle = 'the app'\ndomains = ['northfield.example']\n"))
+            .file(&format!("{POLICIES}[policies.staff]\ntitle = 'the app'\ndomains = ['northfield.example']\nprogram_scope = '{PORTAL_SCOPE}'\n"))
             .set("SERVER_NAME", &name)
             .set("TRUSTED_PROXIES", "127.0.0.1")
             .start()
@@ -76,5 +80,31 @@ impl Gate {
         let authorize = browser.get(login.as_str()).await.location();
         let back = self.portal.decide(browser, &authorize, person, "allow").await;
         browser.follow(back.as_str()).await
+    }
+
+    /// A program passes by its token, or is told why not; it is never led to a login, and no app sees the token.
+    pub async fn lets_programs_in(&self) {
+        let app = OtherApp::register(&self.portal.globus).await;
+        let token = app.token_of(MIRA, PORTAL_SCOPE).await;
+        let ask = async |method: Method, token: &str| {
+            let headers = [("authorization", &*format!("bearer {token}"))];
+            Browser::new().send(method, &self.url("/app/api?x=1"), &headers, None).await
+        };
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let page = ask(method.clone(), &token).await;
+            assert!(page.status == 200 && page.body.starts_with(&format!("{method} /app/api?x=1 ")), "{}", page.body);
+            assert_eq!(sent(&page, "X-Auth-Request-Preferred-Username"), Some(MIRA));
+            assert!(!page.body.contains(&token), "{}", page.body);
+            let refused = ask(method, "invented").await;
+            assert_eq!((refused.status.as_u16(), refused.header("location")), (401, None), "{}", refused.body);
+            let challenges: Vec<_> = refused.headers.get_all("www-authenticate").iter().collect();
+            let expected =
+                format!("Bearer realm=\"{}\", error=\"invalid_token\"", self.portal.app.settings.server_name);
+            assert_eq!(challenges, [&*expected]);
+        }
+        let jonas = app.token_of(JONAS, PORTAL_SCOPE).await;
+        let denied = ask(Method::GET, &jonas).await;
+        assert_eq!((denied.status.as_u16(), denied.header("location")), (403, None));
+        assert!(!denied.body.contains("X-Auth-Request"), "{}", denied.body);
     }
 }

@@ -8,6 +8,7 @@ mod collections;
 mod content;
 mod csrf;
 mod headers;
+mod own_api;
 mod own_page;
 mod people;
 mod presented;
