@@ -5,7 +5,7 @@ use std::fs;
 use axum::Json;
 use globus_portal::{clock::Clock, globus::scopes, sandbox};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use time::Duration;
 
