@@ -1,12 +1,12 @@
-//! A portal with an API of its own for programs: `cargo run --example own_api -- --sandbox --config /dev/null`. A token for it
-//! comes from the portal's Globus Auth, here from the sandbox that the portal starts; with `$ID` and `$SECRET` of any app
-//! there:
+//! A portal with an API of its own for programs: `cargo run --example own_api -- --sandbox`. A token for it comes from its Globus
+//! Auth, here the sandbox, with the id and secret of any app there (`ID` and `SECRET`, from `/sandbox/clients`):
 //!
 //! ```sh
 //! SCOPE="https://auth.globus.org/scopes/4d8f1a52-7c3e-4b09-9f61-2ac05e7d8b34/use"
 //! TRANSFER="urn:globus:auth:scope:transfer.api.globus.org:all"
-//! curl -u "$ID:$SECRET" -d grant_type=client_credentials --data-urlencode "scope=$SCOPE[$TRANSFER]" $SANDBOX/v2/oauth2/token
-//! curl -H "Authorization: Bearer $TOKEN" localhost:5000/api/ls/7e57ab1e-0000-4000-8000-000000000001
+//! curl -u "$ID:$SECRET" -d grant_type=client_credentials --data-urlencode "scope=$SCOPE[$TRANSFER]" \
+//!     http://127.0.0.1:5001/v2/oauth2/token
+//! curl -H "Authorization: Bearer $TOKEN" http://localhost:5000/api/ls/7e57ab1e-0000-4000-8000-000000000001
 //! ```
 
 use axum::{Json, Router, extract::Path, routing::get};
