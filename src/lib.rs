@@ -24,7 +24,7 @@
 //! | core | [`state`] | what every handler shares, built from the settings |
 //! | core | [`error`] | errors: status, text for the visitor, cause for the log |
 //! | core | [`telemetry`] | the log, which never blocks its callers, and the one line per request |
-//! | web | [`routes`] | the route table, one file per page, and [`LoggedIn`](routes::logged_in::LoggedIn) |
+//! | web | [`routes`] | the route table, one file per page, [`LoggedIn`](routes::logged_in::LoggedIn) and [`Caller`](routes::caller::Caller) |
 //! | process | [`server`] | bind, accept, connection limits, sweep, stop |
 //! | process | [`cli`] | the commands |
 //! | aside | [`sandbox`] | a stand-in for Globus, the crate `globus-sandbox`, which shares no code with the rest, so that it cannot share its mistakes |

@@ -33,6 +33,7 @@ use crate::{
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
         memberships::Memberships,
+        programs::Programs,
         recent_logins::RecentLogins,
         records::Records,
         refused_states::RefusedStates,
@@ -80,6 +81,8 @@ pub struct App {
     pub memberships: Memberships,
     /// How people have logged in at Globus, for policies.
     pub authentications: Authentications,
+    /// Callers with a bearer token.
+    pub programs: Programs,
     /// What is counted for the operator.
     pub metrics: Metrics,
     /// Requests that continue in tasks of their own, even if their clients have left.
@@ -198,6 +201,7 @@ impl AppState {
             authentications: Authentications::new(clock.clone(), settings.groups_max_age, tokens.clone(), auth.clone()),
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
+            programs: Programs::new(&clock, &auth, settings.max_exchanges, settings.groups_max_age),
             metrics,
             requests: TaskTracker::new(),
             site: site(&settings),

@@ -11,6 +11,7 @@ use axum::{
 
 use super::{
     asked::{Asked, SamePage},
+    caller::completed,
     cookies, csrf,
     gate::denied::Denied,
     origin::Asker,
@@ -74,6 +75,7 @@ async fn pass(app: &AppState, request: Request, next: Next, sender: Sender) -> R
     if let Some(page) = sender.asked.page(&app.settings.root) {
         response.extensions_mut().insert(SamePage(page));
     }
+    let response = completed(response, sender.facts.as_ref());
     let facts = sender.facts.clone();
     let Some(live) = facts.as_ref().and_then(|facts| facts.session.get()) else { return response };
     if let Some(denial) = response.extensions().get::<Arc<Denial>>() {

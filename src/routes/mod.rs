@@ -3,7 +3,9 @@
 
 mod asked;
 mod assets;
+mod bearer;
 mod bounds;
+pub mod caller;
 mod collections;
 mod consents;
 mod cookies;

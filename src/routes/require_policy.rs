@@ -31,7 +31,8 @@ impl LoggedIn {
             Verdict::Passes(_) => Ok(()),
             Verdict::SignIn => Err(self.asked.log_in(&self.app.settings.root)),
             Verdict::Denied(_, unmet) => Err(AppError::Denied(Box::new(Denial { policy: name.to_owned(), unmet }))),
-            Verdict::Unknown => Err(AppError::Undecided),
+            // Only tokens of programs are refused, and there is none here.
+            Verdict::Refused(_) | Verdict::Unknown => Err(AppError::Undecided),
         }
     }
 }

@@ -19,7 +19,7 @@ const MOST: usize = 10_000;
 
 /// The call that this one has waited for has failed. Another one would make the person wait once more for the same.
 #[derive(Debug, thiserror::Error)]
-#[error("Globus did not answer another request of this session")]
+#[error("Globus did not answer another request of the same session or token")]
 pub struct CallFailed;
 
 /// The latest answer for each key.

@@ -4,21 +4,18 @@
 use std::{sync::Arc, time::Duration};
 
 pub use super::answers::CallFailed;
-use super::{
-    answers::{Answered, Answers},
-    store::SessionKey,
-};
+use super::answers::{Answered, Answers};
 use crate::{
     clock::Clock,
     globus::{error::CallError, groups::GroupsClient},
 };
 
-/// The groups of sessions.
+/// The groups of sessions, or of programs.
 #[derive(Debug)]
 pub struct Memberships {
     clock: Clock,
     max_age: Duration,
-    answers: Answers<SessionKey, Arc<[String]>>,
+    answers: Answers<[u8; 32], Arc<[String]>>,
 }
 
 impl Memberships {
@@ -28,14 +25,15 @@ impl Memberships {
         Self { answers: Answers::new(clock.clone()), clock, max_age }
     }
 
-    /// The ids, in lower case, of the groups that the person of a session is an active member of, with any of their
-    /// identities. If they have to be read, `client` gives the client of this person. The caller may be dropped.
+    /// The ids, in lower case, of the groups that the person of a session, or the holder of a token, is an active member of,
+    /// with any of their identities. `key` is the session's, or the token's hash. If the groups have to be read, `client` gives the
+    /// client of this person. The caller may be dropped.
     ///
     /// # Errors
     /// That of `client`, or of the call; [`CallFailed`] if the call that this one has waited for has failed.
     pub async fn of<E: From<CallError> + From<CallFailed>>(
         &self,
-        session: SessionKey,
+        key: [u8; 32],
         client: impl AsyncFnOnce() -> Result<GroupsClient, E>,
     ) -> Result<Arc<[String]>, E> {
         let read = async || {
@@ -45,7 +43,7 @@ impl Memberships {
                 active.map(|group| group.id.to_ascii_lowercase()).collect()
             }))
         };
-        self.answers.of(session, |answered| self.is_fresh(answered), read).await
+        self.answers.of(key, |answered| self.is_fresh(answered), read).await
     }
 
     fn is_fresh(&self, answered: &Answered<Arc<[String]>>) -> bool {

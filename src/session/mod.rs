@@ -25,6 +25,7 @@
 //! | [`records`] | sessions: found, used, listed |
 //! | [`memberships`] | the groups of people, read again before they are too old |
 //! | [`authentications`] | how people have logged in, read again before it is too old |
+//! | [`programs`] | callers with a bearer token in place of a session |
 //! | [`ending`] | sessions ended: store, cache and tokens in one step |
 //! | `limit` | how many sessions a person may have |
 //! | `beginning` | sessions begun |
@@ -45,6 +46,7 @@ pub mod memberships;
 pub mod per_client;
 pub mod policy;
 mod probes;
+pub mod programs;
 pub mod recent_logins;
 pub mod records;
 pub mod refused_states;

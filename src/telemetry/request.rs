@@ -22,7 +22,11 @@ use super::{
     peer::{is_named, peer_of},
     text::shortened,
 };
-use crate::{error::ErrorText, secret::random_bytes, session::live::LiveSession};
+use crate::{
+    error::ErrorText,
+    secret::random_bytes,
+    session::{live::LiveSession, programs::Admitted},
+};
 
 /// What load balancers and Kubernetes request, at the root and below `APPLICATION_ROOT`.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -75,6 +79,8 @@ pub struct RequestFacts {
     pub by_proxy: bool,
     /// The session of the request, once it is known.
     pub session: Arc<OnceLock<Arc<LiveSession>>>,
+    /// The program whose token the request has, once it is known.
+    pub program: Arc<OnceLock<Admitted>>,
 }
 
 impl RequestFacts {
@@ -85,7 +91,15 @@ impl RequestFacts {
         // Who comes through a Unix socket is a proxy on this machine.
         let by_proxy = peer.is_none_or(|peer| is_named(peer.to_canonical(), trusted_proxies));
         let peer = peer_of(peer, request.headers(), trusted_proxies);
-        Self { id: RequestId::next(), peer, by_proxy, session: Arc::default() }
+        Self { id: RequestId::next(), peer, by_proxy, session: Arc::default(), program: Arc::default() }
+    }
+}
+
+impl RequestFacts {
+    /// Who asks, once it is known.
+    fn sub(&self) -> Option<&str> {
+        let program = || Some(&*self.program.get()?.program.claims.sub);
+        self.session.get().map(|live| &*live.user.claims.sub).or_else(program)
     }
 }
 
@@ -129,7 +143,7 @@ impl Line {
         let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         // The field is left out in the usual case.
         let left = (!client_is_there).then_some("client left");
-        let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
+        let sub = facts.sub().unwrap_or("-");
         macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request")

@@ -12,6 +12,7 @@ use axum::{
 use super::{
     answer::bare,
     judge::{Verdict, judge_again},
+    refused::refused,
     wanted,
 };
 use crate::{
@@ -55,6 +56,7 @@ async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: 
             let denied = Denied { live: &live, policy, unmet: &unmet, next };
             denied.answer(app, is_navigation(&method, headers), cookies::recent_step_ups(headers, &app.settings))
         }
+        Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::UNAUTHORIZED),
         Verdict::Unknown => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Verdict::Passes(_) => Redirect::to(&format!("{}/", app.settings.root)).into_response(),
         Verdict::SignIn => Redirect::to(&format!("{}/login", app.settings.root)).into_response(),

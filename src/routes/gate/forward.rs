@@ -11,6 +11,7 @@ use super::{
     answer::{bare, passes},
     denied::{self, Denied},
     judge::{Verdict, judge},
+    refused::refused,
     wanted::{Original, original},
 };
 use crate::{
@@ -60,6 +61,7 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
             denied.answer(app, is_navigation, cookies::recent_step_ups(headers, &app.settings))
         }
         Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
+        Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::BAD_REQUEST),
         Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
     }
 }

@@ -1,19 +1,21 @@
-//! Whether a request may pass: its session, and the policy. Pages of one's own are judged here too.
+//! Whether a request may pass: its session or its bearer token, and the policy. Pages of one's own are judged here too.
 
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use super::programs::{self, ByToken};
 use crate::{
     globus::{
         error::CallError, fault::Fault, groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER,
     },
-    routes::{cookies::SentSessions, logged_in::is_new},
+    routes::{bearer::Refusal, cookies::SentSessions, logged_in::is_new},
     session::{
         authentications::NotKnown,
         live::LiveSession,
         memberships::CallFailed,
         policy::{Person, Unmet, asks_for_session_info, remedy, unmet},
+        programs::Program,
         session_info::SessionInfo,
         tokens::{SessionToken, TokenUnavailable},
     },
@@ -30,26 +32,51 @@ pub(crate) enum Verdict {
     SignIn,
     /// Somebody is, and may not pass.
     Denied(Arc<LiveSession>, Vec<Unmet>),
+    /// A program may not pass.
+    Refused(Refusal),
     /// It cannot be found out now: neither yes nor no.
     Unknown,
 }
 
 /// Who may pass.
 pub(crate) struct Passed {
-    pub(super) live: Arc<LiveSession>,
+    pub(super) who: Who,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
+}
+
+/// A person or a program.
+pub(super) enum Who {
+    Person(Arc<LiveSession>),
+    Program(Arc<Program>),
 }
 
 impl Passed {
     /// Who it is, as Globus says.
     pub(super) fn claims(&self) -> &IdTokenClaims {
-        &self.live.user.claims
+        match &self.who {
+            Who::Person(live) => &live.user.claims,
+            Who::Program(program) => &program.claims,
+        }
+    }
+}
+
+impl From<ByToken> for Verdict {
+    fn from(judged: ByToken) -> Self {
+        match judged {
+            ByToken::Passes(program, groups) => Self::Passes(Passed { who: Who::Program(program), groups }),
+            ByToken::Refused(refusal) => Self::Refused(refusal),
+            ByToken::Unknown => Self::Unknown,
+        }
     }
 }
 
 /// Judges a request by the policy of this name, or the default one. A policy that does not exist lets nobody pass.
 pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
+    if let Some(by_token) = programs::judge(app, headers, facts, name).await {
+        programs::note(facts, name, &by_token);
+        return by_token.into();
+    }
     match known(app, headers, facts).await {
         Ok(live) => judge_session(app, live, name).await,
         Err(verdict) => verdict,
@@ -63,6 +90,9 @@ pub(super) async fn judge_again(
     facts: &RequestFacts,
     name: Option<&str>,
 ) -> Verdict {
+    if let Some(by_token) = programs::judge(app, headers, facts, name).await {
+        return by_token.into();
+    }
     match known(app, headers, facts).await {
         Ok(live) => by_name(app, live, name).await,
         Err(verdict) => verdict,
@@ -119,7 +149,7 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
         Err(NoGroups::Unknown) => return Verdict::Unknown,
     };
     match lacks(app, &live, policy, &groups).await {
-        Ok(unmet) if unmet.is_empty() => Verdict::Passes(Passed { live, groups }),
+        Ok(unmet) if unmet.is_empty() => Verdict::Passes(Passed { who: Who::Person(live), groups }),
         Ok(unmet) => Verdict::Denied(live, unmet),
         Err(NotKnown::SignIn) if !is_new(app, &live) => Verdict::SignIn,
         Err(_) => Verdict::Unknown,
@@ -181,5 +211,5 @@ async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NoG
         let authorizer = SessionToken::new(app.tokens.clone(), live.key, RESOURCE_SERVER, token);
         Ok::<_, NoGroups>(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
     };
-    app.memberships.of(live.key, client).await
+    app.memberships.of(live.key.0, client).await
 }

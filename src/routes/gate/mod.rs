@@ -3,6 +3,8 @@
 //! Each kind of proxy has an address of its own, which reads only what that proxy writes, because proxies pass on whatever else a
 //! visitor sends. The policy stands in the path, never in the query: some proxies append the visitor's.
 //!
+//! A policy with `program_scope` lets programs in by a bearer token (RFC 6750), which then decides alone.
+//!
 //! | address | for | answers |
 //! |---|---|---|
 //! | `/oauth2/auth[/POLICY]` | nginx `auth_request` | 202, 401, 403, 503: nginx turns all else into 500 |
@@ -16,7 +18,9 @@ pub(super) mod denied;
 mod doors;
 mod forward;
 pub(super) mod judge;
+mod programs;
 mod proxies;
+mod refused;
 mod wanted;
 
 use axum::{

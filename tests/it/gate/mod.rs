@@ -6,6 +6,7 @@ mod forward;
 mod generated;
 mod logins;
 mod policies;
+mod programs;
 mod shapes;
 mod statuses;
 

@@ -9,6 +9,7 @@ mod collections;
 mod content;
 mod csrf;
 mod headers;
+mod own_api;
 mod own_page;
 mod own_policies;
 mod people;
