@@ -79,7 +79,7 @@ pub async fn nothing_opens(proxy: &Proxy) {
         ("forwarded", "for=127.0.0.1;host=evil.example;proto=https"),
         ("x-auth-request-redirect", "https://evil.example/"),
         ("user-agent", "kube-probe/1.30"),
-        ("authorization", "Bearer nonsense"),
+        ("authorization", "Basic bm9uc2Vuc2U="),
     ];
     for headers in forged.iter().map(std::slice::from_ref).chain([&forged[..]]) {
         let answer = Browser::new().get_with(&gate.url("/app/"), headers).await;
