@@ -29,6 +29,7 @@ use crate::{
     pages::{DataView, Site, hashed_name},
     session::{
         Lifetimes, Vault,
+        assertions::Assertions,
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
         memberships::Memberships,
@@ -77,6 +78,8 @@ pub struct App {
     pub records: Records,
     /// The groups of people, for policies.
     pub memberships: Memberships,
+    /// What the gate says about people, signed.
+    pub assertions: Assertions,
     /// What is counted for the operator.
     pub metrics: Metrics,
     /// Requests that continue in tasks of their own, even if their clients have left.
@@ -161,6 +164,7 @@ impl AppState {
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let metrics = Metrics::counted(settings.metrics_listen.is_some());
+        settings.policies.iter().for_each(|(name, _)| metrics.gate_policy(name));
         let http = observed(http_client(&settings)?, &metrics);
         // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
         let globus =
@@ -194,6 +198,7 @@ impl AppState {
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
+            assertions: assertions(&settings, &clock),
             metrics,
             requests: TaskTracker::new(),
             site: site(&settings),
@@ -222,6 +227,11 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, ClientError> {
     }
     let trust = settings.globus_trust.clone();
     Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
+}
+
+fn assertions(settings: &Settings, clock: &Clock) -> Assertions {
+    let (current, fallbacks) = (&settings.secret_key, &settings.secret_key_fallbacks);
+    Assertions::new(settings.public_url(""), current, fallbacks, clock.clone())
 }
 
 /// The same client, whose calls are counted if anything is.

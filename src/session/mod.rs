@@ -5,6 +5,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`seal`] | keys derived by purpose; sealing and opening |
+//! | [`assertions`] | what the gate says about somebody, signed for apps |
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`per_client`] | counts of what is under way, in total and for each client |
 //! | [`exchanges`] | code exchanges with Globus in progress: a bounded number |
@@ -29,6 +30,7 @@
 //! Of tower-sessions only the ids are used, and not its middleware: that saves whole records without a condition, so a slow
 //! request could bring back a session that has ended, or a token that has been replaced.
 
+pub mod assertions;
 mod beginning;
 pub mod choice;
 pub mod ending;

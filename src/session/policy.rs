@@ -15,6 +15,23 @@ pub enum Unmet {
     Identities,
     /// None of the person's identities is in one of the domains.
     Domains,
+    /// The session has no access token of the resource server whose token the app gets.
+    AccessToken,
+}
+
+impl Unmet {
+    /// In a word, as a label of metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Groups => "groups",
+            Self::IdentityProviders => "identity_providers",
+            Self::Identities => "identities",
+            Self::Domains => "domains",
+            Self::AccessToken => "access_token",
+        }
+    }
 }
 
 /// What a person lacks for a policy. `groups` are the ids of those that they are an active member of, in lower case; only a

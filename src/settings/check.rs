@@ -1,6 +1,7 @@
 //! Turns values into settings: reads every key and collects every problem.
 
 mod collections;
+mod for_apps;
 mod globus;
 mod policies;
 mod sessions;
@@ -48,6 +49,8 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let trusted_proxies = trusted_proxies(reader);
     reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let (policies, groups_max_age) = policies::read(reader);
+    let scopes = with_groups(scopes(reader), &policies);
+    for_apps::warn(reader, &policies, &scopes);
     Settings {
         metrics_listen: address::metrics_listen(reader, &listen),
         listen,
@@ -57,7 +60,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
-        scopes: with_groups(scopes(reader), &policies),
+        scopes,
         policies,
         groups_max_age,
         allow_consent_for: allow_consent_for(reader),

@@ -73,6 +73,9 @@ fn words(unmet: Unmet, policy: Option<&Policy>) -> String {
         }
         Unmet::Identities => "It is for people who are named one by one, and you are not among them.".to_owned(),
         Unmet::Domains => format!("It is for accounts of {domains}, and you have linked none."),
+        Unmet::AccessToken => {
+            "It needs a permission of yours that this site does not request. Its operators need to fix this.".to_owned()
+        }
     }
 }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use super::access_token::{self, NoToken};
 use crate::{
     globus::{
         error::CallError, fault::Fault, groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER,
     },
     routes::{cookies::SentSessions, logged_in::is_new},
+    secret::AccessToken,
     session::{
         live::LiveSession,
         memberships::CallFailed,
@@ -37,6 +39,8 @@ pub(super) struct Passed {
     pub(super) live: Arc<LiveSession>,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
+    /// The access token that the app gets, if the policy gives one.
+    pub(super) access_token: Option<AccessToken>,
 }
 
 impl Passed {
@@ -86,7 +90,7 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
     };
     match groups {
         Ok(groups) => match unmet(policy, &live.user.claims, &groups) {
-            unmet if unmet.is_empty() => Verdict::Passes(Passed { live, groups }),
+            unmet if unmet.is_empty() => with_token(app, live, policy, groups).await,
             unmet => Verdict::Denied(live, unmet),
         },
         // Another login would not help somebody who has just been through one.
@@ -96,8 +100,23 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
     }
 }
 
+/// A yes, with what the app gets besides.
+async fn with_token(app: &AppState, live: Arc<LiveSession>, policy: &Policy, groups: Arc<[String]>) -> Verdict {
+    match access_token::of(app, live.key, policy).await {
+        Ok(access_token) => Verdict::Passes(Passed { live, groups, access_token }),
+        // Another login would not help somebody who has just been through one.
+        Err(NoToken::SignIn) if is_new(app, &live) => {
+            let wanted = policy.access_token.as_deref().unwrap_or_default();
+            tracing::error!(wanted, "the gate denies: a login gave no access token for an app: check SCOPES");
+            Verdict::Denied(live, vec![Unmet::AccessToken])
+        }
+        Err(NoToken::SignIn) => Verdict::SignIn,
+        Err(NoToken::Unknown) => Verdict::Unknown,
+    }
+}
+
 /// Why the groups of a person are not known.
-enum NoGroups {
+pub(super) enum NoGroups {
     /// The session may not ask for them.
     SignIn,
     Unknown,
@@ -131,7 +150,8 @@ impl From<TokenUnavailable> for NoGroups {
     }
 }
 
-async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NoGroups> {
+/// The groups of a person, as Globus says them now or has said them a moment ago.
+pub(super) async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NoGroups> {
     let client = async || {
         let token = app.tokens.fresh(live.key, RESOURCE_SERVER).await?;
         let authorizer = SessionToken::new(app.tokens.clone(), live.key, RESOURCE_SERVER, token);
