@@ -94,7 +94,7 @@ fn coordinates(pair: &EcdsaKeyPair) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{SecretKey, SigningKey, pair, root, scalar};
+    use super::{LABEL, SecretKey, SigningKey, expand, pair, root, scalar};
 
     /// The order of the curve (FIPS 186-4 appendix D.1.2.3).
     const ORDER: [u8; 32] = [
@@ -117,6 +117,18 @@ mod tests {
         let jwk = pair(&one).map(SigningKey::new).map(|key| key.jwk()).unwrap_or_default();
         assert_eq!(jwk["x"], "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY");
         assert_eq!(jwk["y"], "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
+    }
+
+    #[test]
+    fn no_other_key_is_derived_in_the_same_way() {
+        let (beginning, root) = ("globus-portal/1/", root(&SecretKey::new("one")));
+        let others = include_str!("../seal.rs").split(beginning).skip(1).filter_map(|rest| rest.split('"').next());
+        let others: Vec<_> = others.map(|label| [beginning, label].concat()).collect();
+        assert!(others.len() >= 8, "{others:?}");
+        for label in &others {
+            assert!(!LABEL.starts_with(label.as_bytes()) && !label.as_bytes().starts_with(LABEL), "{label}");
+            assert_ne!(expand::<32>(&root, &[label.as_bytes()]), scalar(&root, 0), "{label}");
+        }
     }
 
     #[test]

@@ -82,8 +82,12 @@ impl Assertions {
     #[must_use]
     pub fn new(issuer: String, current: &SecretKey, fallbacks: &[SecretKey], clock: Clock) -> Self {
         let signing = SigningKey::derive(current);
-        let former = fallbacks.iter().map(|secret| SigningKey::derive(secret).jwk());
-        let keys: Vec<_> = std::iter::once(signing.jwk()).chain(former).collect();
+        let mut keys = vec![signing.jwk()];
+        for former in fallbacks.iter().map(|secret| SigningKey::derive(secret).jwk()) {
+            if !keys.contains(&former) {
+                keys.push(former);
+            }
+        }
         Self { issuer, signing, key_set: json!({ "keys": keys }).to_string(), clock, kept: Mutex::default() }
     }
 

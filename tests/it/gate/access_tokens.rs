@@ -65,7 +65,8 @@ async fn it_is_renewed_near_its_end_and_a_failing_globus_or_store_is_503() {
     let (provider, store) = (Provider::start().await, Arc::new(FailingStore::default()));
     let clock = Clock::manual(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
     let builder = with(POLICIES).provider(&provider).clock(&clock).store(store.clone());
-    let portal = builder.set("REFRESH_TOKENS", "true").start().await;
+    // The session is cached, its tokens are not.
+    let portal = builder.set("REFRESH_TOKENS", "true").set("SESSION_CACHE_SECONDS", "30").start().await;
     let browser = Browser::new();
     let authorize = portal.begin_login(&browser, "").await;
     let token = |name: &str| {
@@ -85,7 +86,7 @@ async fn it_is_renewed_near_its_end_and_a_failing_globus_or_store_is_503() {
     let yes = |token: &str| (202, Some(token.to_owned()));
     assert_eq!(given("transfer").await, yes("first-access"));
     store.fail(true);
-    assert_eq!(given("transfer").await, (503, None), "the store has it");
+    assert_eq!(given("transfer").await, (503, None), "the token is in the store");
     assert_eq!(given("default").await, yes(""));
     store.fail(false);
 
