@@ -9,6 +9,7 @@ use axum::{
 
 use super::{
     answer::{bare, passes},
+    counted::{count, count_refused},
     denied::{self, Denied},
     judge::{Verdict, judge},
     refused::refused,
@@ -41,17 +42,21 @@ pub(crate) async fn by_default(
 async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, headers: &HeaderMap) -> Response {
     if !facts.by_proxy {
         tracing::error!(peer = %facts.peer, "the gate denies: TRUSTED_PROXIES does not name who asks");
+        count_refused(app, policy, "untrusted_proxy");
         return bare(StatusCode::FORBIDDEN);
     }
     let Some(original) = original(headers, &app.settings) else {
         tracing::warn!(
             "the gate denies: X-Forwarded-Method, -Proto, -Host and -Uri must each be there once, and name this site"
         );
+        count_refused(app, policy, "forwarded_headers");
         return bare(StatusCode::FORBIDDEN);
     };
     let is_page = is_navigation(&Method::GET, headers);
-    match judge(app, headers, facts, policy).await {
-        Verdict::Passes(passed) => passes(StatusCode::OK, &passed),
+    let verdict = judge(app, headers, facts, policy).await;
+    count(app, policy, &verdict);
+    match verdict {
+        Verdict::Passes(passed) => passes(app, StatusCode::OK, policy, &passed),
         Verdict::SignIn if is_page => sign_in(app, &original),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
         Verdict::Denied(live, unmet) if is_page => {

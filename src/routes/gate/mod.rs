@@ -11,13 +11,17 @@
 //! | `/oauth2/forward[/POLICY]` | Caddy `forward_auth`, Traefik `ForwardAuth` | the same, redirects to the login and to Globus, and pages |
 //! | `/oauth2/authz/POLICY/…` | Envoy `ext_authz` | 200, 401, 403, 503 |
 //! | `/oauth2/start`, `/oauth2/sign_in`, `/oauth2/sign_out`, `/oauth2/callback`, `/oauth2/userinfo` | people and apps, as oauth2-proxy has them | |
+//! | `/oauth2/jwks` | apps | the keys that verify assertions |
 //! | `/oauth2/denied[/POLICY]`, `/oauth2/unsent` | nginx `error_page` | the pages that say why, or the way to Globus, and that a form was not sent |
 
+mod access_token;
 mod answer;
+mod counted;
 pub(super) mod denied;
 mod doors;
 mod forward;
 pub(super) mod judge;
+mod jwks;
 mod programs;
 mod proxies;
 mod refused;
@@ -49,4 +53,5 @@ pub(super) fn routes(prefix: &str) -> Router<AppState> {
         .route(&at("/sign_out"), get(doors::sign_out))
         .route(&at("/callback"), get(doors::callback))
         .route(&at("/userinfo"), get(doors::userinfo))
+        .route(&at("/jwks"), get(jwks::jwks))
 }
