@@ -3,6 +3,7 @@
 mod app;
 mod forward;
 mod generated;
+mod kept;
 mod nginx;
 mod others;
 mod policies;
