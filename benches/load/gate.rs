@@ -2,6 +2,8 @@
 //! always says yes.
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     time::Instant,
@@ -83,6 +85,8 @@ impl Drop for Nginx {
 impl Nginx {
     fn start(portal: &Server, yes: &Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // For its workers, which are not root.
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let port = free_port();
         for files in ["files", "plain-files"] {
             std::fs::create_dir(folder.path().join(files)).unwrap();

@@ -1,7 +1,7 @@
 //! What a connection costs that a proxy keeps.
 
 use crate::{
-    client::Connection,
+    client::{Connection, on_connections},
     figures::{CONNECTIONS, rounds},
     number,
     servers::Server,
@@ -21,10 +21,14 @@ pub fn kept(stores: &Stores, kind: &str) {
         let ask = |connection: &mut Connection| {
             assert_eq!(connection.get("/oauth2/auth/default", &cookie).status, 202);
         };
-        crate::client::on_connections(server.address, CONNECTIONS, rounds() / 10, ask);
+        on_connections(server.address, CONNECTIONS, rounds() / 10, ask);
         let before = server.proportional_memory();
-        let mut connections: Vec<_> = (0..wanted).map(|_| server.connection()).collect();
-        connections.iter_mut().for_each(ask);
+        let open = |_| {
+            let mut connection = server.connection();
+            ask(&mut connection);
+            connection
+        };
+        let mut connections: Vec<_> = (0..wanted).map(open).collect();
         let grown = server.proportional_memory().saturating_sub(before);
         // Each of them is still there.
         connections.iter_mut().for_each(ask);

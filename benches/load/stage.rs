@@ -13,7 +13,7 @@ pub const SHORT: u32 = 30;
 /// The settings file of a gate. Its policy is one that has to be looked at.
 const GATE: &str = "\
 TRUSTED_PROXIES = ['127.0.0.1']
-MAX_CONNECTIONS = 100000
+MAX_CONNECTIONS = 11000
 KEEP_ALIVE_SECONDS = 3600
 [policies.default]
 domains = ['northfield.example']

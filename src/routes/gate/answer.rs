@@ -1,5 +1,7 @@
 //! Answers for proxies.
 
+use std::borrow::Cow;
+
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse as _, Response},
@@ -25,27 +27,33 @@ pub(super) fn passes(status: StatusCode, passed: &Passed) -> Response {
     let claims = &passed.live.user.claims;
     let auth_time = claims.last_authentication.map(|seconds| seconds.to_string());
     let groups = passed.groups.iter().map(|group| encoded(group)).collect::<Vec<_>>().join(",");
-    let text = |text: &Option<String>| text.as_deref().map(encoded).unwrap_or_default();
-    let identity: [(&'static str, String); 8] = [
-        ("x-auth-request-user", encoded(&claims.sub)),
-        ("x-auth-request-subject", encoded(&claims.sub)),
-        ("x-auth-request-email", text(&claims.email)),
-        ("x-auth-request-preferred-username", text(&claims.preferred_username)),
-        ("x-auth-request-groups", groups),
-        ("x-auth-request-identity-provider", text(&claims.identity_provider)),
-        ("x-auth-request-organization", text(&claims.organization)),
-        ("x-auth-request-auth-time", auth_time.unwrap_or_default()),
+    // Names that are checked when this is compiled: each answer has them all.
+    let identity: [(HeaderName, Cow<'_, str>); 8] = [
+        (const { HeaderName::from_static("x-auth-request-user") }, encoded(&claims.sub)),
+        (const { HeaderName::from_static("x-auth-request-subject") }, encoded(&claims.sub)),
+        (const { HeaderName::from_static("x-auth-request-email") }, text(&claims.email)),
+        (const { HeaderName::from_static("x-auth-request-preferred-username") }, text(&claims.preferred_username)),
+        (const { HeaderName::from_static("x-auth-request-groups") }, groups.into()),
+        (const { HeaderName::from_static("x-auth-request-identity-provider") }, text(&claims.identity_provider)),
+        (const { HeaderName::from_static("x-auth-request-organization") }, text(&claims.organization)),
+        (const { HeaderName::from_static("x-auth-request-auth-time") }, auth_time.unwrap_or_default().into()),
     ];
     let mut response = bare(status);
+    // With room for those of every response.
+    response.headers_mut().reserve(identity.len() + 4);
     for (name, value) in identity {
-        let value = HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""));
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        let value = HeaderValue::from_str(&value).unwrap_or_else(|_| HeaderValue::from_static(""));
+        response.headers_mut().insert(name, value);
     }
     response
 }
 
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text.trim(), ENCODED).to_string()
+fn text(text: &Option<String>) -> Cow<'_, str> {
+    text.as_deref().map(encoded).unwrap_or_default()
+}
+
+fn encoded(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text.trim(), ENCODED).into()
 }
 
 #[cfg(test)]
