@@ -1,5 +1,7 @@
 //! Answers for proxies.
 
+use std::borrow::Cow;
+
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse as _, Response},
@@ -14,6 +16,8 @@ use crate::{routes::ops::PlainText, state::AppState};
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b',');
 
 const NOTHING: HeaderValue = HeaderValue::from_static("");
+const ASSERTION: HeaderName = HeaderName::from_static("x-auth-request-assertion");
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-auth-request-access-token");
 
 /// A status and nothing else.
 pub(super) fn bare(status: StatusCode) -> Response {
@@ -28,29 +32,29 @@ pub(super) fn passes(app: &AppState, status: StatusCode, policy: Option<&str>, p
     let claims = passed.claims();
     let groups =
         app.settings.policies.named(policy).map_or_else(Vec::new, |policy| policy.groups_for_app(&passed.groups));
-    let auth_time = passed.auth_time().map(|seconds| seconds.to_string());
-    let text = |text: &Option<String>| text.as_deref().map(encoded).unwrap_or_default();
-    let identity: [(&'static str, String); 8] = [
-        ("x-auth-request-user", encoded(&claims.sub)),
-        ("x-auth-request-subject", encoded(&claims.sub)),
-        ("x-auth-request-email", text(&claims.email)),
-        ("x-auth-request-preferred-username", text(&claims.preferred_username)),
-        ("x-auth-request-groups", groups.iter().map(|group| encoded(group)).collect::<Vec<_>>().join(",")),
-        ("x-auth-request-identity-provider", text(&claims.identity_provider)),
-        ("x-auth-request-organization", text(&claims.organization)),
-        ("x-auth-request-auth-time", auth_time.unwrap_or_default()),
+    let joined = groups.iter().map(|group| encoded(group)).collect::<Vec<_>>().join(",");
+    let auth_time = passed.auth_time().map(|seconds| seconds.to_string()).unwrap_or_default();
+    // Names that are checked when this is compiled: each answer has them all.
+    let identity: [(HeaderName, Cow<'_, str>); 8] = [
+        (const { HeaderName::from_static("x-auth-request-user") }, encoded(&claims.sub)),
+        (const { HeaderName::from_static("x-auth-request-subject") }, encoded(&claims.sub)),
+        (const { HeaderName::from_static("x-auth-request-email") }, text(&claims.email)),
+        (const { HeaderName::from_static("x-auth-request-preferred-username") }, text(&claims.preferred_username)),
+        (const { HeaderName::from_static("x-auth-request-groups") }, joined.into()),
+        (const { HeaderName::from_static("x-auth-request-identity-provider") }, text(&claims.identity_provider)),
+        (const { HeaderName::from_static("x-auth-request-organization") }, text(&claims.organization)),
+        (const { HeaderName::from_static("x-auth-request-auth-time") }, auth_time.into()),
     ];
+    let for_the_app = [(ASSERTION, assertion(app, policy, passed, &groups)), (ACCESS_TOKEN, access_token(passed))];
     let mut response = bare(status);
+    let headers = response.headers_mut();
+    // With room for those of every response.
+    headers.reserve(identity.len() + for_the_app.len() + 4);
     for (name, value) in identity {
-        let value = HeaderValue::try_from(value).unwrap_or(NOTHING);
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        headers.insert(name, HeaderValue::from_str(&value).unwrap_or(NOTHING));
     }
-    let for_the_app = [
-        ("x-auth-request-assertion", assertion(app, policy, passed, &groups)),
-        ("x-auth-request-access-token", access_token(passed)),
-    ];
     for (name, value) in for_the_app {
-        response.headers_mut().insert(HeaderName::from_static(name), value.unwrap_or(NOTHING));
+        headers.insert(name, value.unwrap_or(NOTHING));
     }
     response
 }
@@ -72,8 +76,12 @@ fn access_token(passed: &Passed) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text.trim(), ENCODED).to_string()
+fn text(text: &Option<String>) -> Cow<'_, str> {
+    text.as_deref().map(encoded).unwrap_or_default()
+}
+
+fn encoded(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text.trim(), ENCODED).into()
 }
 
 #[cfg(test)]

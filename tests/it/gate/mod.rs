@@ -7,6 +7,7 @@ mod behind;
 mod decisions;
 mod forward;
 mod generated;
+mod kept;
 mod logins;
 mod policies;
 mod programs;
