@@ -5,15 +5,16 @@
 mod check;
 mod config;
 mod failure;
+mod init;
 mod output;
 mod sandbox;
 mod sessions;
 mod signals;
 mod warnings;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use self::{
     config::Config,
@@ -32,9 +33,11 @@ use crate::{
     telemetry,
 };
 
+const NAME: &str = "globus-portal";
+
 /// A web portal that logs people in with Globus.
 #[derive(Debug, Parser)]
-#[command(name = "globus-portal", version, args_conflicts_with_subcommands = true)]
+#[command(name = NAME, version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(flatten)]
     serve: Serve,
@@ -50,12 +53,33 @@ enum Command {
     #[command(mut_arg("public_url", |arg| arg.env("GLOBUS_PORTAL_SANDBOX_PUBLIC_URL")))]
     Sandbox(SandboxArgs),
     /// Check the settings, the connection to Globus and the session store
-    Check(Config),
+    Check(Check),
+    /// Write a settings file: asks for what the options do not say
+    Init(init::Init),
     /// List and end sessions
     #[command(subcommand)]
     Sessions(sessions::Action),
     /// Print a new random SECRET_KEY
     GenerateKey,
+    /// Print a script that completes this command line in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all commands
+    Man {
+        /// The folder to write to
+        folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Check {
+    #[command(flatten)]
+    config: Config,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -94,13 +118,27 @@ async fn execute(command: Command, more: Pages) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve_portal(serve, more).await,
         Command::Sandbox(args) => sandbox::serve(args).await,
-        Command::Check(config) => {
-            let well = Box::pin(check::check(config.sources(None))).await;
+        Command::Check(Check { config, json }) => {
+            let well = Box::pin(check::check(config.sources(None), json)).await;
             if well { Ok(()) } else { Err(Failure::Check) }
         }
         Command::Sessions(action) => Box::pin(sessions::run(action)).await,
+        Command::Init(init) => init::run(init),
         Command::GenerateKey => {
             say(&random_text::<48>());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+            say(&String::from_utf8_lossy(&script));
+            Ok(())
+        }
+        Command::Man { folder: Some(folder) } => Ok(clap_mangen::generate_to(Cli::command(), folder)?),
+        Command::Man { folder: None } => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            say(&String::from_utf8_lossy(&page));
             Ok(())
         }
     }

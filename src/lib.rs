@@ -20,12 +20,12 @@
 //! | settings | [`settings`] | the settings: read and checked; all problems are reported at once |
 //! | ground | [`metrics`] | counters and durations for the operator; nothing is counted unless `METRICS_LISTEN` is set |
 //! | ground | [`traces`] | OpenTelemetry traces for the operator; nothing is traced unless `OTLP_ENDPOINT` is set |
-//! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores |
+//! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores; who meets a policy; what is signed for apps |
 //! | words | [`pages`] | one struct per template; the stylesheet |
 //! | core | [`state`] | what every handler shares, built from the settings |
 //! | core | [`error`] | errors: status, text for the visitor, cause for the log |
 //! | core | [`telemetry`] | the log, which never blocks its callers, and the one line per request |
-//! | web | [`routes`] | the route table, one file per page, and [`LoggedIn`](routes::logged_in::LoggedIn) |
+//! | web | [`routes`] | the route table, one file per page, [`LoggedIn`](routes::logged_in::LoggedIn) and [`Caller`](routes::caller::Caller) |
 //! | process | [`server`] | bind, accept, connection limits, sweep, stop |
 //! | process | [`cli`] | the commands |
 //! | aside | [`sandbox`] | a stand-in for Globus, the crate `globus-sandbox`, which shares no code with the rest, so that it cannot share its mistakes |

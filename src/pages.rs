@@ -33,7 +33,7 @@ pub use self::{
     },
     consents::{ConsentView, ConsentsPage},
     endpoint::{EndpointView, EndpointsPage},
-    gate::{DeniedPage, UnsentPage},
+    gate::{DeniedPage, SignInView, UnsentPage},
     groups::{GroupView, GroupsPage, MembershipView},
     site::{DataView, FAVICON, STYLESHEET, Site, UserView, favicon_name, hashed_name, stylesheet_name},
     step_up::{FieldView, KeptFormPage, StepUpPage, WantedView},

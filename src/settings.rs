@@ -21,6 +21,7 @@ mod sources;
 pub mod store_url;
 mod text_file;
 mod unexpanded;
+mod written;
 
 pub use self::{
     checked::{ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Settings, StoreKind},
@@ -38,7 +39,10 @@ impl Settings {
     /// # Errors
     /// [`Problems`]: all problems at once.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
-        let (values, problems) = sources.read()?;
-        check::check(reader::Reader::of(values, problems), sources)
+        let (values, problems, places) = sources.read()?;
+        check::check(reader::Reader::of(values, problems), sources).map_err(|mut problems| {
+            sources.place(&mut problems.0, &places);
+            problems
+        })
     }
 }

@@ -29,9 +29,12 @@ use crate::{
     pages::{DataView, Site, hashed_name},
     session::{
         Lifetimes, Vault,
+        assertions::Assertions,
+        authentications::Authentications,
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
         memberships::Memberships,
+        programs::Programs,
         recent_logins::RecentLogins,
         records::Records,
         refused_states::RefusedStates,
@@ -78,6 +81,12 @@ pub struct App {
     pub records: Records,
     /// The groups of people, for policies.
     pub memberships: Memberships,
+    /// How people have logged in at Globus, for policies.
+    pub authentications: Authentications,
+    /// Callers with a bearer token.
+    pub programs: Programs,
+    /// What the gate says about people, signed.
+    pub assertions: Assertions,
     /// What is counted for the operator.
     pub metrics: Metrics,
     /// What is traced for the operator.
@@ -164,14 +173,8 @@ impl AppState {
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let (http, metrics, traces) = observed(http_client(&settings)?, &settings);
-        // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
-        let globus =
-            Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
-        let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
-        let auth = match &settings.sandbox {
-            Some(public) => auth.with_browser_base(public.clone()),
-            None => auth,
-        };
+        settings.policies.iter().for_each(|(name, _)| metrics.gate_policy(name));
+        let auth = auth_client(&settings, &http, &clock);
         let provider = Arc::new(Provider::new(&auth, clock.clone()));
         let id_tokens = Arc::new(IdTokenVerifier::new(provider.clone(), settings.client_id.clone()));
         let login_flow = auth.oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?;
@@ -195,8 +198,11 @@ impl AppState {
             authorize_urls: AuthorizeUrls::like(&login_flow),
             login_flow,
             records: Records::new(vault.clone(), tokens.clone(), settings.sessions_per_person),
+            authentications: Authentications::new(clock.clone(), settings.groups_max_age, tokens.clone(), auth.clone()),
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
+            programs: Programs::new(&clock, &auth, settings.max_exchanges, settings.groups_max_age),
+            assertions: assertions(&settings, &clock),
             metrics,
             traces,
             requests: TaskTracker::new(),
@@ -239,6 +245,21 @@ fn observed(mut http: HttpClient, settings: &Settings) -> (HttpClient, Metrics, 
         http = http.with_observer(Arc::new(traces.clone()));
     }
     (http, metrics, traces)
+}
+
+fn auth_client(settings: &Settings, http: &HttpClient, clock: &Clock) -> ConfidentialAppAuthClient {
+    // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
+    let globus = Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
+    let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
+    match &settings.sandbox {
+        Some(public) => auth.with_browser_base(public.clone()),
+        None => auth,
+    }
+}
+
+fn assertions(settings: &Settings, clock: &Clock) -> Assertions {
+    let (current, fallbacks) = (&settings.secret_key, &settings.secret_key_fallbacks);
+    Assertions::new(settings.public_url(""), current, fallbacks, clock.clone())
 }
 
 /// The same client, whose requests name the portal as the app.

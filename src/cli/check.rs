@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{output::say, warnings};
 use crate::{
     clock::Clock,
@@ -37,30 +39,53 @@ impl From<Result<String, String>> for Verdict {
     }
 }
 
-/// Checks and prints. Returns whether no check failed.
-pub(super) async fn check(sources: Sources) -> bool {
-    let settings = match Settings::load(&sources) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            say(&format!("FAIL  {problems}"));
-            return false;
+impl Verdict {
+    /// What a line begins with, what JSON calls it, and the text.
+    fn parts(&self) -> (&'static str, &'static str, &str) {
+        match self {
+            Self::Good(text) => ("ok  ", "ok", text),
+            Self::Doubtful(text) => ("warn", "warning", text),
+            Self::Bad(text) => ("FAIL", "failure", text),
         }
-    };
-    say(&format!("ok    settings: the app at Globus needs the redirect URI {}", settings.public_url("/login")));
-    for warning in warnings::of(&settings).await {
-        say(&format!("warn  settings: {warning}"));
     }
-    let (globus, store) = tokio::join!(globus(&settings), store(&settings.session_store));
-    let findings: Vec<Finding> = globus.into_iter().chain([store]).collect();
-    for Finding { subject, verdict } in &findings {
-        let (mark, text) = match verdict {
-            Verdict::Good(text) => ("ok  ", text),
-            Verdict::Doubtful(text) => ("warn", text),
-            Verdict::Bad(text) => ("FAIL", text),
+}
+
+/// Checks and prints, as lines or as one JSON document. Returns whether no check failed.
+pub(super) async fn check(sources: Sources, json: bool) -> bool {
+    let findings = findings(&sources).await;
+    let well = !findings.iter().any(|finding| matches!(finding.verdict, Verdict::Bad(_)));
+    if json {
+        let document = |Finding { subject, verdict }: &Finding| {
+            let (_, result, text) = verdict.parts();
+            json!({"subject": subject, "result": result, "text": text})
         };
-        say(&format!("{mark}  {subject}: {}", plain(text)));
+        let checks: Vec<_> = findings.iter().map(document).collect();
+        say(&json!({"ok": well, "checks": checks}).to_string());
+        return well;
     }
-    !findings.iter().any(|finding| matches!(finding.verdict, Verdict::Bad(_)))
+    for Finding { subject, verdict } in &findings {
+        let (mark, _, text) = verdict.parts();
+        // Problems of the settings are several lines.
+        let text: Vec<_> = text.lines().map(plain).collect();
+        say(&format!("{mark}  {subject}: {}", text.join("\n")));
+    }
+    well
+}
+
+async fn findings(sources: &Sources) -> Vec<Finding> {
+    let settings = match Settings::load(sources) {
+        Ok(settings) => settings,
+        Err(problems) => return vec![Finding { subject: "settings", verdict: Verdict::Bad(problems.to_string()) }],
+    };
+    let redirect_uri = format!("the app at Globus needs the redirect URI {}", settings.public_url("/login"));
+    let mut findings = vec![Finding { subject: "settings", verdict: Verdict::Good(redirect_uri) }];
+    let doubtful = |subject| move |text| Finding { subject, verdict: Verdict::Doubtful(text) };
+    findings.extend(warnings::of(&settings).await.into_iter().map(doubtful("settings")));
+    let (globus, (warnings, store)) = tokio::join!(globus(&settings), store(&settings.session_store));
+    findings.extend(globus);
+    findings.extend(warnings.into_iter().map(doubtful("session store")));
+    findings.push(store);
+    findings
 }
 
 async fn globus(settings: &Settings) -> Vec<Finding> {
@@ -111,16 +136,18 @@ async fn client(auth: &ConfidentialAppAuthClient) -> Finding {
     Finding { subject: "client id and secret", verdict: result.into() }
 }
 
-async fn store(kind: &StoreKind) -> Finding {
+/// Tries the store. Returns its warnings too.
+async fn store(kind: &StoreKind) -> (Vec<String>, Finding) {
+    let mut warnings = Vec::new();
     let made = match kind {
         StoreKind::Sqlite(path) if !path.exists() => Some(path),
         _ => None,
     };
     let result = match open_store(kind).await {
         Ok(store) => {
-            let (result, warnings) = tokio::join!(store.probe(), store.warnings());
+            let (result, said) = tokio::join!(store.probe(), store.warnings());
             store.close().await;
-            warnings.iter().for_each(|warning| say(&format!("warn  session store: {warning}")));
+            warnings = said;
             result
         }
         Err(error) => Err(error),
@@ -136,5 +163,5 @@ async fn store(kind: &StoreKind) -> Finding {
         StoreKind::Postgres(_) => "PostgreSQL can be read and written".to_owned(),
     };
     let result = result.map(|()| name).map_err(|error| error.to_string());
-    Finding { subject: "session store", verdict: result.into() }
+    (warnings, Finding { subject: "session store", verdict: result.into() })
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::settings::{SandboxClient, Sources};
 
-const DEFAULT_CONFIG: &str = "example_app.conf";
+pub(super) const DEFAULT_CONFIG: &str = "example_app.conf";
 
 #[derive(Args, Debug)]
 pub(super) struct Config {

@@ -1,6 +1,6 @@
 //! Why a command failed.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     server::BindError,
@@ -20,6 +20,14 @@ pub(super) enum Failure {
     Check,
     /// Sessions are in the memory of another process.
     OwnMemory,
+    /// There is no such store.
+    NoStore(PathBuf),
+    /// Nobody of this name, or no session of this id, is in this store.
+    NoSession(String, String),
+    /// The sandbox cannot listen there.
+    BindSandbox(SocketAddr, io::Error),
+    /// `init` cannot write a settings file.
+    Init(String),
 }
 
 impl fmt::Display for Failure {
@@ -29,13 +37,23 @@ impl fmt::Display for Failure {
             Self::Build(_) => f.write_str("cannot start"),
             Self::Bind(address, error) => write!(f, "cannot listen on {address}: {}", why_not(address, error)),
             Self::BindMetrics(address, error) => {
-                write!(f, "cannot listen on {address} for metrics: {} (see METRICS_LISTEN)", why_not_metrics(error))
+                write!(f, "cannot listen on {address} for metrics: {} (see METRICS_LISTEN)", why_not_another(error))
             }
             Self::Io(_) => f.write_str("failed"),
             Self::Check => f.write_str("some checks failed"),
             Self::OwnMemory => f.write_str(
                 "SESSION_STORE is memory, so only the running portal has the sessions: restart it to end them all",
             ),
+            Self::NoStore(path) => write!(
+                f,
+                "there is no session store {}: run this in the portal's folder, or name its settings file by --config",
+                path.display()
+            ),
+            Self::NoSession(asked, store) => write!(f, "{asked:?} has no session in {store}"),
+            Self::BindSandbox(address, error) => {
+                write!(f, "cannot listen on {address}: {} (see --listen)", why_not_another(error))
+            }
+            Self::Init(text) => f.write_str(text),
         }
     }
 }
@@ -54,17 +72,15 @@ fn why_not(address: &Listen, error: &io::Error) -> &'static str {
         (Listen::Unix(_), io::ErrorKind::PermissionDenied) => {
             "the portal's user must be allowed to write to its folder"
         }
-        (_, io::ErrorKind::AddrInUse) => {
-            "another program uses this port (choose another with LISTEN and SERVER_NAME, or --listen for the sandbox)"
-        }
+        (_, io::ErrorKind::AddrInUse) => "another program uses this port (choose another with LISTEN and SERVER_NAME)",
         (_, io::ErrorKind::AddrNotAvailable) => "this machine has no such address (see LISTEN)",
         (_, io::ErrorKind::PermissionDenied) => "not permitted; ports below 1024 need a privilege (see LISTEN)",
         _ => "see LISTEN",
     }
 }
 
-/// The same for the listener for metrics.
-fn why_not_metrics(error: &io::Error) -> &'static str {
+/// The same for listeners that have settings of their own.
+fn why_not_another(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program uses this port",
         io::ErrorKind::AddrNotAvailable => "this machine has no such address",
@@ -77,8 +93,15 @@ impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Build(error) => Some(error),
-            Self::Bind(_, error) | Self::BindMetrics(_, error) | Self::Io(error) => Some(error),
-            Self::Settings(_) | Self::Check | Self::OwnMemory => None,
+            Self::Bind(_, error) | Self::BindMetrics(_, error) | Self::BindSandbox(_, error) | Self::Io(error) => {
+                Some(error)
+            }
+            Self::Settings(_)
+            | Self::Check
+            | Self::OwnMemory
+            | Self::NoStore(_)
+            | Self::NoSession(..)
+            | Self::Init(_) => None,
         }
     }
 }

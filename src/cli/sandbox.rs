@@ -76,7 +76,7 @@ pub(super) async fn serve(args: SandboxArgs) -> Result<(), Failure> {
     telemetry::start(LogFormat::Pretty);
     ignore_hangup()?;
     command::serve(args, announce, stop_signal()?).await.map_err(|failure| match failure {
-        command::Failure::Bind(address, error) => Failure::Bind(Listen::Tcp(address), error),
+        command::Failure::Bind(address, error) => Failure::BindSandbox(address, error),
         command::Failure::Serve(error) => Failure::Io(error),
     })
 }

@@ -1,6 +1,7 @@
 //! Errors of requests. The visitor reads what to do next; the log gets the cause.
 
 mod demand;
+mod denial;
 mod globus;
 mod reason;
 
@@ -14,6 +15,7 @@ use axum::{
 use self::globus::Told;
 pub use self::{
     demand::{Demand, Need},
+    denial::Denial,
     globus::GlobusError,
 };
 use crate::{
@@ -25,6 +27,14 @@ use crate::{
 
 /// How long a visitor should wait before trying again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+
+/// Titles and messages about policies.
+const DENIED: (&str, &str) =
+    ("You may not open this", "It is for other people than you, or for people who have signed in in another way.");
+const UNDECIDED: (&str, &str) = (
+    "Just a moment, please",
+    "Globus knows whether you may open this, and is not responding properly. You are still signed in; please try again soon.",
+);
 
 /// A failed request, by what the visitor can do.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +100,12 @@ pub enum AppError {
     /// Something must be asked of the person at Globus first: one login there, and back to the page (403 where that cannot be).
     #[error("{0}")]
     StepUp(Box<Demand>),
+    /// A policy does not let the person in (403).
+    #[error("{0}")]
+    Denied(Box<Denial>),
+    /// Whether a policy lets the person in cannot be found out now (503).
+    #[error("a policy cannot be judged now")]
+    Undecided,
     /// The session store does not answer (503).
     #[error(transparent)]
     Busy(#[from] StoreError),
@@ -230,8 +246,8 @@ impl AppError {
             Self::LogIn(_) => StatusCode::SEE_OTHER,
             Self::Unauthorized { .. } | Self::EndedElsewhere { .. } => StatusCode::UNAUTHORIZED,
             Self::StartAgain { .. } | Self::InCircles { .. } | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Refused { .. } | Self::StepUp(_) => StatusCode::FORBIDDEN,
-            Self::Busy(_) | Self::Overloaded(_) | Self::Renewal(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused { .. } | Self::StepUp(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Busy(_) | Self::Overloaded(_) | Self::Renewal(_) | Self::Undecided => StatusCode::SERVICE_UNAVAILABLE,
             Self::Globus(error) => error.told().status,
             Self::NotConnected { .. } => StatusCode::BAD_GATEWAY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -272,6 +288,8 @@ impl AppError {
                 "This needs a permission that you have not given to this site yet. Open the page itself; Globus will ask you there.".into(),
                 None,
             ),
+            Self::Denied(_) => told(DENIED.0.into(), DENIED.1.into(), None),
+            Self::Undecided => told(UNDECIDED.0.into(), UNDECIDED.1.into(), None),
             Self::NotConnected { owner, .. } => ErrorText {
                 title: "This computer is not connected".into(),
                 message: format!("The collection is on a personal computer of {owner}, which is switched off, asleep or not connected to Globus. They need to start Globus Connect Personal there; then try again.").into(),
@@ -356,6 +374,9 @@ impl IntoResponse for AppError {
         let mut response = status.into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, self.retry_after());
+        }
+        if let Self::Denied(denial) = &self {
+            response.extensions_mut().insert(Arc::new((**denial).clone()));
         }
         if let Some(demand) = self.demand() {
             response.extensions_mut().insert(Arc::new(demand));

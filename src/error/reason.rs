@@ -17,6 +17,8 @@ impl AppError {
             Self::Globus(error) => of_globus(error),
             Self::NotConnected { .. } => "not_connected",
             Self::StepUp(_) => "step_up",
+            Self::Denied(_) => "denied",
+            Self::Undecided => "undecided",
             Self::Busy(_) => "store",
             Self::Renewal(_) => "renewal",
             Self::Overloaded(_) => "overloaded",

@@ -18,6 +18,17 @@ pub struct DeniedPage<'a> {
     pub contact: Option<&'a str>,
     /// Why, in sentences.
     pub reasons: Vec<String>,
+    /// The login that gives what is missing, if Globus can give all of it.
+    pub sign_in: Option<SignInView>,
+}
+
+/// A login, as a link.
+#[derive(Clone, Debug)]
+pub struct SignInView {
+    /// What the link says.
+    pub label: String,
+    /// Where it leads; `site.root` included.
+    pub href: String,
 }
 
 /// A form that was sent after its session had ended.

@@ -11,12 +11,15 @@ use axum::{
 
 use super::{
     asked::{Asked, SamePage},
-    csrf,
+    caller::completed,
+    cookies, csrf,
+    gate::denied::Denied,
     origin::Asker,
     step_up,
 };
 use crate::{
-    error::{AppError, Demand},
+    error::{AppError, Demand, Denial},
+    session::{live::LiveSession, return_path::ReturnPath},
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -47,6 +50,8 @@ struct Sender {
     /// The fields of the form.
     fields: Option<String>,
     facts: Option<RequestFacts>,
+    /// The cookie with its recent step-ups.
+    recent: Option<String>,
 }
 
 impl Sender {
@@ -55,11 +60,12 @@ impl Sender {
         let asked = Asked::new(method, request.uri(), headers, request.extensions());
         let by_person =
             asked.navigation || (!csrf::is_safe(method) && Asker::of(method, headers, &app.settings) == Asker::Person);
-        Self { asked, by_person, fields: None, facts: request.extensions().get().cloned() }
+        let recent = cookies::recent_step_ups(headers, &app.settings).map(ToOwned::to_owned);
+        Self { asked, by_person, fields: None, facts: request.extensions().get().cloned(), recent }
     }
 }
 
-/// Passes a request to its page. If the page asks for something at Globus, a login follows that leads back.
+/// Passes a request to its page. If the page, or its policy, asks for something at Globus, a login follows that leads back.
 async fn pass(app: &AppState, request: Request, next: Next, sender: Sender) -> Response {
     let mut response = next.run(request).await;
     let status = response.status();
@@ -69,13 +75,25 @@ async fn pass(app: &AppState, request: Request, next: Next, sender: Sender) -> R
     if let Some(page) = sender.asked.page(&app.settings.root) {
         response.extensions_mut().insert(SamePage(page));
     }
-    let Some(demand) = response.extensions().get::<Arc<Demand>>().cloned() else { return response };
-    let Sender { asked, by_person, fields, facts } = sender;
+    let response = completed(response, sender.facts.as_ref());
+    let facts = sender.facts.clone();
     let Some(live) = facts.as_ref().and_then(|facts| facts.session.get()) else { return response };
+    if let Some(denial) = response.extensions().get::<Arc<Denial>>() {
+        return denied(app, live, &sender, denial);
+    }
+    let Some(demand) = response.extensions().get::<Arc<Demand>>().cloned() else { return response };
+    let Sender { asked, by_person, fields, .. } = sender;
     let wanted = step_up::Wanted { asked: &asked, by_person, fields };
     match step_up::meet(app, live, wanted, &demand).await {
         Ok(Some(answer)) => answer,
         Ok(None) => response,
         Err(error) => AppError::into_response(error),
     }
+}
+
+fn denied(app: &AppState, live: &LiveSession, sender: &Sender, denial: &Denial) -> Response {
+    let root = &app.settings.root;
+    let next = sender.asked.page(root).unwrap_or_else(|| ReturnPath::front(root));
+    let denied = Denied { live, policy: Some(&denial.policy), unmet: &denial.unmet, next };
+    denied.answer(app, sender.asked.navigation, sender.recent.as_deref())
 }

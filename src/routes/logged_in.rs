@@ -31,9 +31,9 @@ const JUST_LOGGED_IN: Duration = Duration::minutes(1);
 /// request gets 401.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
-    app: AppState,
-    live: Arc<LiveSession>,
-    asked: Asked,
+    pub(super) app: AppState,
+    pub(super) live: Arc<LiveSession>,
+    pub(super) asked: Asked,
 }
 
 impl LoggedIn {
@@ -131,7 +131,12 @@ impl LoggedIn {
         view_of(&self.app, &self.live)
     }
 
-    fn is_new(&self) -> bool {
+    /// The session.
+    pub(super) fn live(&self) -> &LiveSession {
+        &self.live
+    }
+
+    pub(super) fn is_new(&self) -> bool {
         is_new(&self.app, &self.live)
     }
 }

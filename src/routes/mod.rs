@@ -3,7 +3,9 @@
 
 mod asked;
 mod assets;
+mod bearer;
 mod bounds;
+pub mod caller;
 mod collections;
 mod consents;
 mod cookies;
@@ -31,6 +33,7 @@ mod paths;
 mod profile;
 mod reach;
 mod refusal;
+mod require_policy;
 mod rounds;
 mod sessions;
 mod step_up;
@@ -59,13 +62,25 @@ use crate::{error::AppError, state::AppState};
 pub struct Pages {
     checked: Router<AppState>,
     unchecked: Router<AppState>,
+    /// Those that a policy guards, with its name. They are checked too.
+    guarded: Vec<(String, Router<AppState>)>,
 }
 
 impl Pages {
     /// These pages. A plain [`Router`] is as good: it turns into this.
     #[must_use]
     pub fn new(pages: Router<AppState>) -> Self {
-        Self { checked: pages, unchecked: Router::new() }
+        Self { checked: pages, ..Self::default() }
+    }
+
+    /// Adds pages for those whom a policy lets in, by its name (`[policies.NAME]`). Others are sent to the login, or to Globus if
+    /// that can give what they lack, or see a page that says what it is. A policy that the settings do not have lets nobody in.
+    ///
+    /// One page can ask for itself: see [`LoggedIn::meet_policy`](logged_in::LoggedIn::meet_policy).
+    #[must_use]
+    pub fn require_policy(mut self, name: &str, pages: Router<AppState>) -> Self {
+        self.guarded.push((name.to_owned(), pages));
+        self
     }
 
     /// Adds pages whose requests are not checked for cross-site request forgery, such as the addresses that other programs
@@ -86,7 +101,7 @@ impl From<Router<AppState>> for Pages {
 pub fn router(app: &AppState, more: Pages) -> Router {
     let root = app.settings.root.as_str();
     let at = |path: &str| format!("{root}{path}");
-    let checked = nested(root, more.checked)
+    let checked = nested(root, require_policy::with_guarded(app, more.checked, more.guarded))
         .route(&at("/"), get(index::index))
         .route(&at("/profile"), get(profile::profile))
         .route(&at("/consents"), get(consents::consents))

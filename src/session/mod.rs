@@ -5,13 +5,16 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`seal`] | keys derived by purpose; sealing and opening |
+//! | [`assertions`] | what the gate says about somebody, signed for apps |
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`per_client`] | counts of what is under way, in total and for each client |
 //! | [`exchanges`] | code exchanges with Globus in progress: a bounded number |
 //! | [`refused_states`] | states of logins that Globus has refused |
 //! | [`store`] | the contract of a store, and the stores |
 //! | [`step_up`] | what a login of a person who is logged in asks for, sealed for URLs |
-//! | [`policy`] | whether a person meets a policy |
+//! | `answers` | what Globus has answered about sessions: one call at a time for each |
+//! | [`session_info`] | how a person has logged in, as Globus Auth says about the session's token |
+//! | [`policy`] | whether a person meets a policy, and what Globus can give of what is missing |
 //! | [`choice`] | what a choice in Globus's web app is for, sealed for URLs and good once |
 //! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
 //! | `probes` | whether the store works, for any number of callers |
@@ -22,6 +25,8 @@
 //! | [`tokens`] | the tokens of a session: kept, refreshed, revoked |
 //! | [`records`] | sessions: found, used, listed |
 //! | [`memberships`] | the groups of people, read again before they are too old |
+//! | [`authentications`] | how people have logged in, read again before it is too old |
+//! | [`programs`] | callers with a bearer token in place of a session |
 //! | [`ending`] | sessions ended: store, cache and tokens in one step |
 //! | `limit` | how many sessions a person may have |
 //! | `beginning` | sessions begun |
@@ -29,6 +34,9 @@
 //! Of tower-sessions only the ids are used, and not its middleware: that saves whole records without a condition, so a slow
 //! request could bring back a session that has ended, or a token that has been replaced.
 
+mod answers;
+pub mod assertions;
+pub mod authentications;
 mod beginning;
 pub mod choice;
 pub mod ending;
@@ -37,14 +45,17 @@ mod limit;
 pub mod live;
 pub mod login_attempt;
 pub mod memberships;
+pub mod not_known;
 pub mod per_client;
 pub mod policy;
 mod probes;
+pub mod programs;
 pub mod recent_logins;
 pub mod records;
 pub mod refused_states;
 pub mod return_path;
 pub mod seal;
+pub mod session_info;
 pub mod step_up;
 pub mod store;
 pub mod tokens;

@@ -70,7 +70,7 @@ impl Drop for Counted {
 }
 
 /// The client behind an address: an IPv6 client usually has the whole 64-bit network.
-fn client_of(address: IpAddr) -> IpAddr {
+pub(super) fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,

@@ -15,7 +15,8 @@ impl ReturnPath {
     ///
     /// Refused: anything but a plain absolute path (another scheme or host in any spelling, `//`, `\`, dot segments, control
     /// characters, literal or percent-encoded), anything longer than [`MAX_LENGTH`], and our own `/login`, `/logout`,
-    /// `/signed-out` and `/oauth2/…` below `root`, which would cause a loop.
+    /// `/signed-out` and `/oauth2/…` below `root`, which would cause a loop. An encoded slash may stand behind the first
+    /// segment, as apps behind the gate have it in names of files; there it can neither begin a host nor lead to our own pages.
     #[must_use]
     pub fn parse(asked: &str, root: &str) -> Option<Self> {
         let plain = asked.len() <= MAX_LENGTH && asked.starts_with('/') && asked.bytes().all(|b| b.is_ascii_graphic());
@@ -42,25 +43,29 @@ impl ReturnPath {
     }
 }
 
-/// Whether a browser and a server read the path the same way: no empty or dot segment, and no percent-encoded separator, dot
-/// or control character.
+/// Whether a browser and a server read the path the same way: no empty or dot segment, no percent-encoded dot, `%`, `\` or
+/// control character, and no percent-encoded slash in the first segment.
 fn is_canonical(path: &str) -> bool {
-    let decoded: Vec<u8> = percent_decode_str(path).collect();
-    let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'.' | b'%')).count();
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    let Ok(decoded) = std::str::from_utf8(&bytes) else { return false };
     let as_written = Url::options()
         .base_url(Url::parse("http://localhost").ok().as_ref())
         .parse(path)
         .is_ok_and(|url| url.host_str() == Some("localhost") && url.path() == path);
+    let first = path.split('/').nth(1).unwrap_or_default();
     as_written
         && !path.contains("//")
-        && std::str::from_utf8(&decoded).is_ok()
-        && !decoded.iter().any(|b| b.is_ascii_control() || *b == b'\\')
-        && separators(&decoded) == path.bytes().filter(|b| matches!(b, b'/' | b'.')).count()
+        && !first.to_ascii_lowercase().contains("%2f")
+        && !decoded.contains(|c: char| c.is_ascii_control() || matches!(c, '\\' | '%'))
+        && decoded.matches('.').count() == path.matches('.').count()
+        && !decoded.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
-/// Checks the decoded path, because a proxy in front may decode it before it reaches our routes.
+/// Checks the path decoded and without empty segments, because a proxy in front may do both before it reaches our routes.
 fn causes_a_loop(path: &str, root: &str) -> bool {
     let path = percent_decode_str(path).decode_utf8_lossy();
+    let path: String =
+        path.split('/').filter(|segment| !segment.is_empty()).flat_map(|segment| ["/", segment]).collect();
     let own = path.strip_prefix(root).unwrap_or(&path);
     let first = own.split('/').nth(1).unwrap_or_default();
     matches!(first, "login" | "logout" | "signed-out" | "oauth2")

@@ -20,13 +20,17 @@ impl Reader {
     }
 
     pub(super) fn problem(&mut self, key: &str, origin: Option<String>, text: impl Into<String>) {
-        self.problems.push(Problem { key: key.to_owned(), origin, text: text.into() });
+        self.problems.push(Problem::new(key, origin, text));
     }
 
     /// A text and its origin.
     pub(super) fn text(&mut self, key: &str) -> Option<(String, String)> {
+        self.one(key, one_text)
+    }
+
+    fn one(&mut self, key: &str, read: fn(&Found) -> Result<String, String>) -> Option<(String, String)> {
         let found = self.values.remove(key)?;
-        let text = one_text(&found).and_then(|text| found.left_over(&text).map_or(Ok(text), Err));
+        let text = read(&found).and_then(|text| found.left_over(&text).map_or(Ok(text), Err));
         match text {
             Ok(text) => Some((text, found.origin)),
             Err(problem) => {
@@ -43,7 +47,22 @@ impl Reader {
 
     /// A text that `parse` turns into a value. Its error becomes a problem.
     pub(super) fn parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let (text, origin) = self.text(key)?;
+        let found = self.text(key)?;
+        self.parse(key, found, parse)
+    }
+
+    /// The same for a number or a truth value, which may also be written as text.
+    pub(super) fn parsed_scalar<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let found = self.one(key, scalar)?;
+        self.parse(key, found, parse)
+    }
+
+    fn parse<T>(
+        &mut self,
+        key: &str,
+        (text, origin): (String, String),
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(problem) => {
@@ -100,7 +119,7 @@ impl Reader {
 
     /// A whole number.
     pub(super) fn count(&mut self, key: &str, default: usize, (least, most): (usize, usize)) -> usize {
-        let parsed = self.parsed(key, |text| match text.parse::<usize>() {
+        let parsed = self.parsed_scalar(key, |text| match text.parse::<usize>() {
             Ok(count) if (least..=most).contains(&count) => Ok(count),
             _ => Err(format!("expected a whole number from {least} to {most}")),
         });
@@ -109,7 +128,7 @@ impl Reader {
 
     /// A time in whole seconds.
     pub(super) fn seconds(&mut self, key: &str, default: u32, (least, most, most_in_words): (u32, u32, &str)) -> u32 {
-        let parsed = self.parsed(key, |text| match text.parse::<u32>() {
+        let parsed = self.parsed_scalar(key, |text| match text.parse::<u32>() {
             Ok(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
             _ => Err(format!("expected a whole number of seconds, from {least} to {most_in_words}")),
         });
@@ -121,14 +140,24 @@ impl Reader {
 pub(super) type NamedTable = (String, Map<String, Value>);
 
 fn one_text(found: &Found) -> Result<String, String> {
+    text_of(&found.value).map(|text| text.trim().to_owned()).ok_or_else(|| "expected one text in quotes".to_owned())
+}
+
+fn scalar(found: &Found) -> Result<String, String> {
     match found.value.kind {
-        ValueKind::Table(_) | ValueKind::Array(_) => Err("expected one text".to_owned()),
-        _ => found
-            .value
-            .clone()
-            .into_string()
-            .map(|text| text.trim().to_owned())
-            .map_err(|_| "expected a string".to_owned()),
+        ValueKind::Table(_) | ValueKind::Array(_) => Err("expected one value".to_owned()),
+        _ => {
+            let text = found.value.clone().into_string().map_err(|_| "expected one value".to_owned())?;
+            Ok(text.trim().to_owned())
+        }
+    }
+}
+
+/// A number is no text: what would be read as one is seldom what was meant.
+fn text_of(value: &Value) -> Option<&str> {
+    match &value.kind {
+        ValueKind::String(text) => Some(text),
+        _ => None,
     }
 }
 
@@ -137,10 +166,10 @@ fn items(found: &Found, separators: &[char]) -> Result<Vec<String>, String> {
     let items: Vec<String> = match &found.value.kind {
         ValueKind::Table(_) => return Err(no_list()),
         ValueKind::Array(items) => {
-            let texts: Option<_> = items.iter().map(|item| item.clone().into_string().ok()).collect();
+            let texts: Option<_> = items.iter().map(|item| text_of(item).map(ToOwned::to_owned)).collect();
             texts.ok_or_else(no_list)?
         }
-        _ => split(found, &one_text(found)?, separators)?,
+        _ => split(found, &one_text(found).map_err(|_| no_list())?, separators)?,
     };
     items.iter().find_map(|item| found.left_over(item)).map_or(Ok(items), Err)
 }

@@ -20,15 +20,14 @@ pub(super) fn read(values: &mut Values, problems: &mut Vec<Problem>) {
         let Some(named) = values.remove(&file_key).filter(|named| !is_empty(&named.value)) else { continue };
         let direct = values.get(*key).filter(|direct| !is_empty(&direct.value));
         match direct {
-            Some(direct) if direct.is_from_environment() == named.is_from_environment() => problems.push(Problem {
-                key: file_key,
-                origin: Some(named.origin),
-                text: format!("{key} is given too: keep one of the two"),
-            }),
+            Some(direct) if direct.is_from_environment() == named.is_from_environment() => {
+                let text = format!("{key} is given too: keep one of the two");
+                problems.push(Problem::new(&file_key, Some(named.origin), text));
+            }
             Some(direct) if direct.is_from_environment() => {}
             _ => match secret(&named) {
                 Ok(found) => drop(values.insert((*key).to_owned(), found)),
-                Err(text) => problems.push(Problem { key: file_key, origin: Some(named.origin), text }),
+                Err(text) => problems.push(Problem::new(&file_key, Some(named.origin), text)),
             },
         }
     }

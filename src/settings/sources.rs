@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{Config, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::{
     found::{FROM_ENVIRONMENT, Found, Values, is_empty},
@@ -10,6 +10,7 @@ use super::{
     links,
     problems::{Problem, Problems},
     secret_files, text_file,
+    written::{MAX_SHOWN, Places},
 };
 
 const PREFIX: &str = "GLOBUS_PORTAL_";
@@ -55,12 +56,13 @@ impl Sources {
 
     /// All values, and the problems so far. An unreadable file is reported alone, because every setting in it would seem to
     /// be missing.
-    pub(super) fn read(&self) -> Result<(Values, Vec<Problem>), Problems> {
-        let mut values = Values::new();
+    pub(super) fn read(&self) -> Result<(Values, Vec<Problem>, Places), Problems> {
+        let (mut values, mut places) = (Values::new(), Places::default());
         if self.file_required || self.file.exists() {
-            let origin = self.file.display().to_string();
-            let problem = |text| Problems(vec![Problem { key: origin.clone(), origin: None, text }]);
-            let map = self.file_values().map_err(problem)?;
+            let origin = self.origin();
+            let problem = |text| Problems(vec![Problem::new(&origin, None, text)]);
+            let (map, found) = self.file_values().map_err(problem)?;
+            places = found;
             values.extend(map.into_iter().map(|(key, value)| (key, Found::new(value.kind, &origin))));
         }
         values.extend(self.environment_values());
@@ -68,18 +70,39 @@ impl Sources {
         refuse_unknown(&mut values, &mut problems);
         secret_files::read(&mut values, &mut problems);
         values.retain(|_, found| !is_empty(&found.value));
-        Ok((values, problems))
+        Ok((values, problems, places))
     }
 
-    fn file_values(&self) -> Result<Map<String, Value>, String> {
+    /// Where values of the file come from, for messages.
+    fn origin(&self) -> String {
+        self.file.display().to_string()
+    }
+
+    /// Adds to each problem its line in the file, and the value, unless it may be a secret.
+    pub(super) fn place(&self, problems: &mut [Problem], places: &Places) {
+        let file = Some(self.origin());
+        for problem in problems {
+            if problem.origin == file {
+                let place = places.of_key(&problem.key);
+                problem.line = place.map(|place| place.line);
+                problem.value = place.and_then(|place| place.value.clone());
+            } else {
+                let variable = problem.origin.as_deref().and_then(|origin| origin.strip_prefix(FROM_ENVIRONMENT));
+                let value = variable.and_then(|variable| self.environment.get(variable));
+                problem.value = value.filter(|value| value.len() <= MAX_SHOWN).cloned();
+            }
+            problem.value.take_if(|value| !may_be_shown(&problem.key, value));
+        }
+    }
+
+    fn file_values(&self) -> Result<(Map<String, Value>, Places), String> {
         let text = text_file::read(&self.file, MAX_FILE)
             .map_err(|error| format!("the file cannot be read ({error}): check its path, permissions and encoding"))?;
+        let places = Places::of(&text).map_err(|place| format!("{place}: write `KEY = 'text'`, one setting a line"))?;
         let file = File::from_str(&text, FileFormat::Toml);
-        Config::builder()
-            .add_source(file)
-            .build()
-            .and_then(|config| config.collect())
-            .map_err(|error| parse_problem(&error))
+        // The config crate's own message would quote the line, and with it perhaps a secret.
+        let values = Config::builder().add_source(file).build().and_then(|config| config.collect());
+        Ok((values.map_err(|_| "the file is not TOML".to_owned())?, places))
     }
 
     /// Variables that look like settings and belong to a service beside the portal.
@@ -113,13 +136,12 @@ impl Sources {
     }
 }
 
-/// The parser's own message quotes the line, and with it perhaps a secret: only its first line, the place, is shown.
-fn parse_problem(error: &ConfigError) -> String {
-    let place = match error {
-        ConfigError::FileParse { cause, .. } => cause.to_string().lines().next().unwrap_or_default().to_owned(),
-        _ => "the file is not TOML".to_owned(),
-    };
-    format!("{place}: write `KEY = 'text'`, one setting a line, as in TOML")
+/// Whether a message may show a value: not of a secret, nor of a key that is unknown and may be one misspelled, nor a URL with
+/// a password, nor what a template left.
+fn may_be_shown(key: &str, value: &str) -> bool {
+    let name = key.split(['.', '[']).next().unwrap_or_default();
+    let is_plain = KEYS.iter().any(|(known, kind)| *known == name && *kind != Kind::Secret);
+    is_plain && !value.contains(['@', '$'])
 }
 
 /// Names that people try, for settings with other names.
@@ -149,6 +171,6 @@ fn refuse_unknown(values: &mut Values, problems: &mut Vec<Problem>) {
         let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8);
         let meant = other.or(nearest.map(|(_, name)| name));
         let hint = meant.map(|name| format!(": did you mean {name}?")).unwrap_or_default();
-        problems.push(Problem { key, origin, text: format!("there is no such setting{hint}") });
+        problems.push(Problem::new(&key, origin, format!("there is no such setting{hint}")));
     }
 }

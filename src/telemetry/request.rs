@@ -19,7 +19,10 @@ use super::{
     request_id::RequestId,
     text::shortened,
 };
-use crate::{error::ErrorText, session::live::LiveSession};
+use crate::{
+    error::ErrorText,
+    session::{live::LiveSession, programs::Admitted},
+};
 
 /// What load balancers and Kubernetes request, at the root and below `APPLICATION_ROOT`.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -41,6 +44,8 @@ pub struct RequestFacts {
     pub by_proxy: bool,
     /// The session of the request, once it is known.
     pub session: Arc<OnceLock<Arc<LiveSession>>>,
+    /// The program whose token the request has, once it is known.
+    pub program: Arc<OnceLock<Admitted>>,
 }
 
 impl RequestFacts {
@@ -52,7 +57,15 @@ impl RequestFacts {
         let by_proxy = peer.is_none_or(|peer| is_named(peer.to_canonical(), trusted_proxies));
         let peer = peer_of(peer, request.headers(), trusted_proxies);
         let id = RequestId::of(request.headers(), by_proxy);
-        Self { id, peer, by_proxy, session: Arc::default() }
+        Self { id, peer, by_proxy, session: Arc::default(), program: Arc::default() }
+    }
+}
+
+impl RequestFacts {
+    /// Who asks, once it is known.
+    pub(crate) fn sub(&self) -> Option<&str> {
+        let program = || Some(&*self.program.get()?.program.claims.sub);
+        self.session.get().map(|live| &*live.user.claims.sub).or_else(program)
     }
 }
 
@@ -96,7 +109,7 @@ impl Line {
         let ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         // The field is left out in the usual case.
         let left = (!client_is_there).then_some("client left");
-        let sub = facts.session.get().map_or("-", |live| &*live.user.claims.sub);
+        let sub = facts.sub().unwrap_or("-");
         macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(method, path, status, ms, peer = %facts.peer, sub, left, cause, "request")

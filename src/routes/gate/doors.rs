@@ -1,5 +1,7 @@
 //! The addresses of oauth2-proxy that people and apps use: in, out, and who somebody is.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{RawQuery, State},
@@ -8,10 +10,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{answer::bare, wanted};
+use super::{answer::bare, judge, wanted};
 use crate::{
     error::AppError,
     routes::{asked::login_path, logged_in::LoggedIn},
+    session::not_known::NotKnown,
     state::AppState,
 };
 
@@ -36,13 +39,24 @@ pub(crate) async fn callback(State(app): State<AppState>, RawQuery(query): RawQu
     Redirect::to(&format!("{}/login?{}", app.settings.root, query.unwrap_or_default()))
 }
 
-/// `GET /oauth2/userinfo`: who is signed in, as JSON; 401 for nobody.
-pub(crate) async fn userinfo(user: Result<Option<LoggedIn>, AppError>) -> Response {
+/// `GET /oauth2/userinfo`: who is signed in, as JSON; 401 for nobody. The groups are all that they are an active member of, if any
+/// policy asks for groups; 503 if these cannot be found out now.
+pub(crate) async fn userinfo(State(app): State<AppState>, user: Result<Option<LoggedIn>, AppError>) -> Response {
     let Ok(user) = user else { return bare(StatusCode::SERVICE_UNAVAILABLE) };
     let Some(user) = user else { return bare(StatusCode::UNAUTHORIZED) };
+    let groups = match app.settings.policies.ask_for_groups() {
+        true => judge::groups(&app, user.live()).await,
+        false => Ok(Arc::default()),
+    };
+    let groups = match groups {
+        Ok(groups) => groups,
+        // Another login would not help somebody who has just been through one.
+        Err(NotKnown::SignIn) if !user.is_new() => return bare(StatusCode::UNAUTHORIZED),
+        Err(NotKnown::SignIn | NotKnown::Unknown) => return bare(StatusCode::SERVICE_UNAVAILABLE),
+    };
     let claims = &user.user().claims;
     Json(json!({
-        "user": claims.sub, "email": claims.email, "preferredUsername": claims.preferred_username, "groups": [],
+        "user": claims.sub, "email": claims.email, "preferredUsername": claims.preferred_username, "groups": *groups,
     }))
     .into_response()
 }

@@ -9,12 +9,15 @@ use axum::{
 
 use super::{
     answer::{bare, passes},
-    denied,
+    counted::{count, count_refused},
+    denied::{self, Denied},
     judge::{Verdict, judge},
+    refused::refused,
     wanted::{Original, original},
 };
 use crate::{
-    routes::{asked::login_path, origin::is_navigation},
+    routes::{asked::login_path, cookies, origin::is_navigation},
+    session::return_path::ReturnPath,
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -39,21 +42,31 @@ pub(crate) async fn by_default(
 async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, headers: &HeaderMap) -> Response {
     if !facts.by_proxy {
         tracing::error!(peer = %facts.peer, "the gate denies: TRUSTED_PROXIES does not name who asks");
+        count_refused(app, policy, "untrusted_proxy");
         return bare(StatusCode::FORBIDDEN);
     }
     let Some(original) = original(headers, &app.settings) else {
         tracing::warn!(
             "the gate denies: X-Forwarded-Method, -Proto, -Host and -Uri must each be there once, and name this site"
         );
+        count_refused(app, policy, "forwarded_headers");
         return bare(StatusCode::FORBIDDEN);
     };
     let is_page = is_navigation(&Method::GET, headers);
-    match judge(app, headers, facts, policy).await {
-        Verdict::Passes(passed) => passes(StatusCode::OK, &passed),
+    let verdict = judge(app, headers, facts, policy).await;
+    count(app, policy, &verdict);
+    match verdict {
+        Verdict::Passes(passed) => passes(app, StatusCode::OK, policy, &passed),
         Verdict::SignIn if is_page => sign_in(app, &original),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
-        Verdict::Denied(live, unmet) if is_page => denied::page(app, &live, policy, &unmet),
+        Verdict::Denied(live, unmet) if is_page => {
+            let is_navigation = original.method == Method::GET;
+            let next = original.page.unwrap_or_else(|| ReturnPath::front(&app.settings.root));
+            let denied = Denied { live: &live, policy, unmet: &unmet, next };
+            denied.answer(app, is_navigation, cookies::recent_step_ups(headers, &app.settings))
+        }
         Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
+        Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::BAD_REQUEST),
         Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
@@ -61,8 +74,12 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
 /// To the login and back. A form that was being sent cannot come back: its person signs in in another tab, and sends it again.
 fn sign_in(app: &AppState, original: &Original) -> Response {
     let login = login_path("", original.page.as_ref());
-    if original.method != Method::GET {
-        return denied::form(app, &app.settings.public_url("/login"));
+    match original.method {
+        Method::GET => {}
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            return denied::form(app, &app.settings.public_url("/login"));
+        }
+        _ => return bare(StatusCode::UNAUTHORIZED),
     }
     // Whole, because Traefik would take a path for one of its own.
     let location = HeaderValue::try_from(app.settings.public_url(&login));

@@ -1,75 +1,143 @@
-//! Whether a request may pass: its session, and the policy.
+//! Whether a request may pass: its session or its bearer token, and the policy. Pages of one's own are judged here too.
 
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use super::{
+    access_token,
+    programs::{self, ByToken},
+};
 use crate::{
-    globus::{error::CallError, fault::Fault, groups::GroupsClient, scopes::groups::RESOURCE_SERVER},
-    routes::{cookies::SentSessions, logged_in::is_new},
+    globus::{groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER},
+    routes::{bearer::Refusal, cookies::SentSessions, logged_in::is_new},
+    secret::AccessToken,
     session::{
         live::LiveSession,
-        memberships::CallFailed,
-        policy::{Unmet, unmet},
-        tokens::{SessionToken, TokenUnavailable},
+        not_known::NotKnown,
+        policy::{Person, Unmet, asks_for_session_info, remedy, unmet},
+        programs::Program,
+        session_info::SessionInfo,
+        tokens::SessionToken,
     },
     settings::Policy,
     state::AppState,
     telemetry::RequestFacts,
 };
 
-/// What the gate says.
-pub(super) enum Verdict {
+/// What a policy says.
+pub(crate) enum Verdict {
     /// The request may pass.
     Passes(Passed),
     /// Nobody is signed in.
     SignIn,
     /// Somebody is, and may not pass.
     Denied(Arc<LiveSession>, Vec<Unmet>),
+    /// A program may not pass.
+    Refused(Refusal),
     /// It cannot be found out now: neither yes nor no.
     Unknown,
 }
 
 /// Who may pass.
-pub(super) struct Passed {
-    pub(super) live: Arc<LiveSession>,
+pub(crate) struct Passed {
+    pub(super) who: Who,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
+    /// When they last logged in at Globus, in seconds since 1970, if the policy asks how they did.
+    pub(super) authenticated: Option<i64>,
+    /// The access token that the app gets, if the policy gives one.
+    pub(super) access_token: Option<AccessToken>,
+}
+
+/// A person or a program.
+pub(super) enum Who {
+    Person(Arc<LiveSession>),
+    Program(Arc<Program>),
+}
+
+impl Passed {
+    /// Who it is, as Globus says.
+    pub(super) fn claims(&self) -> &IdTokenClaims {
+        match &self.who {
+            Who::Person(live) => &live.user.claims,
+            Who::Program(program) => &program.claims,
+        }
+    }
+
+    /// When they authenticated at Globus, in seconds since 1970, as far as it is known.
+    pub(super) fn auth_time(&self) -> Option<i64> {
+        self.authenticated.or(self.claims().last_authentication)
+    }
+}
+
+impl From<ByToken> for Verdict {
+    fn from(judged: ByToken) -> Self {
+        match judged {
+            ByToken::Passes(program, groups) => {
+                Self::Passes(Passed { who: Who::Program(program), groups, authenticated: None, access_token: None })
+            }
+            ByToken::Refused(refusal) => Self::Refused(refusal),
+            ByToken::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// Judges a request by the policy of this name, or the default one, and logs a denial. A policy that does not exist lets
 /// nobody pass.
 pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
-    let verdict = judge_again(app, headers, facts, name).await;
-    if let Verdict::Denied(live, unmet) = &verdict {
-        let sub = &live.user.claims.sub;
-        tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "the gate denies");
+    if let Some(by_token) = programs::judge(app, headers, facts, name).await {
+        programs::note(facts, name, &by_token);
+        return by_token.into();
     }
-    verdict
+    match known(app, headers, facts).await {
+        Ok(live) => judge_session(app, live, name).await,
+        Err(verdict) => verdict,
+    }
 }
 
-/// The same for the page that explains a denial: the log has that already.
+/// The same for a request that was judged a moment ago, so that a denial is one event.
 pub(super) async fn judge_again(
     app: &AppState,
     headers: &HeaderMap,
     facts: &RequestFacts,
     name: Option<&str>,
 ) -> Verdict {
-    let live = match session(app, headers).await {
-        Ok(Some(live)) => live,
-        Ok(None) => return Verdict::SignIn,
-        Err(verdict) => return verdict,
-    };
+    if let Some(by_token) = programs::judge(app, headers, facts, name).await {
+        return by_token.into();
+    }
+    match known(app, headers, facts).await {
+        Ok(live) => by_name(app, live, name).await,
+        Err(verdict) => verdict,
+    }
+}
+
+/// Judges a session by the policy of this name, or the default one.
+pub(crate) async fn judge_session(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
+    let verdict = by_name(app, live, name).await;
+    if let Verdict::Denied(live, unmet) = &verdict {
+        let sub = &live.user.claims.sub;
+        tracing::info!(policy = name.unwrap_or("default"), sub, ?unmet, "denied by a policy");
+    }
+    verdict
+}
+
+async fn by_name(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> Verdict {
+    match app.settings.policies.named(name) {
+        Some(policy) => by_policy(app, live, policy).await,
+        None => {
+            tracing::error!(policy = name.unwrap_or("default"), "the settings have no such policy");
+            Verdict::Denied(live, vec![Unmet::Closed])
+        }
+    }
+}
+
+/// The session of a request.
+async fn known(app: &AppState, headers: &HeaderMap, facts: &RequestFacts) -> Result<Arc<LiveSession>, Verdict> {
+    let live = session(app, headers).await?.ok_or(Verdict::SignIn)?;
     // Set once: the session is the same throughout a request.
     let _ = facts.session.set(live.clone());
-    let Some(policy) = app.settings.policies.named(name) else {
-        tracing::error!(
-            policy = name.unwrap_or("default"),
-            "the gate is asked for a policy that the settings do not have"
-        );
-        return Verdict::Denied(live, vec![Unmet::Closed]);
-    };
-    by_policy(app, live, policy).await
+    Ok(live)
 }
 
 async fn session(app: &AppState, headers: &HeaderMap) -> Result<Option<Arc<LiveSession>>, Verdict> {
@@ -86,58 +154,65 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
         true => Ok(Arc::default()),
         false => groups(app, &live).await,
     };
-    match groups {
-        Ok(groups) => match unmet(policy, &live.user.claims, &groups) {
-            unmet if unmet.is_empty() => Verdict::Passes(Passed { live, groups }),
-            unmet => Verdict::Denied(live, unmet),
-        },
+    let groups = match groups {
+        Ok(groups) => groups,
         // Another login would not help somebody who has just been through one.
-        Err(NoGroups::SignIn) if is_new(app, &live) => Verdict::Denied(live, vec![Unmet::Groups]),
-        Err(NoGroups::SignIn) => Verdict::SignIn,
-        Err(NoGroups::Unknown) => Verdict::Unknown,
-    }
-}
-
-/// Why the groups of a person are not known.
-enum NoGroups {
-    /// The session may not ask for them.
-    SignIn,
-    Unknown,
-}
-
-impl From<CallError> for NoGroups {
-    fn from(error: CallError) -> Self {
-        tracing::warn!(error = error.for_log(), "the gate cannot read somebody's groups");
-        match error.fault() {
-            Fault::SignInAgain | Fault::ConsentNeeded => Self::SignIn,
-            _ => Self::Unknown,
+        Err(NotKnown::SignIn) if is_new(app, &live) => return Verdict::Denied(live, vec![Unmet::Groups]),
+        Err(NotKnown::SignIn) => return Verdict::SignIn,
+        Err(NotKnown::Unknown) => return Verdict::Unknown,
+    };
+    match lacks(app, &live, policy, &groups).await {
+        Ok((unmet, authenticated)) if unmet.is_empty() => {
+            let passed = Passed { who: Who::Person(live.clone()), groups, authenticated, access_token: None };
+            with_token(app, policy, live, passed).await
         }
+        Ok((unmet, _)) => Verdict::Denied(live, unmet),
+        Err(NotKnown::SignIn) if !is_new(app, &live) => Verdict::SignIn,
+        Err(_) => Verdict::Unknown,
     }
 }
 
-impl From<CallFailed> for NoGroups {
-    fn from(_: CallFailed) -> Self {
-        Self::Unknown
+/// What somebody lacks, and when they logged in at Globus, if it was asked. Globus is asked how they have logged in if the policy
+/// asks for that, and if what they lack may have been given by a login at Globus since.
+async fn lacks(
+    app: &AppState,
+    live: &LiveSession,
+    policy: &Policy,
+    groups: &[String],
+) -> Result<(Vec<Unmet>, Option<i64>), NotKnown> {
+    let with = |session_info: Option<&SessionInfo>| {
+        unmet(policy, &Person { claims: &live.user.claims, groups, session_info, now: app.clock.now() })
+    };
+    let by_login = with(None);
+    if !asks_for_session_info(policy) && remedy(policy, &by_login).is_none() {
+        return Ok((by_login, None));
     }
+    let enough = |info: &SessionInfo| with(Some(info)).is_empty();
+    let info = app.authentications.of(live, &policy.session_policies, enough).await?;
+    Ok((with(Some(&*info)), info.last_authentication(app.clock.now())))
 }
 
-impl From<TokenUnavailable> for NoGroups {
-    fn from(error: TokenUnavailable) -> Self {
-        match error {
-            TokenUnavailable::SignIn(_) => Self::SignIn,
-            error => {
-                tracing::warn!(error = %error, "the gate has no token for somebody's groups");
-                Self::Unknown
-            }
+/// A yes, with what the app gets besides.
+async fn with_token(app: &AppState, policy: &Policy, live: Arc<LiveSession>, passed: Passed) -> Verdict {
+    match access_token::of(app, live.key, policy).await {
+        Ok(access_token) => Verdict::Passes(Passed { access_token, ..passed }),
+        // Another login would not help somebody who has just been through one.
+        Err(NotKnown::SignIn) if is_new(app, &live) => {
+            let wanted = policy.access_token.as_deref().unwrap_or_default();
+            tracing::error!(wanted, "the gate denies: a login gave no access token for an app: check SCOPES");
+            Verdict::Denied(live, vec![Unmet::AccessToken])
         }
+        Err(NotKnown::SignIn) => Verdict::SignIn,
+        Err(NotKnown::Unknown) => Verdict::Unknown,
     }
 }
 
-async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NoGroups> {
+/// The groups of a person, as Globus says them now or has said them a moment ago.
+pub(super) async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NotKnown> {
     let client = async || {
         let token = app.tokens.fresh(live.key, RESOURCE_SERVER).await?;
         let authorizer = SessionToken::new(app.tokens.clone(), live.key, RESOURCE_SERVER, token);
-        Ok::<_, NoGroups>(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
+        Ok::<_, NotKnown>(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
     };
-    app.memberships.of(live.key, client).await
+    app.memberships.of(live.key.0, client).await
 }

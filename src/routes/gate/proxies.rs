@@ -1,4 +1,5 @@
-//! The gate for nginx and for Envoy: a status, and nothing of a visitor's request but the session cookie decides it.
+//! The gate for nginx and for Envoy: a status, and nothing of a visitor's request decides it but the session cookie and,
+//! where the policy lets programs in, the bearer token.
 
 use axum::{
     Extension,
@@ -9,7 +10,9 @@ use axum::{
 
 use super::{
     answer::{bare, passes},
+    counted::{count, count_refused},
     judge::{Verdict, judge},
+    refused::refused,
 };
 use crate::{state::AppState, telemetry::RequestFacts};
 
@@ -44,9 +47,10 @@ async fn by_nginx(
     // A query that narrows who may pass, as oauth2-proxy takes it, must not be passed over.
     if query.is_some_and(|query| !query.is_empty()) {
         tracing::error!("the gate denies: its address has a query, but policies are chosen by the path");
+        count_refused(app, policy, "query");
         return bare(StatusCode::FORBIDDEN);
     }
-    answer(StatusCode::ACCEPTED, &judge(app, headers, facts, policy).await)
+    answer(app, StatusCode::ACCEPTED, policy, &judge(app, headers, facts, policy).await)
 }
 
 /// `/oauth2/authz/POLICY`, for Envoy's `ext_authz`, which takes only 200 for a yes.
@@ -56,7 +60,7 @@ pub(crate) async fn envoy(
     Path(policy): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    answer(StatusCode::OK, &judge(&app, &headers, &facts, Some(&policy)).await)
+    answer(&app, StatusCode::OK, Some(&policy), &judge(&app, &headers, &facts, Some(&policy)).await)
 }
 
 /// The same with the visitor's path behind it, which Envoy appends and nothing here reads.
@@ -66,14 +70,16 @@ pub(crate) async fn envoy_below(
     Path((policy, _)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    answer(StatusCode::OK, &judge(&app, &headers, &facts, Some(&policy)).await)
+    answer(&app, StatusCode::OK, Some(&policy), &judge(&app, &headers, &facts, Some(&policy)).await)
 }
 
-fn answer(yes: StatusCode, verdict: &Verdict) -> Response {
+fn answer(app: &AppState, yes: StatusCode, policy: Option<&str>, verdict: &Verdict) -> Response {
+    count(app, policy, verdict);
     match verdict {
-        Verdict::Passes(passed) => passes(yes, passed),
+        Verdict::Passes(passed) => passes(app, yes, policy, passed),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
         Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
+        Verdict::Refused(refusal) => refused(&app.settings, refusal, StatusCode::UNAUTHORIZED),
         Verdict::Unknown => bare(StatusCode::SERVICE_UNAVAILABLE),
     }
 }

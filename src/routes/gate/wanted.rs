@@ -9,6 +9,8 @@ const METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 
 /// The visitor's request, as Caddy and Traefik write it.
 pub(super) struct Original {
@@ -25,6 +27,14 @@ pub(super) fn original(headers: &HeaderMap, settings: &Settings) -> Option<Origi
     let is_path = uri.starts_with('/') && uri.bytes().all(|byte| byte.is_ascii_graphic());
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     (is_here && is_path).then(|| Original { method, page: ReturnPath::parse(uri, &settings.root) })
+}
+
+/// The page that the visitor of nginx wants, if a login may lead back to it, and the method; without a word of it, GET. Nothing
+/// is decided by it but where a login leads: nginx does not keep a visitor from asking for the page by themselves.
+pub(super) fn by_nginx(headers: &HeaderMap, settings: &Settings) -> (Option<ReturnPath>, Method) {
+    let method = only(headers, &ORIGINAL_METHOD).and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let page = only(headers, &ORIGINAL_URL).and_then(|url| page(url, settings));
+    (page, method.unwrap_or(Method::GET))
 }
 
 /// A header that is there once, and that `Connection` does not drop on the way (RFC 9110 section 7.6.1).
@@ -51,10 +61,11 @@ fn is_host(host: &str, settings: &Settings) -> bool {
 /// The page that `rd` names in the query of `/oauth2/start`.
 ///
 /// nginx writes `rd=$scheme://$http_host$request_uri` without escaping: then everything behind it belongs to it. Others escape
-/// it.
+/// it, and ingress-nginx all that is behind the host.
 pub(super) fn rd(query: &str, settings: &Settings) -> Option<ReturnPath> {
     let rest = query.strip_prefix("rd=").or_else(|| Some(query.split_once("&rd=")?.1))?;
-    let is_plain = ["/", "http://", "https://"].iter().any(|begin| rest.starts_with(begin));
+    let address = rest.strip_prefix("https://").or_else(|| rest.strip_prefix("http://")).unwrap_or(rest);
+    let is_plain = address.trim_start_matches(|c| !matches!(c, '/' | '?' | '%')).starts_with(['/', '?']);
     let escaped = || percent_decode_str(rest.split('&').next().unwrap_or_default()).decode_utf8().ok();
     let text = if is_plain { rest.into() } else { escaped()? };
     page(&text, settings)

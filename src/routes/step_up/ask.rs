@@ -133,3 +133,8 @@ pub(crate) fn identity_link(
     let authorize = AuthorizeParameters::new().with_session_required_identities([identity]).with_prompt("login");
     link(app, session, &Ask { authorize, next, by_person: true, ..Ask::default() })
 }
+
+/// The link that begins such a login, as a path below the root; `None` if what is asked for is too long for a URL.
+pub(crate) fn link_below_root(app: &AppState, session: SessionKey, ask: &Ask) -> Option<String> {
+    Some(format!("/login?ask={}", ask.seal(&app.vault.keys, session).ok()?))
+}

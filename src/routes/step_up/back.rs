@@ -67,6 +67,7 @@ pub(crate) async fn complete(app: &AppState, returned: Returned) -> Result<Respo
     if !app.tokens.adopt(key, &response).await? {
         return Err(over(next));
     }
+    app.authentications.forget(key);
     app.metrics.step_up(Outcome::Ok);
     tracing::info!(sub = live.user.claims.sub, "stepped up");
     let missing = required(&ask)?.into_iter().find(|scope| response.by_scopes(scope.scope_string()).is_none());

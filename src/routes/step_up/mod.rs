@@ -8,7 +8,7 @@ mod permitted;
 mod start;
 
 pub(super) use self::{
-    ask::{Wanted, identity_link, meet},
+    ask::{Wanted, identity_link, link_below_root, meet},
     back::{Returned, complete},
     pages::refused,
     start::start,

@@ -57,7 +57,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`TokenUnavailable`].
-    async fn another(
+    pub(in super::super) async fn another(
         &self,
         key: SessionKey,
         resource_server: &str,

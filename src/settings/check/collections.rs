@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs::File, io::Read as _, path::Path};
 
-use config::{Map, Value};
+use config::{Map, Value, ValueKind};
 use uuid::Uuid;
 
 use crate::settings::{
@@ -63,9 +63,9 @@ impl Table {
                 wrong.push((name.clone(), unknown(&name)));
                 continue;
             }
-            match value.into_string() {
-                Ok(text) => drop(members.insert(name, text.trim().to_owned())),
-                Err(_) => wrong.push((name, "expected one text".to_owned())),
+            match value.kind {
+                ValueKind::String(text) => drop(members.insert(name, text.trim().to_owned())),
+                _ => wrong.push((name, "expected one text in quotes".to_owned())),
             }
         }
         if wrong.is_empty() { Ok(Self { members, wrong }) } else { Err(wrong) }

@@ -27,7 +27,7 @@ pub(super) fn environment(reader: &mut Reader) -> Environment {
 }
 
 pub(super) fn trust(reader: &mut Reader, environment: &Environment) -> Trust {
-    let trust = reader.parsed("GLOBUS_SDK_VERIFY_SSL", |text| Trust::parse(text, environment));
+    let trust = reader.parsed_scalar("GLOBUS_SDK_VERIFY_SSL", |text| Trust::parse(text, environment));
     if matches!(trust, Some(Trust::AnyoneOnLoopback)) {
         let text = "GLOBUS_SDK_VERIFY_SSL is off: certificates of services on loopback are not verified";
         reader.warnings.push(text.to_owned());
@@ -38,7 +38,7 @@ pub(super) fn trust(reader: &mut Reader, environment: &Environment) -> Trust {
 /// Values out of range, and `-1`, the Python SDK's value for no limit, become the nearest bound: a visitor is waiting for the
 /// page.
 pub(super) fn timeout(reader: &mut Reader) -> Duration {
-    let parsed = reader.parsed("GLOBUS_SDK_HTTP_TIMEOUT", |text| {
+    let parsed = reader.parsed_scalar("GLOBUS_SDK_HTTP_TIMEOUT", |text| {
         let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 || *seconds == -1.0);
         seconds.ok_or_else(|| "expected seconds, as in 10 or 2.5".to_owned())
     });

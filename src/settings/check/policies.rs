@@ -6,14 +6,31 @@ use std::{collections::BTreeMap, time::Duration};
 use config::{Value, ValueKind};
 use uuid::Uuid;
 
-use crate::settings::{
-    policies::{Policies, Policy},
-    reader::Reader,
-    unexpanded,
+use crate::{
+    globus::scopes,
+    settings::{
+        policies::{Policies, Policy},
+        reader::Reader,
+        unexpanded,
+    },
 };
 
 const KEY: &str = "policies";
-const MEMBERS: [&str; 7] = ["title", "contact", "signed_in", "groups", "identity_providers", "identities", "domains"];
+const MEMBERS: [&str; 13] = [
+    "title",
+    "contact",
+    "signed_in",
+    "groups",
+    "identity_providers",
+    "identities",
+    "domains",
+    "mfa",
+    "authentication_max_age_seconds",
+    "single_domain",
+    "session_policies",
+    "program_scope",
+    "access_token",
+];
 /// The most items of a list.
 const MOST: usize = 1_000;
 
@@ -56,11 +73,17 @@ fn set(policy: &mut Policy, member: &str, value: Value) -> Result<(), String> {
     match member {
         "title" => policy.title = Some(text(value)?),
         "contact" => policy.contact = Some(text(value)?),
-        "signed_in" => policy.signed_in = value.into_bool().map_err(|_| "expected true or false".to_owned())?,
+        "signed_in" => policy.signed_in = boolean(&value)?,
         "groups" => policy.groups = list(value, id)?,
         "identity_providers" => policy.identity_providers = list(value, id)?,
         "identities" => policy.identities = list(value, id)?,
         "domains" => policy.domains = list(value, domain)?,
+        "mfa" => policy.mfa = boolean(&value)?,
+        "authentication_max_age_seconds" => policy.authentication_max_age = Some(age(&value)?),
+        "single_domain" => policy.single_domain = list(value, domain)?,
+        "session_policies" => policy.session_policies = list(value, id)?,
+        "program_scope" => policy.program_scope = Some(scope(&text(value)?)?),
+        "access_token" => policy.access_token = Some(resource_server(&text(value)?)?),
         other => return Err(unknown(other)),
     }
     Ok(())
@@ -74,12 +97,45 @@ fn unknown(name: &str) -> String {
 }
 
 fn text(value: Value) -> Result<String, String> {
-    let text = value.into_string().map_err(|_| "expected one text".to_owned())?.trim().to_owned();
+    let ValueKind::String(text) = value.kind else { return Err("expected one text in quotes".to_owned()) };
+    let text = text.trim().to_owned();
     match unexpanded::problem(&text) {
         Some(problem) => Err(problem),
         None if text.is_empty() || text.len() > 500 => Err("expected 1 to 500 characters".to_owned()),
         None => Ok(text),
     }
+}
+
+fn boolean(value: &Value) -> Result<bool, String> {
+    match value.kind {
+        ValueKind::Boolean(value) => Ok(value),
+        _ => Err("expected true or false, without quotes".to_owned()),
+    }
+}
+
+/// A shorter one would send people to Globus over and over.
+fn age(value: &Value) -> Result<Duration, String> {
+    let seconds = match value.kind {
+        ValueKind::I64(seconds) => u64::try_from(seconds).ok().filter(|seconds| (60..=31_536_000).contains(seconds)),
+        _ => None,
+    };
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected a number of seconds from 60 to 31536000".to_owned())
+}
+
+fn scope(text: &str) -> Result<String, String> {
+    match scopes::parse([text]).as_deref() {
+        Ok([one]) if one.scope_string() == text => Ok(text.to_owned()),
+        _ => Err("expected one scope without dependencies, as in 'https://auth.globus.org/scopes/APP_CLIENT_ID/all'"
+            .to_owned()),
+    }
+}
+
+fn resource_server(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_one = text.bytes().all(plain);
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected one resource server, as in 'transfer.api.globus.org'".to_owned())
 }
 
 /// An empty list would let in either everybody or nobody, and which one is anybody's guess.
@@ -90,7 +146,10 @@ fn list(value: Value, item: impl Fn(&str) -> Result<String, String>) -> Result<V
     }
     values
         .into_iter()
-        .map(|value| item(&value.into_string().map_err(|_| "expected a list of strings".to_owned())?))
+        .map(|value| match value.kind {
+            ValueKind::String(text) => item(&text),
+            _ => Err("expected a list of strings".to_owned()),
+        })
         .collect()
 }
 

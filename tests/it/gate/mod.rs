@@ -1,15 +1,22 @@
 //! The gate of other apps: what it says to each kind of proxy. Rows H and I of the checklist are named where they are shown.
 
+mod access_tokens;
 mod app;
+mod assertions;
+mod behind;
+mod decisions;
 mod forward;
 mod generated;
-mod nginx;
-mod others;
+mod kept;
+mod logins;
 mod policies;
-mod site;
+mod programs;
+mod shapes;
 mod statuses;
+mod userinfo;
 
 use reqwest::Method;
+use url::Url;
 
 use crate::harness::{Answer, Browser, JONAS, MIRA, Portal, PortalBuilder};
 
@@ -21,7 +28,7 @@ const RIDGELINE: &str = "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0003";
 const BEAMLINE: &str = "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0004";
 
 /// The headers that every yes has.
-const IDENTITY: [&str; 8] = [
+const IDENTITY: [&str; 10] = [
     "x-auth-request-user",
     "x-auth-request-subject",
     "x-auth-request-email",
@@ -30,6 +37,8 @@ const IDENTITY: [&str; 8] = [
     "x-auth-request-identity-provider",
     "x-auth-request-organization",
     "x-auth-request-auth-time",
+    "x-auth-request-assertion",
+    "x-auth-request-access-token",
 ];
 
 const POLICIES: &str = "\
@@ -45,6 +54,15 @@ async fn signed_in(portal: &Portal, person: &str) -> Browser {
     let browser = Browser::new();
     portal.log_in(&browser, person).await;
     browser
+}
+
+/// An authorize URL without what a person could edit out of the address bar.
+pub fn edited(authorize: &Url) -> Url {
+    let is_kept = |name: &str| !name.starts_with("session_") && !matches!(name, "prompt" | "max_age");
+    let kept: Vec<(String, String)> = authorize.query_pairs().into_owned().filter(|(name, _)| is_kept(name)).collect();
+    let mut edited = authorize.clone();
+    edited.query_pairs_mut().clear().extend_pairs(kept);
+    edited
 }
 
 /// As nginx asks: a GET with the visitor's own headers.

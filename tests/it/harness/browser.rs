@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, MutexGuard},
 };
 
@@ -73,10 +73,10 @@ impl Browser {
         Self::on(Client::builder().tls_certs_only([]))
     }
 
-    /// A browser that trusts this one certificate (PEM), on a machine with this address.
-    pub fn trusting(certificate: &str, address: IpAddr) -> Self {
+    /// A browser that trusts this one certificate (PEM), on a machine with this address, which knows where one host is.
+    pub fn trusting(certificate: &str, address: IpAddr, (host, at): (&str, SocketAddr)) -> Self {
         let certificate = Certificate::from_pem(certificate.as_bytes()).unwrap();
-        Self::on(Client::builder().tls_certs_only([certificate]).local_address(address))
+        Self::on(Client::builder().tls_certs_only([certificate]).local_address(address).resolve(host, at))
     }
 
     fn on(builder: ClientBuilder) -> Self {

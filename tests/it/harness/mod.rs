@@ -5,6 +5,7 @@ pub mod collector;
 mod failing_store;
 mod kept_connection;
 pub mod leak;
+mod other_app;
 mod pause;
 pub mod place;
 mod portal;
@@ -22,6 +23,7 @@ pub use self::{
     browser::{Answer, Browser, parameter},
     failing_store::FailingStore,
     kept_connection::KeptConnection,
+    other_app::{Controls, OtherApp, PORTAL_SCOPE},
     pause::{NotedPause, globus_at, loopback_client},
     portal::{Portal, PortalBuilder, decide},
     process::{Process, globus_portal, portal_at, sandboxed_portal, start_sandbox},

@@ -76,6 +76,17 @@ fn hostile() -> Vec<String> {
         "/%7f/",
         "/%2f",
         "/%2F/",
+        "/a%2F",
+        "/a%2f%2f",
+        "/..%2f",
+        "/app/..%2f",
+        "/app/..%2F..%2f",
+        "/app/%2e%2e%2f",
+        "/app/.%2f",
+        "/app/x%2F..%2F",
+        "/app/%5c%2f",
+        "/app/%252F",
+        "/app/%2F//",
         "/%5c",
         "/%5C/",
         "/%5c%5c",
@@ -284,7 +295,16 @@ async fn a_login_never_leads_to_a_login_or_a_logout() {
         assert_eq!(visit.lands(next).await, "/", "{next}");
     }
     let below = Visit::start("/portal").await;
-    for next in ["/portal/login", "/portal/logout?a=b", "/portal/oauth2/x", "/portal/log%6fut", "/p%6frtal/logout"] {
+    for next in [
+        "/portal/login",
+        "/portal/logout?a=b",
+        "/portal/oauth2/x",
+        "/portal/log%6fut",
+        "/p%6frtal/logout",
+        "/portal/logout%2Fx",
+        "/portal/%2Flogout",
+        "/portal%2Flogout",
+    ] {
         assert_eq!(below.lands(next).await, "/portal/", "{next}");
     }
 }
@@ -319,6 +339,9 @@ async fn pages_of_this_site_are_reached_with_their_query() {
         "/logins",
         "/a/login",
         "/.well-known/thing",
+        "/app/a%2Fb?x=%2F",
+        "/app/%2fhome%2fmira/notes",
+        "/git/https%3A%2F%2Fgit.example%2Frepo/main",
     ] {
         assert_eq!(visit.lands(next).await, next);
     }

@@ -1,6 +1,7 @@
 //! The pages: their content, in a browser, and custom ones.
 
 mod axe;
+mod behind_proxies;
 mod causes;
 mod chromium;
 mod clicks;
@@ -8,7 +9,9 @@ mod collections;
 mod content;
 mod csrf;
 mod headers;
+mod own_api;
 mod own_page;
+mod own_policies;
 mod people;
 mod presented;
 mod reading;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -26,8 +26,7 @@ pub const PROGRAMS: &[(&str, &str)] =
     &[("chromium", "chromium (Debian)"), ("chromedriver", "chromium-driver (Debian)")];
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Chromium asks nobody but loopback for anything.
-const NO_NAMES: &str =
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE *.localhost , EXCLUDE 127.0.0.1";
+const NO_NAMES: &str = "MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE *.localhost , EXCLUDE 127.0.0.1";
 
 /// chromedriver, and every Chromium it has started.
 pub struct Driver {
@@ -101,11 +100,25 @@ impl Window {
 
     /// A window for a portal that is there already. It takes any certificate.
     pub async fn at(base: &str) -> Self {
+        Self::with(base, &[format!("--host-resolver-rules={NO_NAMES}")], &json!({"browser": "ALL"}), true).await
+    }
+
+    /// A window for a portal of which it knows where its host is, and no certificate but the one with this key. It notes what goes
+    /// over the network.
+    pub async fn knowing(base: &str, (host, at): (&str, SocketAddr), key_hash: &str) -> Self {
+        let arguments = [
+            format!("--host-resolver-rules=MAP {host} {at} , {NO_NAMES}"),
+            format!("--ignore-certificate-errors-spki-list={key_hash}"),
+        ];
+        Self::with(base, &arguments, &json!({"browser": "ALL", "performance": "ALL"}), false).await
+    }
+
+    async fn with(base: &str, arguments: &[String], logs: &Value, any_certificate: bool) -> Self {
         let profile = TempDir::new().unwrap();
         let driver = Driver::start().await;
         let address = format!("http://127.0.0.1:{}", driver.port);
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(profile.path()))
+            .capabilities(capabilities(profile.path(), arguments, logs, any_certificate))
             .connect(&address)
             .await
             .unwrap();
@@ -124,8 +137,19 @@ impl Window {
     }
 
     /// A command of Chromium's developer tools.
-    pub async fn tools(&self, command: &str, parameters: Value) {
-        self.command("goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await;
+    pub async fn tools(&self, command: &str, parameters: Value) -> Value {
+        self.command("goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await
+    }
+
+    /// What went over the network since the last look, as events of the developer tools: their names and parameters.
+    pub async fn network(&self) -> Vec<(String, Value)> {
+        let entries = self.command("se/log", &json!({"type": "performance"})).await;
+        let events = entries.as_array().unwrap().iter().map(|entry| {
+            let mut event: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            let message = &mut event["message"];
+            (message["method"].as_str().unwrap().to_owned(), message["params"].take())
+        });
+        events.filter(|(method, _)| method.starts_with("Network.")).collect()
     }
 
     /// What Chromium has written to its console since the last look.
@@ -227,8 +251,9 @@ impl Window {
     }
 }
 
-fn capabilities(profile: &Path) -> Capabilities {
-    let arguments = [
+fn capabilities(profile: &Path, more: &[String], logs: &Value, any_certificate: bool) -> Capabilities {
+    let folder = format!("--user-data-dir={}", profile.display());
+    let arguments: Vec<&str> = [
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
@@ -240,12 +265,13 @@ fn capabilities(profile: &Path) -> Capabilities {
         "--disable-dev-shm-usage",
         "--hide-scrollbars",
         "--window-size=1200,900",
-        NO_NAMES,
-        &format!("--user-data-dir={}", profile.display()),
-    ];
+        &folder,
+    ]
+    .into_iter()
+    .chain(more.iter().map(String::as_str))
+    .collect();
     let options = json!({"binary": find_program("chromium").unwrap(), "args": arguments});
-    let logs = json!({"browser": "ALL"});
-    let capabilities =
-        [("goog:chromeOptions", options), ("goog:loggingPrefs", logs), ("acceptInsecureCerts", json!(true))];
+    let certificates = ("acceptInsecureCerts", json!(any_certificate));
+    let capabilities = [("goog:chromeOptions", options), ("goog:loggingPrefs", logs.clone()), certificates];
     capabilities.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::harness::{Browser, JONAS, MIRA, Process, decide, portal_at, start_sandbox};
+use crate::harness::{Answer, Browser, JONAS, MIRA, OtherApp, PORTAL_SCOPE, Process, decide, portal_at, start_sandbox};
 
 const MIRA_ID: &str = "f8907a41-b87f-4770-b2b4-cabdd1f151d5";
 /// A collection of the sandbox that asks for a consent.
@@ -28,11 +28,12 @@ impl Audited {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let globus = start_sandbox().await;
-        std::fs::write(
-            folder.path().join("example_app.conf"),
-            "[policies.default]\ndomains = ['northfield.example']\n",
-        )
-        .unwrap();
+        let policies = format!(
+            "[policies.default]\ndomains = ['northfield.example']\nprogram_scope = '{PORTAL_SCOPE}'\n\
+             [policies.vault]\nmfa = true\n\
+             [policies.other-scope]\nsigned_in = true\nprogram_scope = '{PORTAL_SCOPE}-admin'\n"
+        );
+        std::fs::write(folder.path().join("example_app.conf"), policies).unwrap();
         let (mut command, base) = portal_at(folder.path(), &globus);
         command
             .env("GLOBUS_PORTAL_LOG_FORMAT", "json")
@@ -45,12 +46,15 @@ impl Audited {
     }
 
     /// A page, as the proxy asks for it. A whole address of the portal is taken too.
-    async fn get(&mut self, browser: &Browser, path: &str) -> crate::harness::Answer {
+    async fn get(&mut self, browser: &Browser, path: &str) -> Answer {
+        self.get_with(browser, path, ("sec-fetch-site", "same-origin")).await
+    }
+
+    async fn get_with(&mut self, browser: &Browser, path: &str, header: (&str, &str)) -> Answer {
         self.requests += 1;
         let id = format!("request-{}", self.requests);
         let url = if path.starts_with('/') { format!("{}{path}", self.base) } else { path.to_owned() };
-        let headers = [("x-forwarded-for", PEER), ("x-request-id", &id), ("sec-fetch-site", "same-origin")];
-        browser.get_with(&url, &headers).await
+        browser.get_with(&url, &[("x-forwarded-for", PEER), ("x-request-id", &id), header]).await
     }
 
     /// Ends the other sessions of a person.
@@ -157,7 +161,7 @@ async fn each_thing_that_happens_to_a_session_is_one_event_that_says_who_and_whe
     audited.assert_events(&[("logged in", &sub)]).await;
     assert_eq!(audited.get(&jonas, "/oauth2/auth").await.status, 403);
     audited.get(&jonas, "/oauth2/denied").await;
-    audited.assert_events(&[("the gate denies", &sub)]).await;
+    audited.assert_events(&[("denied by a policy", &sub)]).await;
 
     // Ends: by another login of the same browser, by the limit, by the person from elsewhere, and by a logout.
     audited.log_in(&jonas, JONAS).await;
@@ -186,5 +190,56 @@ impl Audited {
         let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let last = lines.rfind(|line| line["message"] == "logged in").unwrap();
         last["sub"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_end_of_a_step_up_for_an_app_is_one_event() {
+    let mut audited = Audited::start().await;
+    let mira = Browser::new();
+    audited.log_in(&mira, MIRA).await;
+    audited.assert_events(&[("logged in", MIRA_ID)]).await;
+    let failure = json!({"fault": "status", "status": 500, "path": "/v2/oauth2/token", "times": 1});
+    for (decision, fault, event) in
+        [("deny", None, "step-up denied"), ("allow", Some(failure), "step-up failed"), ("allow", None, "stepped up")]
+    {
+        assert_eq!(audited.get(&mira, "/oauth2/auth/vault").await.status, 403);
+        let login = audited.get(&mira, "/oauth2/denied/vault").await.location();
+        audited.assert_events(&[("denied by a policy", MIRA_ID)]).await;
+        let authorize = audited.get(&mira, login.as_str()).await.location();
+        if let Some(fault) = fault {
+            audited.fault(fault).await;
+        }
+        audited.come_back(&mira, &authorize, MIRA, decision).await;
+        audited.assert_events(&[(event, MIRA_ID)]).await;
+    }
+    assert_eq!(audited.get(&mira, "/oauth2/auth/vault").await.status, 202);
+    audited.assert_events(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_program_that_the_gate_refuses_is_one_event() {
+    let mut audited = Audited::start().await;
+    let app = OtherApp::register(&audited.globus).await;
+    let (mira, own) = (app.token_of(MIRA, PORTAL_SCOPE).await, app.own_token(PORTAL_SCOPE).await);
+    let program = Browser::new();
+    audited.assert_events(&[]).await;
+    for (policy, token, status, sub) in [
+        ("default", &*mira, 202, None),
+        ("default", &own, 403, Some(&*app.id)),
+        ("other-scope", &mira, 403, Some(MIRA_ID)),
+        ("default", "invented", 401, Some("-")),
+        // What Globus said still counts.
+        ("default", "invented", 401, Some("-")),
+        ("default", "not one token", 401, Some("-")),
+    ] {
+        let authorization = format!("Bearer {token}");
+        for path in ["auth", "denied"] {
+            let path = format!("/oauth2/{path}/{policy}");
+            let answer = audited.get_with(&program, &path, ("authorization", &authorization)).await;
+            assert!(answer.status == status || path.contains("denied"), "{path}: {}", answer.status);
+        }
+        let wanted: Vec<_> = sub.iter().map(|sub| ("the gate denies a program", *sub)).collect();
+        audited.assert_events(&wanted).await;
     }
 }

@@ -11,7 +11,10 @@ use std::{
     process::Command,
 };
 
-use globus_portal::sandbox;
+use globus_portal::{
+    sandbox,
+    settings::{Settings, Sources},
+};
 use tempfile::TempDir;
 
 use crate::harness::{
@@ -55,6 +58,86 @@ fn generate_key_prints_a_key_that_is_long_enough_and_never_the_same() {
         assert!(stdout.trim().len() >= 32 && stdout.lines().count() == 1, "{stdout}");
     }
     assert_ne!(keys[0].stdout, keys[1].stdout);
+}
+
+#[test]
+fn init_writes_a_file_that_serves_and_never_overwrites_one() {
+    let folder = TempDir::new().unwrap();
+    let id = "2b9c6f6e-94d5-4a39-b5b4-3ad9f2e1d0c7";
+    fs::write(folder.path().join("secret"), "the \"secret\" = '1'\n").unwrap();
+    let told = ["--server-name", "portal.example.org", "--app-name", "Lab \"A\"", "--client-id", id];
+    let arguments = [&["init", "--client-secret-file", "secret"], &told[..]].concat();
+    let Ended { status, stdout, stderr } = run(folder.path(), &arguments, &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert_says(&stdout, &["example_app.conf", "https://portal.example.org/login", "globus-portal check"]);
+    let file = folder.path().join("example_app.conf");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let sources = Sources { file: file.clone(), file_required: true, ..Sources::default() };
+    let settings = Settings::load(&sources).unwrap();
+    let secret = settings.client_secret.expose_secret();
+    assert_eq!((&*settings.client_id, &*settings.app_name, secret), (id, "Lab \"A\"", "the \"secret\" = '1'"));
+    // What the example says about each setting is there, too.
+    assert_says(&fs::read_to_string(&file).unwrap(), &["# SESSION_IDLE_SECONDS = ", "# Encrypts sessions"]);
+
+    let before = fs::read(&file).unwrap();
+    let again = run(folder.path(), &arguments, &[]);
+    assert_eq!(again.status, Some(1));
+    assert_says(&again.stderr, &["exists"]);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn init_says_what_is_missing_or_wrong_and_leaves_no_file() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("secret"), "secret").unwrap();
+    fs::write(folder.path().join("long"), "a".repeat(4097)).unwrap();
+    for (arguments, status, said) in [
+        (&["init"][..], 1, "--client-id is missing"),
+        (&["init", "--client-id", "x"], 1, "--client-secret-file is missing"),
+        (&["init", "--client-id", "x", "--client-secret-file", "other"], 1, "cannot read the client secret from other"),
+        (
+            &["init", "--client-id", "x", "--client-secret-file", "secret", "--server-name", "https://a/"],
+            2,
+            "SERVER_NAME = \"https://a/\" (from example_app.conf, line ",
+        ),
+        (&["init", "--client-id", "x", "--client-secret-file", "long"], 1, "from long: it is longer than 4096 bytes"),
+        (&["init", "--config", "none/a.conf", "--client-id", "x", "--client-secret-file", "secret"], 1, "none/a.conf"),
+    ] {
+        let mut command = globus_portal(folder.path(), arguments);
+        let ended = ended(command.stdin(std::process::Stdio::null()));
+        assert_eq!(ended.status, Some(status), "{arguments:?}: {}", ended.stderr);
+        assert_says(&ended.stderr, &[said]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_command_line_describes_itself_to_shells_and_as_manual_pages() {
+    let folder = TempDir::new().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let completions = run(folder.path(), &["completions", shell], &[]);
+        assert_eq!(completions.status, Some(0));
+        assert_says(
+            &completions.stdout,
+            &["generate-key", "sessions", "--sandbox", "--json"].map(|w| w.trim_start_matches('-')),
+        );
+    }
+    let page = run(folder.path(), &["man"], &[]);
+    assert_says(&page.stdout, &[".TH globus-portal 1", "sandbox"]);
+    assert_eq!(run(folder.path(), &["man", "."], &[]).status, Some(0));
+    let pages: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(pages.iter().any(|page| page == "globus-portal-sessions-end.1"), "{pages:?}");
+}
+
+#[test]
+fn a_sandbox_on_a_used_port_says_so_about_its_own_option() {
+    let folder = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let Ended { status, stderr, .. } = run(folder.path(), &["sandbox", "--listen", &address], &[]);
+    assert_eq!(status, Some(1));
+    assert_says(&stderr, &[&address, "another program uses this port (see --listen)"]);
+    assert!(!stderr.contains("LISTEN"), "{stderr}");
 }
 
 #[test]
@@ -137,10 +220,11 @@ fn every_problem_of_the_settings_is_told_at_once_and_no_secret_with_it() {
                 "SERVER_NAME",
                 "SESION_STORE",
                 "did you mean SESSION_STORE?",
-                "REFRESH_TOKENS",
                 "PORTAL_CLIENT_SECRET",
                 "SESSION_STORE (from",
-                "LISTEN (from the environment variable GLOBUS_PORTAL_LISTEN)",
+                "LISTEN = everywhere (from the environment variable GLOBUS_PORTAL_LISTEN)",
+                "REFRESH_TOKENS = 'perhaps' (from ",
+                "line 3",
                 "GLOBUS_SDK_SERVICE_URL_AUTH",
                 "portal.conf",
             ],
@@ -240,11 +324,8 @@ async fn a_port_in_use_is_named_and_ends_with_status_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let portal = run(folder.path(), &["--sandbox"], &[("GLOBUS_PORTAL_LISTEN", &address)]);
-    let sandbox = run(folder.path(), &["sandbox", "--listen", &address], &[]);
-    for Ended { status, stderr, .. } in [portal, sandbox] {
-        assert_eq!(status, Some(1));
-        assert_says(&stderr, &[&address, "another program uses this port", "LISTEN", "--listen"]);
-    }
+    assert_eq!(portal.status, Some(1));
+    assert_says(&portal.stderr, &[&address, "another program uses this port", "LISTEN and SERVER_NAME"]);
 }
 
 #[test]
@@ -332,6 +413,21 @@ async fn check_finds_all_well_against_a_sandbox_that_runs() {
     assert!(stdout.lines().all(|line| line.starts_with("ok ")), "{stdout}");
     for subject in ["settings", "/login", "discovery document", "keys", "client id and secret", "sessions.db"] {
         assert!(stdout.contains(subject), "{subject}: {stdout}");
+    }
+    for (command, ok) in [
+        (check_command(folder.path(), globus).arg("--json"), true),
+        (globus_portal(folder.path(), ["check", "--json"]).env("GLOBUS_PORTAL_LISTEN", "x"), false),
+    ] {
+        let Ended { status, stdout, .. } = ended(command);
+        let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let checks = document["checks"].as_array().unwrap();
+        assert_eq!((status, &document["ok"]), (Some(i32::from(!ok)), &ok.into()), "{stdout}");
+        assert!(checks.iter().all(|check| (check["result"] == "ok") == ok && check["subject"].is_string()), "{stdout}");
+        assert!(checks.iter().any(|check| check["text"].as_str().unwrap().contains(if ok {
+            "/login"
+        } else {
+            "LISTEN"
+        })));
     }
 }
 

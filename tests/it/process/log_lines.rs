@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{Browser, Process, free_port, portal_at, start_sandbox};
+use crate::harness::{Browser, MIRA, Process, decide, free_port, portal_at, start_sandbox};
 
 /// Whether a line is plain: no control character, and nothing that turns the direction of text or ends a line elsewhere.
 fn is_plain(line: &str) -> bool {
@@ -157,4 +157,33 @@ async fn a_level_that_cannot_be_read_is_said_and_is_no_reason_to_be_silent() {
     let mut process = Process::start(&mut command, &folder.path().join("printed"));
     process.says("RUST_LOG cannot be read").await;
     process.says("Listening on").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_one_event_though_nginx_asks_twice_and_so_are_the_ends_of_a_step_up() {
+    let folder = TempDir::new().unwrap();
+    let globus = start_sandbox().await;
+    let (mut command, base) = portal_at(folder.path(), &globus);
+    std::fs::write(folder.path().join("example_app.conf"), "[policies.vault]\nmfa = true\n").unwrap();
+    command.env("GLOBUS_PORTAL_LOG_FORMAT", "json");
+    let mut process = Process::start(&mut command, &folder.path().join("printed"));
+    process.says("Listening on").await;
+    let mira = Browser::new();
+    let authorize = mira.get(&format!("{base}/login")).await.location();
+    let back = decide(&globus, &mira, &authorize, MIRA, "allow").await;
+    mira.follow(back.as_str()).await;
+    assert_eq!(mira.get(&format!("{base}/oauth2/auth/vault")).await.status, 403);
+    let login = mira.get(&format!("{base}/oauth2/denied/vault")).await.location();
+    let authorize = mira.get(login.as_str()).await.location();
+    let back = decide(&globus, &mira, &authorize, MIRA, "allow").await;
+    mira.follow(back.as_str()).await;
+    assert_eq!(mira.get(&format!("{base}/oauth2/auth/vault")).await.status, 202);
+    mira.get(&format!("{base}/the-last-one")).await;
+    process.says("/the-last-one").await;
+    let printed = process.printed();
+    for event in ["denied by a policy", "step-up began", "stepped up"] {
+        assert_eq!(printed.matches(event).count(), 1, "{event}: {printed}");
+    }
+    let denied = printed.lines().find(|line| line.contains("denied by a policy")).unwrap();
+    assert!(denied.contains("\"policy\":\"vault\"") && denied.contains("Mfa"), "{denied}");
 }

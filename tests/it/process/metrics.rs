@@ -92,6 +92,7 @@ async fn logins_denials_pages_and_logouts_are_counted() {
         ("store_call_duration_seconds_count{operation=\"create_session\",outcome=\"ok\"}", 1.0),
         ("globus_call_duration_seconds_count{service=\"transfer\",outcome=\"ok\"}", 1.0),
         ("log_lines_lost_total", 0.0),
+        ("trace_spans_lost_total", 0.0),
         (concat!("build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
     ] {
         assert_value(&after, series, wanted);

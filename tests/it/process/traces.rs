@@ -2,11 +2,19 @@
 
 use std::{collections::BTreeSet, net::TcpListener, process::Command};
 
+use axum::{Json, Router, routing::get};
+use globus_portal::{
+    globus::scopes::groups::VIEW_MY_GROUPS_AND_MEMBERSHIPS,
+    routes::{
+        Pages,
+        caller::{Caller, JsonError, RequiredScope},
+    },
+};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tempfile::TempDir;
 
 use crate::harness::{
-    Browser, MIRA, PATIENCE, Portal, PortalBuilder, Process, Provider,
+    Browser, MIRA, OtherApp, PATIENCE, PORTAL_SCOPE, Portal, PortalBuilder, Process, Provider,
     collector::{Collector, Seen},
     free_port, portal_at, start_sandbox,
     steps::{log_in_at, raw},
@@ -271,4 +279,48 @@ async fn a_collector_that_is_gone_or_silent_holds_up_no_request_and_no_stop() {
         assert!(warnings.len() == 1 && warnings[0].contains(said), "{warnings:?}");
         assert!(!warnings[0].contains("/v1/traces"), "{warnings:?}");
     }
+}
+
+struct Use;
+
+impl RequiredScope for Use {
+    const NAME: &'static str = PORTAL_SCOPE;
+}
+
+async fn groups(caller: Caller<Use>) -> Result<Json<usize>, JsonError> {
+    Ok(Json(caller.groups().await?.get_my_groups(&[]).await?.len()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_globus_is_asked_about_a_program_or_a_login_is_below_the_request() {
+    const INTROSPECT: &str = "POST /v2/oauth2/token/introspect";
+    let collector = Collector::start().await;
+    let policies = format!(
+        "[policies.members]\ngroups = ['63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0002']\nprogram_scope = '{PORTAL_SCOPE}'\n\
+         [policies.vault]\nmfa = true\n"
+    );
+    let api = Pages::default().without_csrf_check(Router::new().route("/api/groups", get(groups)));
+    let portal = traced(&collector).file(&policies).pages(api).start().await;
+    let app = OtherApp::register(&portal.globus).await;
+    for path in ["/oauth2/auth/members", "/api/groups"] {
+        let token = app.token_of(MIRA, &format!("{PORTAL_SCOPE}[{VIEW_MY_GROUPS_AND_MEMBERSHIPS}]")).await;
+        let authorization = format!("Bearer {token}");
+        let answer = Browser::new().get_with(&portal.url(path), &[("authorization", &authorization)]).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.body);
+    }
+    let mira = Browser::new();
+    portal.log_in(&mira, MIRA).await;
+    assert_eq!(mira.get(&portal.url("/oauth2/auth/vault")).await.status, 403);
+
+    let spans = spans(&portal, &collector).await;
+    let request = |name: &str, status: &str| {
+        let is_it = |span: &&Seen| span.name == name && span.attributes["http.response.status_code"] == status;
+        spans.iter().find(is_it).unwrap_or_else(|| panic!("no {name}: {spans:#?}"))
+    };
+    for of_program in [request("GET /oauth2/auth/{policy}", "202"), request("GET /api/groups", "200")] {
+        for call in [INTROSPECT, "POST /v2/oauth2/token", "GET /v2/groups/my_groups"] {
+            below(&spans, of_program, call);
+        }
+    }
+    below(&spans, request("GET /oauth2/auth/{policy}", "403"), INTROSPECT);
 }

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::site::{Place, Variant};
+use super::site::Place;
 use crate::harness::{Process, find_program};
 
 const CONFIGURATION: &str = include_str!("../../../deploy/Caddyfile");
@@ -16,12 +16,12 @@ const LOOPBACK_ONLY: &str = "admin off\n\tpersist_config off\n\tauto_https off\n
 fn adapted(place: &Place) -> String {
     let parts: Vec<&str> = CONFIGURATION.split("# --- Variant ").collect();
     let [common, own_name, path] = parts[..] else { panic!("{} variants", parts.len() - 1) };
-    let variant = if place.variant == Variant::Path { path } else { own_name };
+    let variant = if place.variant.is_path() { path } else { own_name };
     let (folder, Place { http, https, .. }) = (place.folder(), place);
-    let name = place.name();
-    let variant = variant.replace(&format!("http://{name}"), &format!("http://localhost:{http}")).replace(
+    let (name, host) = (place.name(), place.variant.host());
+    let variant = variant.replace(&format!("http://{name}"), &format!("http://{host}:{http}")).replace(
         &format!("https://{name} {{"),
-        &format!("https://localhost:{https} {{\n\ttls {folder}/certificate.pem {folder}/key.pem"),
+        &format!("https://{host}:{https} {{\n\ttls {folder}/certificate.pem {folder}/key.pem"),
     );
     let ports = format!("{LOOPBACK_ONLY}\n\thttp_port {http}\n\thttps_port {https}");
     let common = common.replace("email admin@example.org", &ports).replace("/var/log/caddy", folder);

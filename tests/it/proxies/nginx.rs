@@ -23,7 +23,7 @@ fn adapted(place: &Place) -> String {
         text = text.replace(&format!("/etc/ssl/certs/{host}.pem"), &format!("{folder}/certificate.pem"));
         text = text.replace(&format!("/etc/ssl/private/{host}.key"), &format!("{folder}/key.pem"));
     }
-    text.replace(&format!("server_name {}", place.name()), "server_name localhost")
+    text.replace(&format!("server_name {}", place.name()), &format!("server_name {}", place.variant.host()))
 }
 
 /// Starts nginx as one process, with all its files in the folder.

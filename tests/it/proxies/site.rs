@@ -2,13 +2,14 @@
 
 use std::{
     fs,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Instant,
 };
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use serde_json::Value;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rcgen::{CertifiedKey, PublicKeyData as _, generate_simple_self_signed};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{caddy, nginx, traefik};
@@ -49,6 +50,33 @@ impl Proxy {
 pub enum Variant {
     OwnName,
     Path,
+    /// The same at `https://portal.test/globus/`, a name that only the test's browsers know, and the port that browsers leave out.
+    PortalTest,
+}
+
+impl Variant {
+    pub(super) fn is_path(self) -> bool {
+        self != Self::OwnName
+    }
+
+    /// The portal's path.
+    pub(super) fn root(self) -> &'static str {
+        match self {
+            Self::OwnName => "",
+            Self::Path => "/portal",
+            Self::PortalTest => "/globus",
+        }
+    }
+
+    /// The portal's host.
+    pub(super) fn host(self) -> &'static str {
+        if self == Self::PortalTest { "portal.test" } else { "localhost" }
+    }
+
+    /// The host, and the port if it is in the portal's address.
+    fn authority(self, port: u16) -> String {
+        if self == Self::PortalTest { self.host().to_owned() } else { format!("{}:{port}", self.host()) }
+    }
 }
 
 /// What a test changes in the files of a proxy: what an operator changes, and nothing else.
@@ -65,7 +93,7 @@ pub(super) struct Place {
 impl Place {
     /// The portal's name in the files.
     pub(super) fn name(&self) -> &'static str {
-        if self.variant == Variant::Path { "www.example.org" } else { "portal.example.org" }
+        if self.variant.is_path() { "www.example.org" } else { "portal.example.org" }
     }
 
     pub(super) fn folder(&self) -> &str {
@@ -75,7 +103,16 @@ impl Place {
     /// Redirects to the public address, and the portal's own address.
     pub(super) fn adapted(&self, text: &str) -> String {
         let public = format!("https://{}", self.name());
-        text.replace("127.0.0.1:5000", &self.behind).replace(&public, &format!("https://localhost:{}", self.https))
+        let text = text
+            .replace("127.0.0.1:5000", &self.behind)
+            .replace(&public, &format!("https://{}", self.variant.authority(self.https)));
+        // The path, wherever it ends.
+        ["/", " ", "`"].iter().fold(text, |text, end| {
+            text.replace(
+                &format!("/portal{end}"),
+                &format!("{}{end}", if self.variant.is_path() { self.variant.root() } else { "/portal" }),
+            )
+        })
     }
 }
 
@@ -88,7 +125,11 @@ pub struct Site {
     /// The portal's own address, which only the proxy should know.
     pub(super) behind: String,
     pub globus: String,
+    /// The host, and the address that it is at.
+    pub name: (&'static str, SocketAddr),
     pub(super) certificate: String,
+    /// The SHA-256 of the certificate's public key, by which Chromium can be told to trust it.
+    pub key_hash: String,
     portal: Process,
     pub(super) proxy: Process,
     folder: TempDir,
@@ -108,11 +149,11 @@ impl Site {
         let folder = TempDir::new().unwrap();
         let (http, https) = (free_port(), free_port());
         let globus = start_sandbox().await;
-        let root = if variant == Variant::Path { "/portal" } else { "" };
+        let (root, authority) = (variant.root(), variant.authority(https));
 
         let (mut command, behind) = portal_at(folder.path(), &globus);
         command
-            .env("GLOBUS_PORTAL_SERVER_NAME", format!("localhost:{https}"))
+            .env("GLOBUS_PORTAL_SERVER_NAME", &authority)
             .env("GLOBUS_PORTAL_PREFERRED_URL_SCHEME", "https")
             .env("GLOBUS_PORTAL_APPLICATION_ROOT", format!("{root}/"))
             .env("GLOBUS_PORTAL_TRUSTED_PROXIES", trusted_proxies)
@@ -123,20 +164,27 @@ impl Site {
             command.env("GLOBUS_PORTAL_LISTEN", format!("unix:{path}"));
             place_behind = format!("{scheme}{path}");
         }
+        if variant == Variant::PortalTest {
+            let (id, secret) = register(&globus, &format!("https://{authority}{root}/login")).await;
+            command.env("GLOBUS_PORTAL_APP_CLIENT_ID", id).env("GLOBUS_PORTAL_APP_CLIENT_SECRET", secret);
+        }
         let mut portal = Process::start(&mut command, &folder.path().join("portal.log"));
         portal.says("Listening on").await;
 
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([variant.host().to_owned()]).unwrap();
+        let key_hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &signing_key.subject_public_key_info());
         let certificate = cert.pem();
         fs::write(folder.path().join("certificate.pem"), &certificate).unwrap();
         fs::write(folder.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
         let place = Place { variant, folder: folder.path().to_owned(), behind: place_behind, http, https };
         let site = Self {
-            base: format!("https://localhost:{https}{root}"),
+            base: format!("https://{authority}{root}"),
             plain: format!("http://localhost:{http}{root}"),
             behind: format!("{behind}{root}"),
             globus,
+            name: (variant.host(), SocketAddr::from(([127, 0, 0, 1], https))),
             certificate,
+            key_hash: STANDARD.encode(key_hash),
             portal,
             proxy: proxy.start(&place),
             folder,
@@ -159,7 +207,7 @@ impl Site {
     }
 
     pub fn browser(&self) -> Browser {
-        Browser::trusting(&self.certificate, VISITOR)
+        Browser::trusting(&self.certificate, VISITOR, self.name)
     }
 
     pub(super) fn certificate_file(&self) -> PathBuf {
@@ -199,4 +247,14 @@ impl Site {
         })
         .await
     }
+}
+
+/// Registers an app with this redirect URI at the sandbox, which knows loopback addresses only; returns its id and secret.
+async fn register(globus: &str, redirect_uri: &str) -> (String, String) {
+    let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+    let app = json!({"redirect_uris": [redirect_uri]});
+    let answer = client.post(format!("{globus}/sandbox/clients")).json(&app).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    let app: Value = answer.json().await.unwrap();
+    (app["client_id"].as_str().unwrap().to_owned(), app["client_secret"].as_str().unwrap().to_owned())
 }

@@ -23,7 +23,8 @@ fn adapted(place: &Place) -> String {
 /// The routes with the test's name and certificate.
 fn routes(place: &Place) -> String {
     let folder = place.folder();
-    let text = place.adapted(DYNAMIC).replace(&format!("Host(`{}`)", place.name()), "Host(`localhost`)");
+    let host = format!("Host(`{}`)", place.variant.host());
+    let text = place.adapted(DYNAMIC).replace(&format!("Host(`{}`)", place.name()), &host);
     let text = text.replace("certResolver: acme", "options: default");
     format!("{text}\ntls:\n  certificates:\n    - {{certFile: {folder}/certificate.pem, keyFile: {folder}/key.pem}}\n")
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use axum::{Router, routing::get};
 use globus_portal::{clock::Clock, routes::logged_in::LoggedIn, settings::StoreKind};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::harness::{
     Browser, Portal, Provider, globus_portal, parameter,
@@ -186,7 +186,9 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     let folder = tempfile::tempdir().unwrap();
     let provider = Provider::start().await;
     let store = format!("sqlite:{}", folder.path().join("sessions.db").display());
-    let portal = Portal::with().provider(&provider).set("SESSION_STORE", &store).set("SECRET_KEY", KEY).start().await;
+    let clock = Clock::manual(Clock::system().now());
+    let with = Portal::with().provider(&provider).clock(&clock).set("SESSION_STORE", &store).set("SECRET_KEY", KEY);
+    let portal = with.start().await;
     let (one, two) = (Browser::new(), Browser::new());
     log_in_at(&portal, &provider, &one, "person-1").await;
     log_in_at(&portal, &provider, &two, "person-2").await;
@@ -195,13 +197,24 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     assert_logged_in(&portal, &two).await;
 
     let (well, all) = sessions(&portal, folder.path(), &["list", "--all"]);
-    assert!(well && all.lines().count() == 2, "{all}");
-    assert!(all.contains("person-1@example.org\tperson-1\t") && all.contains("\t127.0.0.1\t"), "{all}");
+    let lines: Vec<_> = all.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert!(well && lines.len() == 3 && lines[0][..2] == ["SESSION", "USERNAME"], "{all}");
+    assert_eq!(lines[1..].iter().filter(|line| line[1..3] == ["person-1@example.org", "person-1"]).count(), 1, "{all}");
+    assert!(lines[1..].iter().all(|line| line.contains(&"127.0.0.1")), "{all}");
+    let starts: Vec<_> = all.lines().map(|line| line.find("127.0.0.1").or(line.find("ADDRESS"))).collect();
+    assert!(starts.iter().all(|start| *start == starts[0]), "the columns stand below each other: {all}");
     for secret in one.cookie_values() {
         assert!(!all.contains(&secret), "{all}");
     }
     let (well, none) = sessions(&portal, folder.path(), &["list"]);
     assert!(!well && none.contains("--user"), "{none}");
+    let (well, json) = sessions(&portal, folder.path(), &["list", "--user", "person-2", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let listed = &json.as_array().unwrap()[0];
+    assert!(well && listed["sub"] == "person-2" && listed["username"] == "person-2@example.org", "{json}");
+    let began = OffsetDateTime::parse(listed["began"].as_str().unwrap(), &Rfc3339).unwrap();
+    assert_eq!(began, clock.now().replace_nanosecond(0).unwrap());
+    assert!(lines[1..].iter().any(|line| line[0] == listed["session"]), "{json} {all}");
 
     let (well, said) = sessions(&portal, folder.path(), &["end", "--user", "person-1@example.org"]);
     assert!(well && said.contains("ended 1 session"), "{said}");
@@ -211,7 +224,33 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     assert_logged_in(&portal, &two).await;
     assert_eq!(provider.revoke_calls().len(), 1);
     let (_, left) = sessions(&portal, folder.path(), &["list", "--all"]);
-    assert_eq!(left.lines().count(), 1, "{left}");
+    assert_eq!(left.lines().count(), 2, "{left}");
+
+    // Nobody is a mistake; so is a session that is over.
+    for words in [["end", "--user", "person-1"], ["end", "--session", lines[1][0]], ["list", "--user", "nobody"]] {
+        if words[2] == listed["session"] {
+            continue;
+        }
+        let (well, said) = sessions(&portal, folder.path(), &words);
+        assert!(!well && said.contains("has no session in ") && said.contains("sessions.db"), "{words:?}: {said}");
+    }
+    let (well, said) = sessions(&portal, folder.path(), &["end", "--session", listed["session"].as_str().unwrap()]);
+    assert!(well && said.contains("ended 1 session in ") && said.contains("sessions.db"), "{said}");
+    assert_ended_elsewhere(&portal, &two).await;
+}
+
+/// A wrong folder must not make an empty store, and say that it ended nothing there.
+#[test]
+fn sessions_of_a_store_that_does_not_exist_are_an_error_and_no_store_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [["sessions", "end", "--all"], ["sessions", "list", "--all"]] {
+        let mut command = globus_portal(folder.path(), words);
+        command.envs([("GLOBUS_PORTAL_APP_CLIENT_ID", CLIENT_ID), ("GLOBUS_PORTAL_APP_CLIENT_SECRET", CLIENT_SECRET)]);
+        let ended = command.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.code() == Some(1) && said.contains("there is no session store "), "{said}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }
 
 /// Row E10.
@@ -232,7 +271,7 @@ async fn an_operator_who_cannot_end_one_session_has_ended_the_others_with_their_
     sqlx::query(AssertSqlSafe(trigger)).execute(&mut connection).await.unwrap();
 
     let (well, said) = sessions(&portal, folder.path(), &["end", "--user", "person-1@example.org"]);
-    assert!(!well && said.contains("ended 1 session\n"), "{said}");
+    assert!(!well && said.contains("ended 1 session in "), "{said}");
     assert_eq!(provider.revoke_calls().len(), 1, "before the command was over");
     assert_logged_in(&portal, &stays).await;
     assert_ended_elsewhere(&portal, &ends).await;

@@ -126,9 +126,24 @@ impl ConfidentialAppAuthClient {
         token: impl Into<TokenRef<'_>>,
         include: &[&str],
     ) -> Result<Introspection, CallError> {
-        let include = include.join(",");
+        self.oauth2_token_introspect_with_policies(token, include, &[]).await
+    }
+
+    /// The same, and whether these authentication policies, by their ids, hold for the session that the token is of: the member
+    /// `policy_evaluations` of [`Introspection::more`].
+    ///
+    /// # Errors
+    /// As [`oauth2_token_introspect`](Self::oauth2_token_introspect).
+    pub async fn oauth2_token_introspect_with_policies(
+        &self,
+        token: impl Into<TokenRef<'_>>,
+        include: &[&str],
+        authentication_policies: &[&str],
+    ) -> Result<Introspection, CallError> {
+        let (include, policies) = (include.join(","), authentication_policies.join(","));
         let mut form = vec![("token", token.into().expose_secret())];
         form.extend((!include.is_empty()).then_some(("include", include.as_str())));
+        form.extend((!policies.is_empty()).then_some(("authentication_policies", policies.as_str())));
         self.service.post_form("v2/oauth2/token/introspect", &self.form(&form), false).await?.document()
     }
 

@@ -11,7 +11,10 @@ fn policies_are_read_with_all_their_conditions() {
     let settings = Given::app(&format!(
         "GROUPS_MAX_AGE_SECONDS = 60\n[policies.staff]\ntitle = 'The lab book'\ncontact = 'lab@uni.example'\n\
          groups = ['{}']\nidentity_providers = ['{ID}']\nidentities = ['{ID}']\ndomains = ['Uni.Example']\n\
-         [policies.default]\nsigned_in = true\n[policies.closed-2]\n",
+         [policies.default]\nsigned_in = true\n[policies.closed-2]\n\
+         [policies.strict]\nmfa = true\nauthentication_max_age_seconds = 3600\nsingle_domain = ['UNI.example']\n\
+         session_policies = ['{ID}']\nprogram_scope = 'https://auth.globus.org/scopes/x/all'\n\
+         access_token = 'transfer.api.globus.org'\n",
         ID.to_uppercase()
     ))
     .good();
@@ -24,6 +27,14 @@ fn policies_are_read_with_all_their_conditions() {
     assert!(settings.policies.named(None).unwrap().signed_in);
     assert!(!settings.policies.named(Some("closed-2")).unwrap().signed_in);
     assert!(settings.policies.named(Some("other")).is_none() && Given::app("").good().policies.named(None).is_none());
+    let strict = settings.policies.named(Some("strict")).unwrap();
+    assert!(strict.mfa && strict.authentication_max_age == Some(Duration::from_secs(3600)));
+    assert_eq!(
+        (&*strict.single_domain, &*strict.session_policies),
+        (&["uni.example".to_owned()][..], &[ID.to_owned()][..])
+    );
+    assert_eq!(strict.program_scope.as_deref(), Some("https://auth.globus.org/scopes/x/all"));
+    assert_eq!(strict.access_token.as_deref(), Some("transfer.api.globus.org"));
     assert_eq!(settings.groups_max_age, Duration::from_secs(60));
     assert!(settings.scopes.iter().any(|scope| scope.ends_with(":view_my_groups_and_memberships")));
     let without = Given::app("[policies.default]\nsigned_in = true\n").good();
@@ -34,7 +45,15 @@ fn policies_are_read_with_all_their_conditions() {
 fn a_policy_that_is_not_understood_refuses_the_start_and_says_where() {
     for (table, key, said) in [
         ("[policies.a]\ngroup = ['x']", "policies.a.group", "did you mean groups?"),
-        ("[policies.a]\nmfa = true", "policies.a.mfa", "no such condition"),
+        ("[policies.a]\nwebauthn = true", "policies.a.webauthn", "no such condition"),
+        ("[policies.a]\nmfa = 'perhaps'", "policies.a.mfa", "true or false"),
+        ("[policies.a]\nauthentication_max_age_seconds = 0", "policies.a.authentication_max_age_seconds", "from 60"),
+        ("[policies.a]\nauthentication_max_age_seconds = -9", "policies.a.authentication_max_age_seconds", "from 60"),
+        ("[policies.a]\nsingle_domain = 'uni.example'", "policies.a.single_domain", "expected a list"),
+        ("[policies.a]\nsession_policies = ['strict']", "policies.a.session_policies", "is not a UUID"),
+        ("[policies.a]\nprogram_scope = 'a b'", "policies.a.program_scope", "expected one scope"),
+        ("[policies.a]\nprogram_scope = 'a[b]'", "policies.a.program_scope", "expected one scope"),
+        ("[policies.a]\naccess_token = 'a b'", "policies.a.access_token", "expected one resource server"),
         ("[policies.a]\ngroups = []", "policies.a.groups", "leave the line out"),
         ("[policies.a]\ngroups = ['admins']", "policies.a.groups", "is not a UUID"),
         ("[policies.a]\ngroups = 'x'", "policies.a.groups", "expected a list"),

@@ -96,6 +96,40 @@ fn an_unknown_key_is_told_with_the_nearest_one_there_is() {
 }
 
 #[test]
+fn each_of_ten_mistakes_has_a_message_with_its_line_and_its_value() {
+    let text = "# ten mistakes\nSCOPES = 42\nAPP_NAME = true\nLISTEN = 'nonsense'\n\nSESSION_IDLE_SECONDS = 60.5\n\
+                TRUSTED_PROXIES = [1]\nTIME_ZONE = \"Mars\"\nREFRESH_TOKENS = 'perhaps'\nLOG_FORMT = 'json'\n\
+                SECRET_KEY = 7\n[policies.staff]\ntitle = 'Staff'\ngroups = ['x']\nmfa = 3\n[[collections]]\n\
+                id = 'x'\ntitle = 9\n";
+    let given = Given::file(text);
+    let file = given.sources.file.display().to_string();
+    let said = given.bad().to_string();
+    for line in [
+        "SCOPES = 42 (from FILE, line 2): expected a list of strings",
+        "APP_NAME = true (from FILE, line 3): expected one text in quotes",
+        "LISTEN = 'nonsense' (from FILE, line 4): expected an address and a port",
+        "SESSION_IDLE_SECONDS = 60.5 (from FILE, line 6): expected a whole number of seconds",
+        "TRUSTED_PROXIES = [1] (from FILE, line 7): expected a list of strings",
+        "TIME_ZONE = \"Mars\" (from FILE, line 8): expected the name of a time zone",
+        "REFRESH_TOKENS = 'perhaps' (from FILE, line 9): expected true or false",
+        "LOG_FORMT (from FILE, line 10): there is no such setting: did you mean LOG_FORMAT?",
+        "SECRET_KEY (from FILE, line 11): expected one text in quotes",
+        "policies.staff.groups = ['x'] (from FILE, line 14): \"x\" is not a UUID",
+        "policies.staff.mfa = 3 (from FILE, line 15): expected true or false",
+        "collections[1].title = 9 (from FILE, line 18): expected one text in quotes",
+    ] {
+        assert!(said.contains(&format!("\n  {}", line.replace("FILE", &file))), "{line}\n{said}");
+    }
+    let variable = Given::app("").env("GLOBUS_PORTAL_LOG_FORMAT", "xml").bad().to_string();
+    assert!(
+        variable.contains("LOG_FORMAT = xml (from the environment variable GLOBUS_PORTAL_LOG_FORMAT): "),
+        "{variable}"
+    );
+    let broken = Given::app("APP_NAME = 'a\n").bad().to_string();
+    assert!(broken.contains(": TOML parse error at line ") && broken.contains("expected `'`"), "{broken}");
+}
+
+#[test]
 fn no_secret_shows_in_a_problem_a_warning_or_a_print_of_the_settings() {
     for key in ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "APP_CLIENT_SECRET", "PORTAL_CLIENT_SECRET", "SESSION_STORE"] {
         for value in
@@ -190,7 +224,7 @@ fn values_of_odd_types_are_problems_or_texts_and_never_a_failure() {
             }
         }
     }
-    let numbers = Given::app("APP_NAME = 42\nSESSION_IDLE_SECONDS = '600'\nREFRESH_TOKENS = 'TRUE'\n").good();
+    let numbers = Given::app("APP_NAME = '42'\nSESSION_IDLE_SECONDS = '600'\nREFRESH_TOKENS = 'TRUE'\n").good();
     assert_eq!(
         (numbers.app_name.as_str(), numbers.session_idle, numbers.refresh_tokens),
         ("42", Duration::minutes(10), true)
