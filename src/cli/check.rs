@@ -52,7 +52,7 @@ impl Verdict {
 
 /// Checks and prints, as lines or as one JSON document. Returns whether no check failed.
 pub(super) async fn check(sources: Sources, json: bool) -> bool {
-    let findings = findings(&sources).await;
+    let findings = Box::pin(findings(&sources)).await;
     let well = !findings.iter().any(|finding| matches!(finding.verdict, Verdict::Bad(_)));
     if json {
         let document = |Finding { subject, verdict }: &Finding| {
