@@ -64,8 +64,8 @@ struct Of {
 
 pub(super) async fn run(action: Action) -> Result<(), Failure> {
     match action {
-        Action::List(List { which, json }) => list(which, json).await,
-        Action::End(which) => end(which).await,
+        Action::List(List { which, json }) => Box::pin(list(which, json)).await,
+        Action::End(which) => Box::pin(end(which)).await,
     }
 }
 

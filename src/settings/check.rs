@@ -1,5 +1,6 @@
 //! Turns values into settings: reads every key and collects every problem.
 
+mod app_hosts;
 mod collections;
 mod globus;
 mod policies;
@@ -44,8 +45,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
     let secret_key = secret_keys::secret_key(reader, &address, sandbox);
     let (client_id, client_secret) = credentials(reader, sources, &address);
-    let listen = listen::listen(reader);
-    let trusted_proxies = trusted_proxies(reader);
+    let (listen, trusted_proxies) = (listen::listen(reader), trusted_proxies(reader));
     reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
     let (policies, groups_max_age) = policies::read(reader);
     Settings {
@@ -67,6 +67,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         session_store: sessions::store(reader, sandbox),
         session_cookie_name: sessions::cookie(reader, &address),
         cookie_names: address.cookie_names(),
+        app_hosts: app_hosts::read(reader, &address),
         session_idle: sessions::idle(reader),
         session_lifetime: sessions::lifetime(reader),
         session_cache: sessions::cache(reader),

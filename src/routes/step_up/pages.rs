@@ -64,7 +64,7 @@ fn page(app: &AppState, live: &LiveSession, ask: &Ask, title: &str, text: &str) 
     let once_more = Ask { by_person: true, ..ask.clone() };
     let mut with_another = once_more.clone();
     with_another.authorize.prompt = Some("login".to_owned());
-    let back = ask.next(&app.settings.root);
+    let back = ask.next(&app.settings.root, &app.settings.app_hosts);
     let page = StepUpPage {
         site: &app.site,
         user: &view_of(app, live),

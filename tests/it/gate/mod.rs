@@ -4,6 +4,7 @@ mod app;
 mod behind;
 mod forward;
 mod generated;
+mod hosts;
 mod logins;
 mod policies;
 mod programs;
