@@ -6,7 +6,7 @@
 #
 #     [policies.staff]
 #     domains = ['example.org']
-#     groups = ['the id of a Globus group']
+#     groups = ['the id of a Globus group', 'the id of the group of admins']
 #
 # Whoever reaches the hub without the proxy can be anybody: it listens on loopback only.
 from urllib.parse import unquote
@@ -16,8 +16,8 @@ from jupyterhub.handlers import LogoutHandler
 
 # Accounts are made of usernames of this domain only. Another linked identity may have the same name elsewhere.
 DOMAIN = "example.org"
-# Members of this Globus group are admins. The policy must ask for it, or for any group.
-ADMINS = "the id of a Globus group"
+# Members of this Globus group are admins. The policy must name it: an app learns of no other groups.
+ADMINS = "the id of the group of admins"
 USERNAME = "X-Auth-Request-Preferred-Username"
 
 

@@ -19,7 +19,7 @@
 //! | ground | [`zone`] | times by the clocks of a time zone |
 //! | settings | [`settings`] | the settings: read and checked; all problems are reported at once |
 //! | ground | [`metrics`] | counters and durations for the operator; nothing is counted unless `METRICS_LISTEN` is set |
-//! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores; who meets a policy |
+//! | memory | [`session`] | what is kept about a browser: logins in progress, sessions, tokens, stores; who meets a policy; what is signed for apps |
 //! | words | [`pages`] | one struct per template; the stylesheet |
 //! | core | [`state`] | what every handler shares, built from the settings |
 //! | core | [`error`] | errors: status, text for the visitor, cause for the log |

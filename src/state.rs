@@ -29,6 +29,7 @@ use crate::{
     pages::{DataView, Site, hashed_name},
     session::{
         Lifetimes, Vault,
+        assertions::Assertions,
         authentications::Authentications,
         exchanges::Exchanges,
         login_attempt::LoginAttempts,
@@ -83,6 +84,8 @@ pub struct App {
     pub authentications: Authentications,
     /// Callers with a bearer token.
     pub programs: Programs,
+    /// What the gate says about people, signed.
+    pub assertions: Assertions,
     /// What is counted for the operator.
     pub metrics: Metrics,
     /// Requests that continue in tasks of their own, even if their clients have left.
@@ -167,15 +170,9 @@ impl AppState {
     /// [`BuildError::Http`] or [`BuildError::Flow`].
     pub fn with_store(settings: Settings, clock: Clock, store: Arc<dyn Store>) -> Result<Self, BuildError> {
         let metrics = Metrics::counted(settings.metrics_listen.is_some());
+        settings.policies.iter().for_each(|(name, _)| metrics.gate_policy(name));
         let http = observed(http_client(&settings)?, &metrics);
-        // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
-        let globus =
-            Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
-        let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
-        let auth = match &settings.sandbox {
-            Some(public) => auth.with_browser_base(public.clone()),
-            None => auth,
-        };
+        let auth = auth_client(&settings, &http, &clock);
         let provider = Arc::new(Provider::new(&auth, clock.clone()));
         let id_tokens = Arc::new(IdTokenVerifier::new(provider.clone(), settings.client_id.clone()));
         let login_flow = auth.oauth2_start_flow(settings.public_url("/login"), &settings.scopes)?;
@@ -202,6 +199,7 @@ impl AppState {
             tokens,
             memberships: Memberships::new(clock.clone(), settings.groups_max_age),
             programs: Programs::new(&clock, &auth, settings.max_exchanges, settings.groups_max_age),
+            assertions: assertions(&settings, &clock),
             metrics,
             requests: TaskTracker::new(),
             site: site(&settings),
@@ -230,6 +228,21 @@ pub fn http_client(settings: &Settings) -> Result<HttpClient, ClientError> {
     }
     let trust = settings.globus_trust.clone();
     Ok(named(HttpClient::when_needed(limits, trust, Proxies::FromEnvironment)))
+}
+
+fn auth_client(settings: &Settings, http: &HttpClient, clock: &Clock) -> ConfidentialAppAuthClient {
+    // No retries here: the revocation queue, the refresh of Globus's documents and the person retry at their own time.
+    let globus = Globus::new(settings.environment.clone(), http.clone().without_retries()).with_clock(clock.clone());
+    let auth = globus.confidential_app(&settings.client_id, &settings.client_secret);
+    match &settings.sandbox {
+        Some(public) => auth.with_browser_base(public.clone()),
+        None => auth,
+    }
+}
+
+fn assertions(settings: &Settings, clock: &Clock) -> Assertions {
+    let (current, fallbacks) = (&settings.secret_key, &settings.secret_key_fallbacks);
+    Assertions::new(settings.public_url(""), current, fallbacks, clock.clone())
 }
 
 /// The same client, whose calls are counted if anything is.

@@ -2,12 +2,12 @@
 
 #[path = "../../tests/it/harness/programs.rs"]
 #[expect(dead_code, reason = "tests need more of it")]
-mod programs;
+pub mod programs;
 #[path = "../../tests/it/harness/services.rs"]
 #[expect(dead_code, reason = "tests need more of it")]
 mod services;
 #[path = "../../tests/it/harness/signals.rs"]
-mod signals;
+pub mod signals;
 #[path = "../../tests/it/harness/wait.rs"]
 mod wait;
 

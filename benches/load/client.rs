@@ -69,11 +69,14 @@ impl Connection {
                 break;
             }
             let (name, value) = line.split_once(": ").unwrap_or_default();
-            match name {
-                "location" => answer.location = value.to_owned(),
-                "content-length" => answer.length = value.parse().unwrap(),
-                "set-cookie" => answer.cookies.push(value.split(';').next().unwrap_or_default().to_owned()),
-                _ => {}
+            // nginx writes them with capitals.
+            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            if is("location") {
+                answer.location = value.to_owned();
+            } else if is("content-length") {
+                answer.length = value.parse().unwrap();
+            } else if is("set-cookie") {
+                answer.cookies.push(value.split(';').next().unwrap_or_default().to_owned());
             }
         }
         self.body.resize(answer.length, 0);

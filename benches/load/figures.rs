@@ -15,7 +15,7 @@ use crate::{
 
 /// How often two servers are measured in turn, or one alone.
 const PAIRS: usize = 5;
-const CONNECTIONS: usize = 16;
+pub const CONNECTIONS: usize = 16;
 pub const AT_ONCE: Duration = Duration::ZERO;
 
 /// What requests of a logged-in browser cost, and what a redirect to the login costs.
@@ -157,7 +157,7 @@ pub fn redirects(stores: &Stores, kind: &str) {
 }
 
 /// How often a request is repeated on each connection.
-fn rounds() -> usize {
+pub fn rounds() -> usize {
     number("ROUNDS", 10_000)
 }
 
@@ -180,7 +180,7 @@ pub fn print_cost(what: &str, server: &Server, work: impl Fn(&mut Connection) + 
     println!("{what:<40} {:>8.2} us ({:.2} to {:.2})", median(&mut costs), costs[0], costs[PAIRS - 1]);
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -6,6 +6,8 @@
 
 mod client;
 mod figures;
+mod gate;
+mod kept;
 mod listings;
 mod provider;
 mod servers;
@@ -22,7 +24,7 @@ use self::stores::Stores;
 /// Measures something for a kind of store.
 type Measure = fn(&Stores, &str);
 
-const PARTS: [(&str, Measure); 9] = [
+const PARTS: [(&str, Measure); 11] = [
     ("requests", figures::requests),
     ("logins", figures::logins),
     ("refreshes", figures::refreshes),
@@ -32,6 +34,8 @@ const PARTS: [(&str, Measure); 9] = [
     ("redirects", figures::redirects),
     ("listings", listings::listings),
     ("waiting", listings::waiting),
+    ("gate", gate::gate),
+    ("kept", kept::kept),
 ];
 const STORES: &str = "memory,sqlite,postgres,redis,postgres-cached,redis-cached";
 
@@ -57,9 +61,9 @@ fn main() -> ExitCode {
 /// A cache changes what a request costs; memory without bounds would show with any store.
 fn concerns(part: &str, kind: &str) -> bool {
     match part {
-        "requests" => true,
+        "requests" | "gate" => true,
         // The store has nothing to do with them.
-        "redirects" | "listings" | "waiting" => kind == "memory",
+        "redirects" | "listings" | "waiting" | "kept" => kind == "memory",
         _ => !kind.ends_with("-cached"),
     }
 }

@@ -54,6 +54,7 @@ fn bare() -> Router {
         .route("/empty", get(|| async { StatusCode::NO_CONTENT }))
         .route("/page", get(move || async move { Html(page) }))
         .route("/redirect", get(move || async move { Redirect::to(target) }))
+        .route("/oauth2/auth/{policy}", get(|| async { StatusCode::ACCEPTED }))
 }
 
 /// Custom pages, as any program may add them.
@@ -128,8 +129,17 @@ impl Server {
 
     /// Resident memory, in bytes.
     pub fn memory(&self) -> usize {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        self.bytes("status", "VmRSS:")
+    }
+
+    /// Resident memory in bytes, of which pages that others have too count in proportion.
+    pub fn proportional_memory(&self) -> usize {
+        self.bytes("smaps_rollup", "Pss:")
+    }
+
+    fn bytes(&self, file: &str, name: &str) -> usize {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 }

@@ -10,6 +10,15 @@ use crate::{client::Connection, provider::CLIENT_ID, servers::Server, stores::St
 pub const LONG: u32 = 172_800;
 pub const SHORT: u32 = 30;
 
+/// The settings file of a gate. Its policy is one that has to be looked at.
+const GATE: &str = "\
+TRUSTED_PROXIES = ['127.0.0.1']
+MAX_CONNECTIONS = 11000
+KEEP_ALIVE_SECONDS = 3600
+[policies.default]
+domains = ['northfield.example']
+";
+
 pub struct Stage {
     pub portal: Server,
     variables: Vec<(String, String)>,
@@ -20,22 +29,28 @@ pub struct Stage {
 impl Stage {
     /// `life` is that of the provider's tokens in seconds, and `delay` how long it takes to give some.
     pub fn start(stores: &Stores, kind: &str, life: u32, delay: Duration) -> Self {
-        Self::with(stores, kind, [("LOAD_TOKEN_LIFE", life.to_string()), ("LOAD_DELAY", delay.as_millis().to_string())])
+        let provider = [("LOAD_TOKEN_LIFE", life.to_string()), ("LOAD_DELAY", delay.as_millis().to_string())];
+        Self::with(stores, kind, "", provider)
+    }
+
+    /// A stage whose portal is the gate behind a proxy on this machine, which may keep many connections for long.
+    pub fn start_gate(stores: &Stores, kind: &str) -> Self {
+        Self::with(stores, kind, GATE, [("LOAD_TOKEN_LIFE", LONG.to_string()), ("LOAD_DELAY", "0".to_owned())])
     }
 
     /// A stage whose provider is quick, but for its listings of folders.
     pub fn start_slow(stores: &Stores, kind: &str, listing: Duration) -> Self {
         let slow = ("LOAD_LISTING_DELAY", listing.as_millis().to_string());
-        Self::with(stores, kind, [("LOAD_TOKEN_LIFE", LONG.to_string()), ("LOAD_DELAY", "0".to_owned()), slow])
+        Self::with(stores, kind, "", [("LOAD_TOKEN_LIFE", LONG.to_string()), ("LOAD_DELAY", "0".to_owned()), slow])
     }
 
-    fn with<const N: usize>(stores: &Stores, kind: &str, provider: [(&str, String); N]) -> Self {
+    fn with<const N: usize>(stores: &Stores, kind: &str, settings: &str, provider: [(&str, String); N]) -> Self {
         let provider = Server::start("provider", &owned(provider));
         let folder = tempfile::tempdir().unwrap();
         let (store, cache) = stores.fresh(kind, folder.path());
         let base = format!("http://{}/", provider.address);
-        let config = folder.path().join("empty.conf");
-        std::fs::write(&config, "").unwrap();
+        let config = folder.path().join("portal.conf");
+        std::fs::write(&config, settings).unwrap();
         let variables = owned([
             ("RUST_LOG", std::env::var("LOAD_LOG").unwrap_or_else(|_| "warn".to_owned())),
             ("GLOBUS_PORTAL_CONFIG", config.display().to_string()),

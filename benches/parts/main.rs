@@ -17,10 +17,12 @@ use globus_portal::{
         environment::Environment,
         flow::AuthorizeUrls,
         http::{HttpClient, Limits, Proxies, Trust},
+        id_token::IdTokenClaims,
         scopes,
     },
     secret::{ClientSecret, SecretKey, random_bytes},
     session::{
+        assertions::Assertions,
         login_attempt::{BrowserBinding, LoginAttempts},
         return_path::ReturnPath,
         seal::{KeyRing, Purpose, hash},
@@ -74,6 +76,37 @@ fn recognise_a_login(bencher: Bencher) {
     let (browser, now) = (BrowserBinding::random(), Clock::system().now());
     let state = attempts.begin(&keys, &browser, &next, now).unwrap().state;
     bencher.bench(|| attempts.open(&keys, Some(&browser), divan::black_box(&state), now).unwrap());
+}
+
+/// What an app gets with a yes: signed, and as it is kept for a minute.
+#[divan::bench(args = [0, 50])]
+fn an_assertion_that_is_signed(bencher: Bencher, groups: usize) {
+    let clock = Clock::manual(Clock::system().now());
+    let (assertions, claims, groups) = assertion(&clock, groups);
+    let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
+    bencher.bench_local(|| {
+        clock.advance(time::Duration::minutes(1));
+        assertions.of("staff", divan::black_box(&claims), None, Some(&groups)).unwrap()
+    });
+}
+
+#[divan::bench(args = [0, 50])]
+fn an_assertion_that_is_kept(bencher: Bencher, groups: usize) {
+    let (assertions, claims, groups) = assertion(&Clock::manual(Clock::system().now()), groups);
+    let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
+    bencher.bench(|| assertions.of("staff", divan::black_box(&claims), None, Some(&groups)).unwrap());
+}
+
+fn assertion(clock: &Clock, groups: usize) -> (Assertions, IdTokenClaims, Vec<String>) {
+    let key = SecretKey::new("a key for measurements, long enough to be one");
+    let assertions = Assertions::new("https://portal.example.org".to_owned(), &key, &[], clock.clone());
+    let claims = serde_json::json!({
+        "sub": "f8907a41-b87f-4770-b2b4-cabdd1f151d5", "name": "Mira Solano", "email": "mira@northfield.example",
+        "preferred_username": "mira@northfield.example", "organization": "Northfield University",
+        "identity_provider": "0ec34ecc-ad7d-4d51-94e5-dc387441a4d6", "last_authentication": 1_800_000_000,
+    });
+    let groups = (0..groups).map(|number| format!("63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a{number:04}"));
+    (assertions, serde_json::from_value(claims).unwrap(), groups.collect())
 }
 
 #[divan::bench]

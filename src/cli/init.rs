@@ -97,10 +97,14 @@ fn print_now(text: &str) -> io::Result<()> {
 fn secret_of(file: &Path) -> Result<String, Failure> {
     let mut secret = String::new();
     let read = match file.to_str() {
-        Some("-") => io::stdin().take(MAX_SECRET).read_to_string(&mut secret),
-        _ => fs::File::open(file).and_then(|file| file.take(MAX_SECRET).read_to_string(&mut secret)),
+        Some("-") => io::stdin().take(MAX_SECRET + 1).read_to_string(&mut secret),
+        _ => fs::File::open(file).and_then(|file| file.take(MAX_SECRET + 1).read_to_string(&mut secret)),
     };
-    read.map_err(|error| Failure::Init(format!("cannot read the client secret from {}: {error}", file.display())))?;
+    let failed = |why: String| Failure::Init(format!("cannot read the client secret from {}: {why}", file.display()));
+    read.map_err(|error| failed(error.to_string()))?;
+    if secret.len() as u64 > MAX_SECRET {
+        return Err(failed(format!("it is longer than {MAX_SECRET} bytes")));
+    }
     Ok(secret.trim().to_owned())
 }
 
@@ -115,12 +119,14 @@ fn filled(values: &[(&'static str, String)]) -> String {
     lines.collect()
 }
 
-/// Writes a new file that only its owner can read.
+/// Writes a new file that only its owner can read. Half a file would be in the way of the next try, so none is left.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    opened
-        .and_then(|mut opened| opened.write_all(text.as_bytes()))
-        .map_err(|error| Failure::Init(format!("cannot write {}: {error}", file.display())))
+    let failed = |error: io::Error| Failure::Init(format!("cannot write {}: {error}", file.display()));
+    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    opened.write_all(text.as_bytes()).map_err(|error| {
+        let _ = fs::remove_file(file);
+        failed(error)
+    })
 }
 
 /// Checks what was written, without this process's environment.

@@ -19,7 +19,7 @@ use crate::{
     telemetry::plain,
 };
 
-/// A running portal on the same SQLite file notices a write within this time.
+/// A running portal uses nothing that it knew of the same SQLite file before, after this time.
 const SEEN_AFTER: Duration = Duration::from_millis(500);
 const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]Z");
 

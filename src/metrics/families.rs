@@ -6,7 +6,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::labels::{Cause, Closed, Outcome, Renewed};
+use super::labels::{Cause, Closed, Decision, Outcome, Renewed};
 
 /// A route, a class of methods, and a status.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +49,23 @@ pub(super) struct StoreCall {
     pub(super) outcome: &'static str,
 }
 
+/// Policies have names of letters, digits and hyphens.
+const NO_POLICY: &str = "(unknown)";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Decided {
+    policy: String,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+impl Decided {
+    /// A policy without a name is one that the settings do not have.
+    pub(super) fn new(policy: Option<&str>, decision: Decision, reason: &'static str) -> Self {
+        Self { policy: policy.unwrap_or(NO_POLICY).to_owned(), decision: decision.as_str(), reason }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
@@ -71,6 +88,7 @@ pub(super) struct Families {
     pub(super) token_revocations: Family<Ended, Counter>,
     pub(super) globus_call_duration: Histograms<ServiceCall>,
     pub(super) store_call_duration: Histograms<StoreCall>,
+    pub(super) gate_decisions: Family<Decided, Counter>,
     pub(super) connections_open: Gauge,
     pub(super) connections_closed_early: Family<Why, Counter>,
     pub(super) log_lines_lost: Counter,
@@ -92,12 +110,14 @@ impl Families {
             token_revocations: Family::default(),
             globus_call_duration: Family::new_with_constructor(globus_calls),
             store_call_duration: Family::new_with_constructor(store_calls),
+            gate_decisions: Family::default(),
             connections_open: Gauge::default(),
             connections_closed_early: Family::default(),
             log_lines_lost: Counter::default(),
             build: Family::default(),
         };
         families.register_web();
+        families.register_gate();
         families.register_sessions();
         families.begin_at_zero();
         families
@@ -121,6 +141,12 @@ impl Families {
         );
         registry.register("log_lines_lost", "Log lines that could not be written", self.log_lines_lost.clone());
         registry.register("build_info", "The version that runs; the value is always 1", self.build.clone());
+    }
+
+    fn register_gate(&mut self) {
+        let Self { registry, .. } = self;
+        let help = "Decisions of the gate, by policy, decision and reason";
+        registry.register("gate_decisions", help, self.gate_decisions.clone());
     }
 
     /// Logins, sessions, tokens, and the calls that they need.
@@ -151,6 +177,13 @@ impl Families {
         );
     }
 
+    /// Creates the series of a policy that the alert rules watch.
+    pub(super) fn begin_policy(&self, policy: &str) {
+        for decision in [Decision::Allowed, Decision::Unknown] {
+            drop(self.gate_decisions.get_or_create(&Decided::new(Some(policy), decision, "none")));
+        }
+    }
+
     /// Creates the series that are known beforehand, so that the first event is an increase.
     fn begin_at_zero(&self) {
         drop(self.logins.get_or_create(&Login { outcome: Outcome::Ok.as_str(), reason: "none" }));
@@ -175,6 +208,7 @@ impl Families {
         for cause in Closed::ALL {
             drop(self.connections_closed_early.get_or_create(&Why { cause: cause.as_str() }));
         }
+        drop(self.gate_decisions.get_or_create(&Decided::new(None, Decision::Denied, "closed")));
         self.build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
     }
 }

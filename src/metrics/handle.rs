@@ -9,8 +9,8 @@ use std::{
 use prometheus_client::encoding::text::encode;
 
 use super::{
-    families::{Answered, Ended, Families, Login, Route, ServiceCall, StoreCall, Why},
-    labels::{Cause, Closed, Outcome, Renewed},
+    families::{Answered, Decided, Ended, Families, Login, Route, ServiceCall, StoreCall, Why},
+    labels::{Cause, Closed, Decision, Outcome, Renewed},
 };
 
 /// Counts what happens, or does nothing. Cheap to clone; clones count together.
@@ -92,6 +92,18 @@ impl Metrics {
             let count = u64::try_from(count).unwrap_or(u64::MAX);
             families.token_revocations.get_or_create(&Ended { outcome: outcome.as_str() }).inc_by(count);
         }
+    }
+
+    /// Counts a decision of the gate. `policy` is its name, if the settings have it.
+    pub fn gate_decision(&self, policy: Option<&str>, decision: Decision, reason: &'static str) {
+        let Some(families) = &self.0 else { return };
+        families.gate_decisions.get_or_create(&Decided::new(policy, decision, reason)).inc();
+    }
+
+    /// Begins to count the decisions by a policy, so that the first one is an increase.
+    pub fn gate_policy(&self, policy: &str) {
+        let Some(families) = &self.0 else { return };
+        families.begin_policy(policy);
     }
 
     /// Counts a connection that the server closed early.

@@ -84,6 +84,30 @@ impl Renewed {
     }
 }
 
+/// What the gate decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The request may pass.
+    Allowed,
+    /// It may not.
+    Denied,
+    /// Nobody is signed in, or another login is needed.
+    SignIn,
+    /// It cannot be found out now.
+    Unknown,
+}
+
+impl Decision {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::SignIn => "sign_in",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Why the server closed a connection early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {

@@ -10,5 +10,5 @@ mod labels;
 
 pub use self::{
     handle::{Metrics, Reading},
-    labels::{Cause, Closed, Outcome, Renewed},
+    labels::{Cause, Closed, Decision, Outcome, Renewed},
 };

@@ -44,6 +44,17 @@ fn of_bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 impl Refusal {
+    /// In a word: the error codes of RFC 6750 section 3.1, and more.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Malformed => "invalid_request",
+            Self::Invalid => "invalid_token",
+            Self::Scope(_) => "insufficient_scope",
+            Self::Denied => "access_denied",
+        }
+    }
+
     /// The header that says what a token would have to be (RFC 6750 section 3). Nobody is told why Globus does not accept one.
     pub(super) fn challenge(&self, realm: &str) -> Option<(HeaderName, HeaderValue)> {
         let error = match self {

@@ -133,7 +133,10 @@ impl Server {
         connections.accept_waiting(&listener, &frame);
         drop(listener);
         finish(&app, &connections).await;
-        drop((limiting, sweeping, refreshing, measuring));
+        if let Some(measuring) = measuring {
+            measuring.ended().await;
+        }
+        drop((limiting, sweeping, refreshing));
         app.vault.close().await;
     }
 }

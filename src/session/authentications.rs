@@ -9,12 +9,13 @@ use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    answers::{Answered, Answers, CallFailed},
+    answers::{Answered, Answers},
     live::LiveSession,
+    not_known::NotKnown,
     seal::hash,
     session_info::{Malformed, SessionInfo},
     store::SessionKey,
-    tokens::{TokenUnavailable, Tokens},
+    tokens::Tokens,
 };
 use crate::{
     clock::Clock,
@@ -25,15 +26,6 @@ use crate::{
 const INCLUDE: [&str; 2] = ["session_info", "identity_set_detail"];
 /// How long a no counts.
 const NO: Duration = Duration::SECOND;
-
-/// Why it is not known how somebody has logged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotKnown {
-    /// Globus no longer accepts the session's token, and there is no other.
-    SignIn,
-    /// It cannot be found out now.
-    Unknown,
-}
 
 /// How the people of sessions have logged in.
 #[derive(Debug)]
@@ -67,24 +59,6 @@ impl From<Failure> for NotKnown {
     fn from(error: Failure) -> Self {
         tracing::warn!(error = %error, "cannot read from Globus how somebody has logged in");
         Self::Unknown
-    }
-}
-
-impl From<CallFailed> for NotKnown {
-    fn from(_: CallFailed) -> Self {
-        Self::Unknown
-    }
-}
-
-impl From<TokenUnavailable> for NotKnown {
-    fn from(error: TokenUnavailable) -> Self {
-        match error {
-            TokenUnavailable::SignIn(_) => Self::SignIn,
-            error => {
-                tracing::warn!(error = %error, "no token to read from Globus how somebody has logged in");
-                Self::Unknown
-            }
-        }
     }
 }
 

@@ -17,8 +17,9 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use time::{Duration, OffsetDateTime};
@@ -31,6 +32,8 @@ use super::{
 const SHARDS: usize = 16;
 /// How many sessions a shard holds at most.
 const SHARD_SIZE: usize = 640;
+/// Of a store that reports every end.
+const FOR_EVER: u64 = u64::MAX;
 
 /// A session that is alive, as far as this process knows.
 #[derive(Debug)]
@@ -142,13 +145,32 @@ pub(super) struct LiveSessions {
     lifetime: Option<Duration>,
     /// Whether every end of a session is reported.
     connected: AtomicBool,
+    /// Until when entries may be used, in nanoseconds since `made`; or [`FOR_EVER`].
+    trusted_until: AtomicU64,
+    made: Instant,
 }
 
 impl LiveSessions {
     /// An entry may be used for `lifetime`, or, where there is none, until its end is reported. `connected`: whether ends are
     /// reported from the beginning.
     pub(super) fn new(lifetime: Option<Duration>, connected: bool) -> Self {
-        Self { shards: Default::default(), lifetime, connected: AtomicBool::new(connected) }
+        Self {
+            shards: Default::default(),
+            lifetime,
+            connected: AtomicBool::new(connected),
+            trusted_until: AtomicU64::new(FOR_EVER),
+            made: Instant::now(),
+        }
+    }
+
+    fn is_trusted(&self) -> bool {
+        let until = self.trusted_until.load(Ordering::Acquire);
+        self.connected.load(Ordering::Acquire) && (until == FOR_EVER || self.age_at(Instant::now()) < until)
+    }
+
+    /// Nanoseconds from the making of this cache to `at`.
+    fn age_at(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.made).as_nanos()).unwrap_or(FOR_EVER)
     }
 
     fn shard(&self, key: SessionKey) -> MutexGuard<'_, Shard> {
@@ -158,7 +180,7 @@ impl LiveSessions {
     }
 
     pub(super) fn get(&self, key: SessionKey, now: OffsetDateTime) -> Option<Arc<LiveSession>> {
-        if !self.connected.load(Ordering::Acquire) {
+        if !self.is_trusted() {
             return None;
         }
         let live = self.shard(key).known.get(&key)?.clone();
@@ -219,6 +241,31 @@ impl LiveSessions {
                 self.forget_all();
                 self.connected.store(true, Ordering::Release);
             }
+            News::TrustedUntil(at) => self.trusted_until.store(self.age_at(at), Ordering::Release),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cached_is_used_only_until_the_store_has_to_be_checked_again() {
+        let cache = LiveSessions::new(None, false);
+        cache.hear(News::Connected);
+        let (key, now) = (SessionKey([7; 32]), OffsetDateTime::UNIX_EPOCH);
+        let claims = serde_json::json!({"iss": "https://auth.example.org", "sub": "person-1", "aud": "portal", "exp": 2, "iat": 1});
+        let user = serde_json::from_value(serde_json::json!({"claims": claims, "began": 1})).unwrap();
+        let live = LiveSession::new(key, user, now + Duration::HOUR, now, now);
+        cache.keep(cache.ticket(key), &Arc::new(live));
+        assert!(cache.get(key, now).is_some(), "a store that reports every end");
+        let hour = std::time::Duration::from_secs(3600);
+        cache.hear(News::TrustedUntil(Instant::now() + hour));
+        assert!(cache.get(key, now).is_some(), "checked in time");
+        cache.hear(News::TrustedUntil(Instant::now()));
+        assert!(cache.get(key, now).is_none(), "the check is late");
+        cache.hear(News::TrustedUntil(Instant::now() + hour));
+        assert!(cache.get(key, now).is_some(), "and was made at last");
     }
 }

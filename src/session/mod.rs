@@ -5,6 +5,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`seal`] | keys derived by purpose; sealing and opening |
+//! | [`assertions`] | what the gate says about somebody, signed for apps |
 //! | [`return_path`] | where a login goes afterwards |
 //! | [`per_client`] | counts of what is under way, in total and for each client |
 //! | [`exchanges`] | code exchanges with Globus in progress: a bounded number |
@@ -35,6 +36,7 @@
 //! request could bring back a session that has ended, or a token that has been replaced.
 
 mod answers;
+pub mod assertions;
 pub mod authentications;
 mod beginning;
 pub mod choice;
@@ -45,6 +47,7 @@ mod limit;
 pub mod live;
 pub mod login_attempt;
 pub mod memberships;
+pub mod not_known;
 pub mod per_client;
 pub mod policy;
 mod probes;

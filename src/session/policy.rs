@@ -29,6 +29,27 @@ pub enum Unmet {
     SingleDomain,
     /// An authentication policy of Globus does not hold.
     SessionPolicies,
+    /// The session has no access token of the resource server whose token the app gets.
+    AccessToken,
+}
+
+impl Unmet {
+    /// In a word, as a label of metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Groups => "groups",
+            Self::IdentityProviders => "identity_providers",
+            Self::Identities => "identities",
+            Self::Domains => "domains",
+            Self::Mfa => "mfa",
+            Self::AuthenticationAge => "authentication_max_age",
+            Self::SingleDomain => "single_domain",
+            Self::SessionPolicies => "session_policies",
+            Self::AccessToken => "access_token",
+        }
+    }
 }
 
 /// What is known of a person who is to be judged.
@@ -99,7 +120,7 @@ pub fn remedy(policy: &Policy, unmet: &[Unmet]) -> Option<AuthorizeParameters> {
     let mut login = AuthorizeParameters::new();
     for condition in unmet {
         login = match condition {
-            Unmet::Closed | Unmet::Groups | Unmet::IdentityProviders => return None,
+            Unmet::Closed | Unmet::Groups | Unmet::IdentityProviders | Unmet::AccessToken => return None,
             Unmet::Identities if policy.identities.len() > 1 => return None,
             Unmet::Identities => login.with_session_required_identities(&policy.identities),
             Unmet::Domains => login.with_session_required_single_domain(&policy.domains),

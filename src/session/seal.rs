@@ -166,7 +166,7 @@ impl KeyRing {
 
 impl Key {
     fn derive(secret: &SecretKey) -> Self {
-        let root = Salt::new(HKDF_SHA256, b"globus-portal").extract(secret.expose_secret().as_bytes());
+        let root = root(secret);
         let sealing = |purpose: Purpose| sealing_key(&expand::<32>(&root, &[purpose.info()]));
         Self {
             id: expand(&root, &[b"globus-portal/1/key-id"]),
@@ -203,8 +203,14 @@ fn sealing_key(bytes: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, bytes).expect("32 bytes are a key"))
 }
 
+/// What all keys of a secret are derived from (HKDF-Extract, RFC 5869 section 2.2).
+pub(super) fn root(secret: &SecretKey) -> Prk {
+    Salt::new(HKDF_SHA256, b"globus-portal").extract(secret.expose_secret().as_bytes())
+}
+
+/// A key of this many bytes for what `info` names (HKDF-Expand, RFC 5869 section 2.3).
 #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
-fn expand<const N: usize>(root: &Prk, info: &[&[u8]]) -> [u8; N] {
+pub(super) fn expand<const N: usize>(root: &Prk, info: &[&[u8]]) -> [u8; N] {
     let mut bytes = [0; N];
     let okm = root.expand(info, Length(N)).expect("a short output");
     okm.fill(&mut bytes).expect("the length asked for");

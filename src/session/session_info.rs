@@ -73,13 +73,18 @@ impl SessionInfo {
         self.authentications.iter().any(|authentication| authentication.with_mfa)
     }
 
-    /// Whether the last login is no older than this, by whole seconds as Globus counts. One without a time, or with one that is
-    /// further ahead than clocks may differ, counts as none.
+    /// When the last login was, in seconds since 1970. One without a time, or with one that is further ahead of `now` than clocks
+    /// may differ, counts as none.
+    #[must_use]
+    pub fn last_authentication(&self, now: OffsetDateTime) -> Option<i64> {
+        let latest = now.unix_timestamp().saturating_add(LEEWAY.whole_seconds());
+        self.authentications.iter().filter_map(|authentication| authentication.at).filter(|at| *at <= latest).max()
+    }
+
+    /// Whether the last login is no older than this, by whole seconds as Globus counts.
     pub(super) fn is_younger_than(&self, age: std::time::Duration, now: OffsetDateTime) -> bool {
-        let (now, ahead) = (now.unix_timestamp(), LEEWAY.whole_seconds());
-        let times = self.authentications.iter().filter_map(|authentication| authentication.at);
-        let last = times.filter(|at| *at <= now.saturating_add(ahead)).max();
-        last.is_some_and(|last| u64::try_from(now.saturating_sub(last)).unwrap_or_default() <= age.as_secs())
+        let since = |last: i64| u64::try_from(now.unix_timestamp().saturating_sub(last)).unwrap_or_default();
+        self.last_authentication(now).is_some_and(|last| since(last) <= age.as_secs())
     }
 
     /// The identities that the person has logged in with.

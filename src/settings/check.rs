@@ -2,6 +2,7 @@
 
 mod app_hosts;
 mod collections;
+mod for_apps;
 mod globus;
 mod policies;
 mod sessions;
@@ -57,7 +58,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
         time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
-        scopes: with_groups(scopes(reader), &policies),
+        scopes: scopes_for(reader, &policies),
         policies,
         groups_max_age,
         allow_consent_for: allow_consent_for(reader),
@@ -156,6 +157,13 @@ fn scopes(reader: &mut Reader) -> Vec<String> {
     if !scopes.iter().any(|scope| scope == scopes::auth::OPENID) {
         scopes.insert(0, scopes::auth::OPENID.to_owned());
     }
+    scopes
+}
+
+/// The scopes, and what policies need of them.
+fn scopes_for(reader: &mut Reader, policies: &Policies) -> Vec<String> {
+    let scopes = with_groups(scopes(reader), policies);
+    for_apps::warn(reader, policies, &scopes);
     scopes
 }
 

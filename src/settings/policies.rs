@@ -40,11 +40,35 @@ pub struct Policy {
     pub access_token: Option<String>,
 }
 
+impl Policy {
+    /// How many of a person's groups an app gets at most. Proxies and apps take headers of some kilobytes only, and each group
+    /// takes 37 bytes in one header and 52 in another.
+    pub const MOST_GROUPS: usize = 50;
+
+    /// Those of a person's groups that the policy names, in its order: an app learns of no others.
+    #[must_use]
+    pub fn groups_for_app(&self, groups: &[String]) -> Vec<&str> {
+        let named = self.groups.iter().filter(|group| groups.contains(group));
+        named.map(|group| &**group).take(Self::MOST_GROUPS).collect()
+    }
+}
+
 impl Policies {
     /// The policy of this name; without a name, the default one.
     #[must_use]
     pub fn named(&self, name: Option<&str>) -> Option<&Policy> {
         self.0.get(name.unwrap_or(DEFAULT))
+    }
+
+    /// The name of that policy, if there is one.
+    #[must_use]
+    pub fn name_of(&self, name: Option<&str>) -> Option<&str> {
+        self.0.get_key_value(name.unwrap_or(DEFAULT)).map(|(name, _)| &**name)
+    }
+
+    /// All of them, with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        self.0.iter().map(|(name, policy)| (&**name, policy))
     }
 
     /// Whether any policy asks for groups.

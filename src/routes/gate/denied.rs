@@ -165,6 +165,9 @@ fn words(unmet: Unmet, policy: Option<&Policy>) -> String {
             list(|policy| &policy.single_domain)
         ),
         Unmet::SessionPolicies => "It needs a sign-in that meets a policy of Globus, and yours does not.".to_owned(),
+        Unmet::AccessToken => {
+            "It needs a permission of yours that this site does not request. Its operators need to fix this.".to_owned()
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The addresses of oauth2-proxy that people and apps use: in, out, and who somebody is.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
     extract::{RawQuery, State},
@@ -8,18 +10,24 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{answer::bare, hand_over, host_cookies, judge::session, wanted};
+use super::{
+    answer::bare,
+    hand_over, host_cookies,
+    judge::{self, session},
+    wanted,
+};
 use crate::{
     error::AppError,
     routes::{
         asked::login_path,
         cookies::{self, SentSessions},
         hosts::{app_host, portal},
+        logged_in::is_new,
         login::not_ahead,
         logout,
         origin::Asker,
     },
-    session::return_path::ReturnPath,
+    session::{not_known::NotKnown, return_path::ReturnPath},
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -73,7 +81,8 @@ pub(crate) async fn callback(State(app): State<AppState>, RawQuery(query): RawQu
     Redirect::to(&format!("{portal}/login?{}", query.unwrap_or_default()))
 }
 
-/// `GET /oauth2/userinfo`: who is signed in, as JSON; 401 for nobody.
+/// `GET /oauth2/userinfo`: who is signed in, as JSON; 401 for nobody. The groups are all that they are an active member of, if any
+/// policy asks for groups; 503 if these cannot be found out now.
 pub(crate) async fn userinfo(
     State(app): State<AppState>,
     Extension(facts): Extension<RequestFacts>,
@@ -86,9 +95,19 @@ pub(crate) async fn userinfo(
     };
     // Set once: the session is the same throughout a request.
     let _ = facts.session.set(live.clone());
+    let groups = match app.settings.policies.ask_for_groups() {
+        true => judge::groups(&app, &live).await,
+        false => Ok(Arc::default()),
+    };
+    let groups = match groups {
+        Ok(groups) => groups,
+        // Another login would not help somebody who has just been through one.
+        Err(NotKnown::SignIn) if !is_new(&app, &live) => return bare(StatusCode::UNAUTHORIZED),
+        Err(NotKnown::SignIn | NotKnown::Unknown) => return bare(StatusCode::SERVICE_UNAVAILABLE),
+    };
     let claims = &live.user.claims;
     Json(json!({
-        "user": claims.sub, "email": claims.email, "preferredUsername": claims.preferred_username, "groups": [],
+        "user": claims.sub, "email": claims.email, "preferredUsername": claims.preferred_username, "groups": *groups,
     }))
     .into_response()
 }

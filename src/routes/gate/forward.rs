@@ -9,6 +9,7 @@ use axum::{
 
 use super::{
     answer::{bare, passes},
+    counted::{count, count_refused},
     denied::{self, Denied},
     hand_over,
     judge::{Verdict, judge},
@@ -42,17 +43,21 @@ pub(crate) async fn by_default(
 async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, headers: &HeaderMap) -> Response {
     if !facts.by_proxy {
         tracing::error!(peer = %facts.peer, "the gate denies: TRUSTED_PROXIES does not name who asks");
+        count_refused(app, policy, "untrusted_proxy");
         return bare(StatusCode::FORBIDDEN);
     }
     let Some(original) = original(headers, &app.settings) else {
         tracing::warn!(
             "the gate denies: X-Forwarded-Method, -Proto, -Host and -Uri must each be there once, and name this site or one of ALLOWED_RETURN_HOSTS"
         );
+        count_refused(app, policy, "forwarded_headers");
         return bare(StatusCode::FORBIDDEN);
     };
     let is_page = is_navigation(&Method::GET, headers);
-    match judge(app, headers, facts, policy, original.on).await {
-        Verdict::Passes(passed) => passes(StatusCode::OK, &passed),
+    let verdict = judge(app, headers, facts, policy, original.on).await;
+    count(app, policy, &verdict);
+    match verdict {
+        Verdict::Passes(passed) => passes(app, StatusCode::OK, policy, &passed),
         Verdict::SignIn if is_page => sign_in(app, &original),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
         Verdict::Denied(..) if is_page && original.on.is_some() => {

@@ -5,22 +5,20 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 
 use super::{
-    host_cookies,
+    access_token, host_cookies,
     programs::{self, ByToken},
 };
 use crate::{
-    globus::{
-        error::CallError, fault::Fault, groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER,
-    },
+    globus::{groups::GroupsClient, id_token::IdTokenClaims, scopes::groups::RESOURCE_SERVER},
     routes::{bearer::Refusal, cookies::SentSessions, logged_in::is_new},
+    secret::AccessToken,
     session::{
-        authentications::NotKnown,
         live::LiveSession,
-        memberships::CallFailed,
+        not_known::NotKnown,
         policy::{Person, Unmet, asks_for_session_info, remedy, unmet},
         programs::Program,
         session_info::SessionInfo,
-        tokens::{SessionToken, TokenUnavailable},
+        tokens::SessionToken,
     },
     settings::{AppHost, Policy},
     state::AppState,
@@ -46,6 +44,10 @@ pub(crate) struct Passed {
     pub(super) who: Who,
     /// The groups they are an active member of, if the policy asks for any.
     pub(super) groups: Arc<[String]>,
+    /// When they last logged in at Globus, in seconds since 1970, if the policy asks how they did.
+    pub(super) authenticated: Option<i64>,
+    /// The access token that the app gets, if the policy gives one.
+    pub(super) access_token: Option<AccessToken>,
 }
 
 /// A person or a program.
@@ -62,12 +64,19 @@ impl Passed {
             Who::Program(program) => &program.claims,
         }
     }
+
+    /// When they authenticated at Globus, in seconds since 1970, as far as it is known.
+    pub(super) fn auth_time(&self) -> Option<i64> {
+        self.authenticated.or(self.claims().last_authentication)
+    }
 }
 
 impl From<ByToken> for Verdict {
     fn from(judged: ByToken) -> Self {
         match judged {
-            ByToken::Passes(program, groups) => Self::Passes(Passed { who: Who::Program(program), groups }),
+            ByToken::Passes(program, groups) => {
+                Self::Passes(Passed { who: Who::Program(program), groups, authenticated: None, access_token: None })
+            }
             ByToken::Refused(refusal) => Self::Refused(refusal),
             ByToken::Unknown => Self::Unknown,
         }
@@ -171,72 +180,62 @@ async fn by_policy(app: &AppState, live: Arc<LiveSession>, policy: &Policy) -> V
     let groups = match groups {
         Ok(groups) => groups,
         // Another login would not help somebody who has just been through one.
-        Err(NoGroups::SignIn) if is_new(app, &live) => return Verdict::Denied(live, vec![Unmet::Groups]),
-        Err(NoGroups::SignIn) => return Verdict::SignIn,
-        Err(NoGroups::Unknown) => return Verdict::Unknown,
+        Err(NotKnown::SignIn) if is_new(app, &live) => return Verdict::Denied(live, vec![Unmet::Groups]),
+        Err(NotKnown::SignIn) => return Verdict::SignIn,
+        Err(NotKnown::Unknown) => return Verdict::Unknown,
     };
     match lacks(app, &live, policy, &groups).await {
-        Ok(unmet) if unmet.is_empty() => Verdict::Passes(Passed { who: Who::Person(live), groups }),
-        Ok(unmet) => Verdict::Denied(live, unmet),
+        Ok((unmet, authenticated)) if unmet.is_empty() => {
+            let passed = Passed { who: Who::Person(live.clone()), groups, authenticated, access_token: None };
+            with_token(app, policy, live, passed).await
+        }
+        Ok((unmet, _)) => Verdict::Denied(live, unmet),
         Err(NotKnown::SignIn) if !is_new(app, &live) => Verdict::SignIn,
         Err(_) => Verdict::Unknown,
     }
 }
 
-/// What somebody lacks. Globus is asked how they have logged in if the policy asks for that, and if what they lack may have
-/// been given by a login at Globus since.
-async fn lacks(app: &AppState, live: &LiveSession, policy: &Policy, groups: &[String]) -> Result<Vec<Unmet>, NotKnown> {
+/// What somebody lacks, and when they logged in at Globus, if it was asked. Globus is asked how they have logged in if the policy
+/// asks for that, and if what they lack may have been given by a login at Globus since.
+async fn lacks(
+    app: &AppState,
+    live: &LiveSession,
+    policy: &Policy,
+    groups: &[String],
+) -> Result<(Vec<Unmet>, Option<i64>), NotKnown> {
     let with = |session_info: Option<&SessionInfo>| {
         unmet(policy, &Person { claims: &live.user.claims, groups, session_info, now: app.clock.now() })
     };
     let by_login = with(None);
     if !asks_for_session_info(policy) && remedy(policy, &by_login).is_none() {
-        return Ok(by_login);
+        return Ok((by_login, None));
     }
     let enough = |info: &SessionInfo| with(Some(info)).is_empty();
-    Ok(with(Some(&*app.authentications.of(live, &policy.session_policies, enough).await?)))
+    let info = app.authentications.of(live, &policy.session_policies, enough).await?;
+    Ok((with(Some(&*info)), info.last_authentication(app.clock.now())))
 }
 
-/// Why the groups of a person are not known.
-enum NoGroups {
-    /// The session may not ask for them.
-    SignIn,
-    Unknown,
-}
-
-impl From<CallError> for NoGroups {
-    fn from(error: CallError) -> Self {
-        tracing::warn!(error = error.for_log(), "the gate cannot read somebody's groups");
-        match error.fault() {
-            Fault::SignInAgain | Fault::ConsentNeeded => Self::SignIn,
-            _ => Self::Unknown,
+/// A yes, with what the app gets besides.
+async fn with_token(app: &AppState, policy: &Policy, live: Arc<LiveSession>, passed: Passed) -> Verdict {
+    match access_token::of(app, live.key, policy).await {
+        Ok(access_token) => Verdict::Passes(Passed { access_token, ..passed }),
+        // Another login would not help somebody who has just been through one.
+        Err(NotKnown::SignIn) if is_new(app, &live) => {
+            let wanted = policy.access_token.as_deref().unwrap_or_default();
+            tracing::error!(wanted, "the gate denies: a login gave no access token for an app: check SCOPES");
+            Verdict::Denied(live, vec![Unmet::AccessToken])
         }
+        Err(NotKnown::SignIn) => Verdict::SignIn,
+        Err(NotKnown::Unknown) => Verdict::Unknown,
     }
 }
 
-impl From<CallFailed> for NoGroups {
-    fn from(_: CallFailed) -> Self {
-        Self::Unknown
-    }
-}
-
-impl From<TokenUnavailable> for NoGroups {
-    fn from(error: TokenUnavailable) -> Self {
-        match error {
-            TokenUnavailable::SignIn(_) => Self::SignIn,
-            error => {
-                tracing::warn!(error = %error, "the gate has no token for somebody's groups");
-                Self::Unknown
-            }
-        }
-    }
-}
-
-async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NoGroups> {
+/// The groups of a person, as Globus says them now or has said them a moment ago.
+pub(super) async fn groups(app: &AppState, live: &LiveSession) -> Result<Arc<[String]>, NotKnown> {
     let client = async || {
         let token = app.tokens.fresh(live.key, RESOURCE_SERVER).await?;
         let authorizer = SessionToken::new(app.tokens.clone(), live.key, RESOURCE_SERVER, token);
-        Ok::<_, NoGroups>(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
+        Ok::<_, NotKnown>(GroupsClient::new(app.settings.environment.groups.clone(), app.http.clone(), authorizer))
     };
     app.memberships.of(live.key.0, client).await
 }

@@ -12,15 +12,19 @@
 //! | `/oauth2/authz/POLICY/…` | Envoy `ext_authz` | 200, 401, 403, 503 |
 //! | `/oauth2/start`, `/oauth2/sign_in`, `/oauth2/sign_out`, `/oauth2/callback`, `/oauth2/userinfo` | people and apps, as oauth2-proxy has them | |
 //! | `/oauth2/hand-over` | the hosts of apps under other domains | how a session gets there |
+//! | `/oauth2/jwks` | apps | the keys that verify assertions |
 //! | `/oauth2/denied[/POLICY]`, `/oauth2/unsent` | nginx `error_page` | the pages that say why, or the way to Globus, and that a form was not sent |
 
+mod access_token;
 mod answer;
+mod counted;
 pub(super) mod denied;
 mod doors;
 mod forward;
 mod hand_over;
 mod host_cookies;
 pub(super) mod judge;
+mod jwks;
 mod programs;
 mod proxies;
 mod refused;
@@ -53,4 +57,5 @@ pub(super) fn routes(prefix: &str) -> Router<AppState> {
         .route(&at("/hand-over"), get(hand_over::hand_over))
         .route(&at("/callback"), get(doors::callback))
         .route(&at("/userinfo"), get(doors::userinfo))
+        .route(&at("/jwks"), get(jwks::jwks))
 }

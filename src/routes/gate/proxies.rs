@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     answer::{bare, passes},
+    counted::{count, count_refused},
     judge::{Verdict, judge},
     refused::refused,
 };
@@ -46,10 +47,11 @@ async fn by_nginx(
     // A query that narrows who may pass, as oauth2-proxy takes it, must not be passed over.
     if query.is_some_and(|query| !query.is_empty()) {
         tracing::error!("the gate denies: its address has a query, but policies are chosen by the path");
+        count_refused(app, policy, "query");
         return bare(StatusCode::FORBIDDEN);
     }
     let on = app_host(headers, &app.settings);
-    answer(app, StatusCode::ACCEPTED, &judge(app, headers, facts, policy, on).await)
+    answer(app, StatusCode::ACCEPTED, policy, &judge(app, headers, facts, policy, on).await)
 }
 
 /// `/oauth2/authz/POLICY`, for Envoy's `ext_authz`, which takes only 200 for a yes.
@@ -74,12 +76,13 @@ pub(crate) async fn envoy_below(
 
 async fn by_envoy(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, policy: &str) -> Response {
     let on = app_host(headers, &app.settings);
-    answer(app, StatusCode::OK, &judge(app, headers, facts, Some(policy), on).await)
+    answer(app, StatusCode::OK, Some(policy), &judge(app, headers, facts, Some(policy), on).await)
 }
 
-fn answer(app: &AppState, yes: StatusCode, verdict: &Verdict) -> Response {
+fn answer(app: &AppState, yes: StatusCode, policy: Option<&str>, verdict: &Verdict) -> Response {
+    count(app, policy, verdict);
     match verdict {
-        Verdict::Passes(passed) => passes(yes, passed),
+        Verdict::Passes(passed) => passes(app, yes, policy, passed),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
         Verdict::Denied(..) => bare(StatusCode::FORBIDDEN),
         Verdict::Refused(refusal) => refused(&app.settings, refusal, StatusCode::UNAUTHORIZED),

@@ -1,5 +1,7 @@
 //! What a store reports about changes that other processes make.
 
+use std::time::Instant;
+
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::rows::SessionKey;
@@ -15,6 +17,9 @@ pub enum News {
     Disconnected,
     /// Notifications are up: from now on every end is reported.
     Connected,
+    /// From a store that looks for changes from time to time: after this moment, what is cached may not be used before the
+    /// next look is reported.
+    TrustedUntil(Instant),
 }
 
 /// Reports [`News::Disconnected`] when dropped, so that even a listener that panics leaves no cache in use.

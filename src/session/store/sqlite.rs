@@ -12,6 +12,7 @@ use std::{
     error::Error,
     path::{Path, PathBuf},
     sync::LazyLock,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -34,7 +35,10 @@ use super::{
 use crate::keep_running::keep_running;
 
 /// How often the store checks whether another process, such as `globus-portal sessions`, has written to the file.
-const CHECK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+const CHECK_EVERY: Duration = Duration::from_millis(200);
+/// How long after the beginning of such a check the cache may be used. `globus-portal sessions` waits a little longer, so that
+/// what it did takes effect on the next request, also where checks are late.
+const TRUSTED_FOR: Duration = Duration::from_millis(450);
 
 const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "sessions", include_str!("sqlite/0001_sessions.sql")),
@@ -234,6 +238,7 @@ async fn watch(writer: Shared, news: UnboundedSender<News>) {
     let _disconnected_at_end = DisconnectedAtEnd(news.clone());
     let mut known = None;
     while !news.is_closed() {
+        let began = Instant::now();
         let version = data_version(&writer).await;
         let changed = match (&version, known) {
             (Ok(version), Some(known)) if *version != known => Some(News::Changed),
@@ -242,7 +247,9 @@ async fn watch(writer: Shared, news: UnboundedSender<News>) {
             _ => None,
         };
         known = version.ok();
-        if changed.is_some_and(|changed| news.send(changed).is_err()) {
+        let trusted = known.map(|_| News::TrustedUntil(began + TRUSTED_FOR));
+        // What has changed comes first, so that nothing older is trusted.
+        if changed.into_iter().chain(trusted).any(|report| news.send(report).is_err()) {
             return;
         }
         tokio::time::sleep(CHECK_EVERY).await;

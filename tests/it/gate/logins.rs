@@ -280,6 +280,10 @@ async fn a_login_is_too_old_at_the_second_and_a_new_one_counts_at_once() {
     let authorize = stage.step_up("recent", || stage.seen(0)).await;
     assert_eq!(parameter(&authorize, "prompt").as_deref(), Some("login"));
     assert_eq!(stage.status("recent").await, 202);
+    // The app learns of this login, not of the one that began the session.
+    let yes = ask(&stage.portal, &stage.person, "/oauth2/auth/recent", &[]).await;
+    let now = stage.clock.now().unix_timestamp().to_string();
+    assert_eq!(yes.header("x-auth-request-auth-time"), Some(&*now));
     assert_eq!(page(&stage.portal, &stage.person, "recent").await.status, 200);
 
     // Without `prompt` nobody has authenticated anew: no loop.

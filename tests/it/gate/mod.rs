@@ -1,15 +1,20 @@
 //! The gate of other apps: what it says to each kind of proxy. Rows H and I of the checklist are named where they are shown.
 
+mod access_tokens;
 mod app;
+mod assertions;
 mod behind;
+mod decisions;
 mod forward;
 mod generated;
 mod hosts;
+mod kept;
 mod logins;
 mod policies;
 mod programs;
 mod shapes;
 mod statuses;
+mod userinfo;
 
 use reqwest::Method;
 use url::Url;
@@ -24,7 +29,7 @@ const RIDGELINE: &str = "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0003";
 const BEAMLINE: &str = "63f9f0a1-5a1b-4c7e-9d55-1f0c5e7a0004";
 
 /// The headers that every yes has.
-const IDENTITY: [&str; 8] = [
+const IDENTITY: [&str; 10] = [
     "x-auth-request-user",
     "x-auth-request-subject",
     "x-auth-request-email",
@@ -33,6 +38,8 @@ const IDENTITY: [&str; 8] = [
     "x-auth-request-identity-provider",
     "x-auth-request-organization",
     "x-auth-request-auth-time",
+    "x-auth-request-assertion",
+    "x-auth-request-access-token",
 ];
 
 const POLICIES: &str = "\

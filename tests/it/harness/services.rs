@@ -193,6 +193,9 @@ impl RedisServer {
             ("logfile", String::new()),
             ("databases", DATABASES.to_string()),
             ("appendonly", "yes".to_owned()),
+            // Each write is with the system before it is answered, so a kill loses none. With `everysec` writes wait for a sync
+            // on a busy disk.
+            ("appendfsync", "no".to_owned()),
             ("save", String::new()),
             ("daemonize", "no".to_owned()),
         ];

@@ -90,6 +90,7 @@ fn init_writes_a_file_that_serves_and_never_overwrites_one() {
 fn init_says_what_is_missing_or_wrong_and_leaves_no_file() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("secret"), "secret").unwrap();
+    fs::write(folder.path().join("long"), "a".repeat(4097)).unwrap();
     for (arguments, status, said) in [
         (&["init"][..], 1, "--client-id is missing"),
         (&["init", "--client-id", "x"], 1, "--client-secret-file is missing"),
@@ -99,13 +100,14 @@ fn init_says_what_is_missing_or_wrong_and_leaves_no_file() {
             2,
             "SERVER_NAME = \"https://a/\" (from example_app.conf, line ",
         ),
+        (&["init", "--client-id", "x", "--client-secret-file", "long"], 1, "from long: it is longer than 4096 bytes"),
         (&["init", "--config", "none/a.conf", "--client-id", "x", "--client-secret-file", "secret"], 1, "none/a.conf"),
     ] {
         let mut command = globus_portal(folder.path(), arguments);
         let ended = ended(command.stdin(std::process::Stdio::null()));
         assert_eq!(ended.status, Some(status), "{arguments:?}: {}", ended.stderr);
         assert_says(&ended.stderr, &[said]);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{arguments:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "{arguments:?}");
     }
 }
 

@@ -261,7 +261,7 @@ async fn the_portal_trusts_whom_the_python_sdk_is_told_to_trust() {
     for (word, text) in [
         (
             "false",
-            "GLOBUS_SDK_VERIFY_SSL (from the environment variable GLOBUS_SDK_VERIFY_SSL): certificates are always",
+            "GLOBUS_SDK_VERIFY_SSL = false (from the environment variable GLOBUS_SDK_VERIFY_SSL): certificates are always",
         ),
         ("none.pem", "expected true, or the path of a PEM file with certificates, not \"none.pem\""),
         ("key.pem", "expected true, or the path of a PEM file with certificates, not \"key.pem\""),

@@ -186,7 +186,9 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     let folder = tempfile::tempdir().unwrap();
     let provider = Provider::start().await;
     let store = format!("sqlite:{}", folder.path().join("sessions.db").display());
-    let portal = Portal::with().provider(&provider).set("SESSION_STORE", &store).set("SECRET_KEY", KEY).start().await;
+    let clock = Clock::manual(Clock::system().now());
+    let with = Portal::with().provider(&provider).clock(&clock).set("SESSION_STORE", &store).set("SECRET_KEY", KEY);
+    let portal = with.start().await;
     let (one, two) = (Browser::new(), Browser::new());
     log_in_at(&portal, &provider, &one, "person-1").await;
     log_in_at(&portal, &provider, &two, "person-2").await;
@@ -211,7 +213,7 @@ async fn an_operator_lists_sessions_and_ends_those_of_one_person_in_a_portal_tha
     let listed = &json.as_array().unwrap()[0];
     assert!(well && listed["sub"] == "person-2" && listed["username"] == "person-2@example.org", "{json}");
     let began = OffsetDateTime::parse(listed["began"].as_str().unwrap(), &Rfc3339).unwrap();
-    assert_eq!(began, portal.app.clock.now().replace_nanosecond(0).unwrap());
+    assert_eq!(began, clock.now().replace_nanosecond(0).unwrap());
     assert!(lines[1..].iter().any(|line| line[0] == listed["session"]), "{json} {all}");
 
     let (well, said) = sessions(&portal, folder.path(), &["end", "--user", "person-1@example.org"]);

@@ -8,8 +8,18 @@ use crate::{
 
 /// Each name of an identity header with each of `-`, `_` and `.` for each hyphen, as many apps take one for the other.
 fn aliases() -> Vec<String> {
-    let names =
-        ["user", "email", "groups", "subject", "organization", "preferred-username", "identity-provider", "auth-time"];
+    let names = [
+        "user",
+        "email",
+        "groups",
+        "subject",
+        "organization",
+        "assertion",
+        "preferred-username",
+        "identity-provider",
+        "auth-time",
+        "access-token",
+    ];
     let mut all: Vec<String> = Vec::new();
     for name in names {
         let parts: Vec<&str> = ["x", "auth", "request"].into_iter().chain(name.split('-')).collect();
@@ -28,7 +38,7 @@ pub async fn identity(proxy: &Proxy) {
     let (mira, jonas) = (gate.somebody(MIRA).await, gate.somebody(JONAS).await);
     mira.set_cookie("localhost", "of-the-app", "1");
     let aliases = aliases();
-    assert_eq!(aliases.len(), 5 * 27 + 3 * 81);
+    assert_eq!(aliases.len(), 6 * 27 + 4 * 81);
     // Some at a time: servers limit how many headers there may be.
     for names in aliases.chunks(40) {
         let forged: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "root")).collect();
@@ -79,7 +89,7 @@ pub async fn nothing_opens(proxy: &Proxy) {
         ("forwarded", "for=127.0.0.1;host=evil.example;proto=https"),
         ("x-auth-request-redirect", "https://evil.example/"),
         ("user-agent", "kube-probe/1.30"),
-        ("authorization", "Bearer nonsense"),
+        ("authorization", "Basic bm9uc2Vuc2U="),
     ];
     for headers in forged.iter().map(std::slice::from_ref).chain([&forged[..]]) {
         let answer = Browser::new().get_with(&gate.url("/app/"), headers).await;

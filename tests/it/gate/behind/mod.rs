@@ -1,6 +1,7 @@
 //! The gate behind real proxies: the same cases behind nginx, Caddy and Traefik, with the configurations of `deploy/` and two apps.
 //! Rows H and I of the checklist, where a proxy makes a difference.
 
+mod assertions;
 mod faults;
 mod forged;
 mod kinds;
@@ -19,7 +20,7 @@ use crate::harness::skip_without;
 macro_rules! behind {
     ($module:ident, $proxy:expr) => {
         mod $module {
-            use super::{faults, forged, kinds, paths, people, programs, proxy, ready, step_up};
+            use super::{assertions, faults, forged, kinds, paths, people, programs, proxy, ready, step_up};
 
             /// The case's proxy, unless its program is missing.
             macro_rules! case {
@@ -40,6 +41,7 @@ macro_rules! behind {
             case!(who_leaves_a_group_is_out_when_the_list_is_read_again, people::group_removal);
             case!(what_needs_more_of_a_login_is_reached_through_globus, step_up::mfa);
             case!(a_program_passes_by_its_token_or_is_told_why_not, programs::tokens);
+            case!(an_app_verifies_who_it_is_without_trusting_headers, assertions::verify);
             case!(no_header_of_a_visitor_changes_who_they_are, forged::identity);
             case!(no_header_and_no_query_of_a_visitor_opens_anything, forged::nothing_opens);
             case!(no_hostile_name_adds_a_header, forged::hostile_names);
