@@ -317,7 +317,7 @@ async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Optio
     check_issuer(app, iss, &attempt.next).await?;
     app.refused_states.add(attempt.state_hash);
     if let Some(step_up) = &attempt.step_up {
-        return Err(step_up::refused(refusal, &step_up.ask, &app.settings.root));
+        return Err(step_up::refused(refusal, &step_up.ask, &app.settings));
     }
     Err(AppError::Refused {
         title: "You are not signed in".into(),

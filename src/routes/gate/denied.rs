@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
-
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -43,38 +42,46 @@ pub(crate) async fn denied(
     State(app): State<AppState>,
     Extension(facts): Extension<RequestFacts>,
     Path(policy): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    why(&app, &facts, &headers, Some(&policy)).await
+    why(&app, &facts, &headers, Some(&policy), query.as_deref()).await
 }
 
 pub(crate) async fn by_default(
     State(app): State<AppState>,
     Extension(facts): Extension<RequestFacts>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    why(&app, &facts, &headers, None).await
+    why(&app, &facts, &headers, None, query.as_deref()).await
 }
 
 /// nginx shows this whatever was asked for, and asks for it with GET: `X-Original-URL` and `X-Original-Method` say what it was.
-async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: Option<&str>) -> Response {
+/// From the host of an app, `rd` in the query does.
+async fn why(
+    app: &AppState,
+    facts: &RequestFacts,
+    headers: &HeaderMap,
+    policy: Option<&str>,
+    query: Option<&str>,
+) -> Response {
     let on = app_host(headers, &app.settings);
     let (page, method) = wanted::by_nginx(headers, &app.settings, on);
+    let next = page.or_else(|| wanted::rd(query?, &app.settings, None));
     if on.is_some() {
-        return at_portal(app, policy, page.as_ref());
+        return at_portal(app, policy, next.as_ref());
     }
     match judge_again(app, headers, facts, policy).await {
         Verdict::Denied(live, unmet) => {
-            // From the host of an app, the query says what it was.
-            let led = || wanted::rd(query?, &app.settings, None);
-            let next = page.or_else(led).unwrap_or_else(|| ReturnPath::front(&app.settings.root));
+            let next = next.unwrap_or_else(|| ReturnPath::front(&app.settings.root));
             let denied = Denied { live: &live, policy, unmet: &unmet, next };
             denied.answer(app, is_navigation(&method, headers), cookies::recent_step_ups(headers, &app.settings))
         }
         Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::UNAUTHORIZED),
         Verdict::Unknown => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Verdict::Passes(_) => Redirect::to(&format!("{}/", app.settings.root)).into_response(),
-        Verdict::SignIn => Redirect::to(&format!("{}/login", app.settings.root)).into_response(),
+        Verdict::SignIn => Redirect::to(&login_path(&app.settings.root, next.as_ref())).into_response(),
     }
 }
 

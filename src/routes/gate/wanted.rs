@@ -40,11 +40,7 @@ pub(super) fn original<'a>(headers: &HeaderMap, settings: &'a Settings) -> Optio
 
 /// The page that the visitor of nginx wants, if a login may lead back to it, and the method; without a word of it, GET. Nothing
 /// is decided by it but where a login leads: nginx does not keep a visitor from asking for the page by themselves.
-pub(super) fn by_nginx(
-    headers: &HeaderMap,
-    settings: &Settings,
-    on: Option<&AppHost>,
-) -> (Option<ReturnPath>, Method) {
+pub(super) fn by_nginx(headers: &HeaderMap, settings: &Settings, on: Option<&AppHost>) -> (Option<ReturnPath>, Method) {
     let method = only(headers, &ORIGINAL_METHOD).and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     let page = only(headers, &ORIGINAL_URL).and_then(|url| page(url, settings, on));
     (page, method.unwrap_or(Method::GET))

@@ -97,7 +97,9 @@ fn over(next: ReturnPath) -> AppError {
 
 /// The page that it was for; for a form that was being sent, the page that shows it again.
 fn back(app: &AppState, live: &LiveSession, ask: &Ask) -> Result<String, AppError> {
-    let Some(form) = &ask.form else { return Ok(ask.next(&app.settings.root, &app.settings.app_hosts).as_str().to_owned()) };
+    let Some(form) = &ask.form else {
+        return Ok(ask.next(&app.settings.root, &app.settings.app_hosts).as_str().to_owned());
+    };
     let sealed = form.seal(&app.vault.keys, live.key, app.clock.now())?;
     Ok(format!("{}/kept-form?form={sealed}", app.settings.root))
 }

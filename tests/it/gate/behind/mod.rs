@@ -9,7 +9,7 @@ mod oauth2_proxy;
 mod paths;
 mod people;
 mod programs;
-mod proxy;
+pub mod proxy;
 mod site;
 mod step_up;
 

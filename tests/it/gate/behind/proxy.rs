@@ -7,7 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::harness::{Process, find_program};
+use crate::{
+    gate::hosts::{OTHER, SISTER},
+    harness::{Process, find_program},
+};
 
 const NGINX: &str = include_str!("../../../../deploy/nginx-gate.conf");
 const CADDY: &str = include_str!("../../../../deploy/gate.Caddyfile");
@@ -74,6 +77,8 @@ pub const TRAEFIK_PROXY: Proxy = Proxy {
 /// Where a proxy is started.
 pub struct Place<'a> {
     pub folder: &'a Path,
+    /// The portal's host.
+    pub host: &'a str,
     /// The proxy's own port.
     pub port: u16,
     /// The ports of the portal and of the two apps.
@@ -97,7 +102,12 @@ impl Place<'_> {
     fn with_ports(&self, text: &str) -> String {
         text.replace("127.0.0.1:5000", &format!("127.0.0.1:{}", self.portal))
             .replace("127.0.0.1:8000", &format!("127.0.0.1:{}", self.app))
+            .replace("app.example.org", SISTER)
+            .replace("data.example.net", OTHER)
             .replace("__Host-session", "session")
+            .replace("__Host-gate", "gate")
+            .replace("__Host-hand-over", "hand-over")
+            .replace("__(Secure-session|Host-gate|Host-hand-over)", "(gate|hand-over)")
             .replace("/srv/www", self.folder())
     }
 }
@@ -122,7 +132,7 @@ fn nginx_site(place: &Place<'_>) -> String {
     let kept = server.lines().filter(|line| !line.trim().starts_with("ssl_") && !line.contains("listen [::]"));
     let text = format!("{head}\nserver {{{}", kept.collect::<Vec<_>>().join("\n"))
         .replace("listen 443 ssl", &format!("listen 127.0.0.1:{}", place.port))
-        .replace("server_name portal.example.org", "server_name localhost")
+        .replace("server_name portal.example.org", &format!("server_name {}", place.host))
         .replace("Host $host", "Host $http_host")
         .replace("/var/log/nginx", place.folder());
     place.with_ports(&text)
@@ -158,7 +168,11 @@ fn start_caddy(place: &Place<'_>) -> Process {
             "email admin@example.org",
             "admin off\n\tpersist_config off\n\tauto_https off\n\tdefault_bind 127.0.0.1",
         )
-        .replace("portal.example.org {", &format!("http://localhost:{} {{", place.port));
+        .replace("portal.example.org {", &format!("http://{}:{} {{", place.host, place.port))
+        .replace(
+            "app.example.org, data.example.net {",
+            &format!("http://{SISTER}:{}, http://{OTHER}:{} {{", place.port, place.port),
+        );
     let file = place.folder.join("Caddyfile");
     fs::write(&file, place.with_ports(&text)).unwrap();
     let mut command = Command::new(find_program("caddy").unwrap());
@@ -184,7 +198,7 @@ fn traefik_routes(place: &Place<'_>) -> String {
         .iter()
         .fold(TRAEFIK.to_owned(), |text, part| text.replace(part, &format!("{}\n{}", part.trim_end(), named(part))));
     let text = text
-        .replace("Host(`portal.example.org`)", "Host(`localhost`)")
+        .replace("Host(`portal.example.org`)", &format!("Host(`{}`)", place.host))
         .replace("[gate-staff]", "[gate-staff, without-token]")
         .replace("\n      tls:\n        certResolver: acme", "");
     place.with_ports(&text)

@@ -40,7 +40,7 @@ impl Gate {
     /// The same with other settings of the portal.
     pub async fn start_with(proxy: &Proxy, settings: impl FnOnce(PortalBuilder) -> PortalBuilder) -> Self {
         Self::start_by(settings, |folder, port, portal, app, lab| {
-            (proxy.start)(&Place { folder, port, portal, app, lab })
+            (proxy.start)(&Place { folder, host: "localhost", port, portal, app, lab })
         })
         .await
     }

@@ -15,9 +15,9 @@ use crate::harness::{Answer, Browser, Portal, PortalBuilder, decide, free_port, 
 
 const PORTAL: &str = "portal.uni.localhost";
 /// Gets the session cookie.
-const SISTER: &str = "app.uni.localhost";
+pub const SISTER: &str = "app.uni.localhost";
 /// Get none.
-const OTHER: &str = "data.other.localhost";
+pub const OTHER: &str = "data.other.localhost";
 const THIRD: &str = "lab.third.localhost";
 
 /// A portal that all hosts reach, as behind a proxy that passes `/oauth2/` and asks the gate.
@@ -254,7 +254,9 @@ async fn only_the_gate_answers_on_the_host_of_an_app() {
         }
         let denied = browser.get(&hosts.url(host, "/oauth2/denied/jonas")).await;
         assert_eq!(denied.location().as_str(), hosts.url(PORTAL, "/oauth2/denied/jonas"));
-        let page = browser.get(denied.location().as_str()).await;
+        let led = browser.get(denied.location().as_str()).await;
+        assert!(led.location().as_str().starts_with(&hosts.url(PORTAL, "/login?ask=")), "{}", led.location());
+        let page = browser.get_with(denied.location().as_str(), &[("sec-fetch-mode", "cors")]).await;
         assert!(page.status == 403 && page.body.contains("lab@ridgeline.example"), "{}", page.body);
         let unsent = browser.get(&hosts.url(host, "/oauth2/unsent")).await;
         let page = browser.get(unsent.location().as_str()).await;
@@ -277,7 +279,9 @@ async fn only_the_gate_answers_on_the_host_of_an_app() {
                 None,
             )
             .await;
-        assert_eq!(denied.location().as_str(), hosts.url(PORTAL, "/oauth2/denied/jonas"));
+        let why = denied.location();
+        assert_eq!((why.host_str(), why.path()), (Some(PORTAL), "/oauth2/denied/jonas"));
+        assert_eq!(parameter(&why, "rd"), Some(hosts.url(host, "/lab/")));
     }
     // Any other name is the portal's own, as it is for who checks whether it is alive.
     assert_eq!(browser.get(&hosts.url("127.0.0.1", "/healthz")).await.status, 200);
