@@ -32,7 +32,15 @@ impl Hosts {
             .await;
         fs::create_dir_all(folder.path().join("files")).unwrap();
         let behind = portal.app.settings.listen.tcp().unwrap().port();
-        let place = Place { folder: folder.path(), host: PORTAL, port, portal: behind, app: app.port, lab: app.port };
+        let place = Place {
+            folder: folder.path(),
+            host: PORTAL,
+            tls: false,
+            port,
+            portal: behind,
+            app: app.port,
+            lab: app.port,
+        };
         let proxy = (proxy.start)(&place);
         let hosts = Self { portal, port, _proxy: Some(Box::new((proxy, folder, app))) };
         let (begun, healthz) = (Instant::now(), hosts.url(PORTAL, "/healthz"));
