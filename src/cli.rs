@@ -116,7 +116,7 @@ pub fn run(more: impl Into<Pages>) -> ExitCode {
 
 async fn execute(command: Command, more: Pages) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => serve_portal(serve, more).await,
+        Command::Serve(serve) => Box::pin(serve_portal(serve, more)).await,
         Command::Sandbox(args) => sandbox::serve(args).await,
         Command::Check(Check { config, json }) => {
             let well = Box::pin(check::check(config.sources(None), json)).await;

@@ -4,6 +4,7 @@
 //! `<KEY>_FILE` names a file that holds a secret. All problems are reported at once, and none shows the value of a secret.
 
 mod address;
+mod app_hosts;
 mod check;
 mod checked;
 mod collector;
@@ -24,6 +25,7 @@ mod unexpanded;
 mod written;
 
 pub use self::{
+    app_hosts::{AppHost, AppHosts},
     checked::{ConnectionLimits, CookieNames, LogFormat, MOST_PER_PERSON, Settings, StoreKind},
     collector::Collector,
     listen::Listen,

@@ -191,7 +191,7 @@ impl AppState {
         let tokens = Tokens::new(vault.clone(), auth.clone(), settings.refresh_timeout, id_tokens.clone());
         Ok(Self(Arc::new(App {
             id_tokens,
-            login_attempts: LoginAttempts::new(settings.root.clone()),
+            login_attempts: LoginAttempts::new(settings.root.clone()).with_hosts(settings.app_hosts.clone()),
             exchanges: Exchanges::new(settings.max_exchanges),
             recent_logins: RecentLogins::default(),
             refused_states: RefusedStates::default(),

@@ -64,13 +64,13 @@ struct Of {
 
 pub(super) async fn run(action: Action) -> Result<(), Failure> {
     match action {
-        Action::List(List { which, json }) => list(which, json).await,
-        Action::End(which) => end(which).await,
+        Action::List(List { which, json }) => Box::pin(list(which, json)).await,
+        Action::End(which) => Box::pin(end(which)).await,
     }
 }
 
 async fn list(which: Which, json: bool) -> Result<(), Failure> {
-    let (app, sessions) = find(which).await?;
+    let (app, sessions) = Box::pin(find(which)).await?;
     match json {
         true => say(&serde_json::Value::from_iter(sessions.iter().map(document)).to_string()),
         false => table(&sessions).iter().for_each(|line| say(line)),
@@ -80,7 +80,7 @@ async fn list(which: Which, json: bool) -> Result<(), Failure> {
 }
 
 async fn end(which: Which) -> Result<(), Failure> {
-    let (app, sessions) = find(which).await?;
+    let (app, sessions) = Box::pin(find(which)).await?;
     let keys: Vec<_> = sessions.iter().map(|session| session.key).collect();
     let (ended, result) = app.records.end_from_elsewhere(&keys).await;
     let count = ended.count;

@@ -23,11 +23,11 @@ const CHOICES_FOR: u64 = 3600;
 const STEP_UPS_FOR: u64 = 120;
 
 /// Ends a cookie.
-const REMOVED: &str = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+pub(super) const REMOVED: &str = "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
 
 /// The values of the cookies of this name, as the browser stores them: not decoded, and trimmed only of the characters that
 /// separate cookies.
-fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+pub(super) fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let values = cookies.filter_map(move |cookie| {
@@ -51,8 +51,19 @@ fn trim(mut text: &[u8]) -> &[u8] {
 
 /// A `Set-Cookie` header with the attributes of all our cookies.
 fn set_cookie(name: &str, value: &str, expiry: &str, settings: &Settings) -> Option<HeaderValue> {
-    let (path, secure) = (settings.cookie_path(), if settings.is_https() { "; Secure" } else { "" });
-    let text = format!("{name}={value}; HttpOnly; SameSite=Lax; Path={path}{expiry}{secure}");
+    set_cookie_at(settings.cookie_path(), name, value, expiry, settings)
+}
+
+/// The same for any path, and with more attributes.
+pub(super) fn set_cookie_at(
+    path: &str,
+    name: &str,
+    value: &str,
+    more: &str,
+    settings: &Settings,
+) -> Option<HeaderValue> {
+    let secure = if settings.is_https() { "; Secure" } else { "" };
+    let text = format!("{name}={value}; HttpOnly; SameSite=Lax; Path={path}{more}{secure}");
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -127,13 +138,30 @@ impl SentSessions {
 /// The header that gives a browser its session. The cookie lasts until the browser closes; how long the session lasts is up to
 /// the store and our clock.
 pub(super) fn set_session(id: Id, settings: &Settings) -> Option<HeaderValue> {
-    set_cookie(&settings.session_cookie_name, &id.to_string(), "", settings)
+    session_cookie(&id.to_string(), "", settings.app_hosts.cookie_domain.as_deref(), settings)
 }
 
 /// The header that removes the session cookie, with every attribute that it was set with: a browser ignores the removal of a
 /// `__Host-` cookie without `Secure`.
 pub(super) fn remove_session(settings: &Settings) -> Option<HeaderValue> {
-    set_cookie(&settings.session_cookie_name, "", REMOVED, settings)
+    session_cookie("", REMOVED, settings.app_hosts.cookie_domain.as_deref(), settings)
+}
+
+/// The session cookie; one for a whole domain is for all paths there too.
+fn session_cookie(value: &str, expiry: &str, domain: Option<&str>, settings: &Settings) -> Option<HeaderValue> {
+    let path = if settings.app_hosts.cookie_domain.is_some() { "/" } else { settings.cookie_path() };
+    let domain = domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+    set_cookie_at(path, &settings.session_cookie_name, value, &format!("{domain}{expiry}"), settings)
+}
+
+/// The headers that remove the session cookies which a browser has beside the one of `COOKIE_DOMAIN`: of the portal's host alone,
+/// and of every other domain that the host is in. There are some if the domain was another before, or if a neighbour sets one.
+pub(super) fn remove_strays(sent: &SentSessions, settings: &Settings) -> Vec<HeaderValue> {
+    let Some(own) = settings.app_hosts.cookie_domain.as_deref().filter(|_| sent.count > 1) else { return Vec::new() };
+    let host = settings.server_name.split(':').next().unwrap_or_default();
+    let domains = std::iter::successors(Some(host), |domain| Some(domain.split_once('.')?.1));
+    let others = domains.filter(|domain| *domain != own && domain.contains('.')).map(Some);
+    others.chain([None]).filter_map(|domain| session_cookie("", REMOVED, domain, settings)).collect()
 }
 
 /// How many rounds the browser has just been through, according to its own cookie: completed logins in a row after which it
@@ -149,9 +177,14 @@ pub(super) fn rounds(headers: &HeaderMap, settings: &Settings, now: OffsetDateTi
 
 /// The header that keeps that count.
 pub(super) fn set_rounds(count: u8, settings: &Settings, now: OffsetDateTime) -> Option<HeaderValue> {
+    set_rounds_at(settings.cookie_path(), count, settings, now)
+}
+
+/// The same for any path.
+pub(super) fn set_rounds_at(path: &str, count: u8, settings: &Settings, now: OffsetDateTime) -> Option<HeaderValue> {
     let bytes = [&[count][..], &now.unix_timestamp().to_be_bytes()].concat();
     let value = URL_SAFE_NO_PAD.encode(bytes);
-    set_cookie(&settings.cookie_names.rounds, &value, &format!("; Max-Age={COUNT_FOR}"), settings)
+    set_cookie_at(path, &settings.cookie_names.rounds, &value, &format!("; Max-Age={COUNT_FOR}"), settings)
 }
 
 /// The header that resets the count, if the browser has one.

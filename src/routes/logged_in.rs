@@ -131,11 +131,6 @@ impl LoggedIn {
         view_of(&self.app, &self.live)
     }
 
-    /// The session.
-    pub(super) fn live(&self) -> &LiveSession {
-        &self.live
-    }
-
     pub(super) fn is_new(&self) -> bool {
         is_new(&self.app, &self.live)
     }

@@ -108,9 +108,13 @@ async fn start(
     not_ahead(headers)?;
     let settings = &app.settings;
     let next = next
-        .and_then(|next| ReturnPath::parse(next, &settings.root))
+        .and_then(|next| ReturnPath::parse_with(next, &settings.root, &settings.app_hosts))
         .unwrap_or_else(|| ReturnPath::front(&settings.root));
-    let past = past(app, headers, sent).await?;
+    let mut past = past(app, headers, sent).await?;
+    if !next.as_str().starts_with('/') && !past.ended_elsewhere {
+        // The gate of an app's host may not know a session that the portal knows.
+        past.rounds = rounds::before(app, headers);
+    }
     if rounds::are_too_many(past.rounds) {
         return Ok(rounds::page(app, headers, sent, next));
     }
@@ -134,7 +138,7 @@ async fn start(
 }
 
 /// A browser that prefetches the login page begins no login.
-fn not_ahead(headers: &HeaderMap) -> Result<(), AppError> {
+pub(super) fn not_ahead(headers: &HeaderMap) -> Result<(), AppError> {
     if !is_speculative(headers) {
         return Ok(());
     }
@@ -234,10 +238,12 @@ async fn complete_once(
         let task_app = app.clone();
         return to_its_end(&app, exchange, async move { step_up::complete(&task_app, returned).await }).await;
     }
+    let strays = cookies::remove_strays(&returned.visitor.before, &app.settings);
     let task_app = app.clone();
     let id = to_its_end(&app, exchange, async move { complete(&task_app, returned, secrets).await }).await?;
     let cookies = [cookies::set_session(id, &app.settings), rounds::count(past.rounds, &app.settings, app.clock.now())];
-    response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
+    let cookies = strays.into_iter().chain(cookies.into_iter().flatten());
+    response.headers_mut().extend(cookies.map(|value| (header::SET_COOKIE, value)));
     IfUndelivered::put_on(&mut response, move || app.records.abandon(session_key(id)));
     Ok(response)
 }
@@ -313,7 +319,7 @@ async fn refused(app: &AppState, refusal: &Refusal, attempt: Attempt, iss: Optio
     check_issuer(app, iss, &attempt.next).await?;
     app.refused_states.add(attempt.state_hash);
     if let Some(step_up) = &attempt.step_up {
-        return Err(step_up::refused(refusal, &step_up.ask, &app.settings.root));
+        return Err(step_up::refused(refusal, &step_up.ask, &app.settings));
     }
     Err(AppError::Refused {
         title: "You are not signed in".into(),

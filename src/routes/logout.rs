@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template as _;
 use axum::{
     extract::State,
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 
@@ -44,20 +44,29 @@ pub(super) async fn logout(
     }
 }
 
-/// The session ends first, whether or not the revocations succeed. If two session cookies came, both sessions end: one of
-/// them is this browser's.
+/// If two session cookies came, both sessions end: one of them is this browser's.
 async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> {
+    let sent = SentSessions::of(headers, &app.settings);
+    let keys: Vec<_> = sent.keys().collect();
+    let session = if keys.is_empty() { None } else { cookies::remove_session(&app.settings) };
+    let mut cookies = cookies::remove_strays(&sent, &app.settings);
+    cookies.extend([session, cookies::forget_rounds(headers, &app.settings)].into_iter().flatten());
+    end_all(app, &keys, cookies).await
+}
+
+/// Ends sessions, and leads to Globus's logout page. The sessions end first, whether or not the revocations succeed.
+pub(super) async fn end_all(
+    app: &AppState,
+    keys: &[SessionKey],
+    cookies: Vec<HeaderValue>,
+) -> Result<Response, AppError> {
     let back = app.settings.public_url("/signed-out");
     let url = app.auth.logout_url(&back, &app.settings.app_name);
     let mut response = Redirect::to(url.as_str()).into_response();
     let mut revoking = Vec::new();
-    for key in SentSessions::of(headers, &app.settings).keys() {
-        revoking.push(end_one(app, key).await?.revoking);
+    for key in keys {
+        revoking.push(end_one(app, *key).await?.revoking);
     }
-    let cookies = [
-        if revoking.is_empty() { None } else { cookies::remove_session(&app.settings) },
-        cookies::forget_rounds(headers, &app.settings),
-    ];
     let revoked = async {
         for revoking in revoking {
             // What fails stays queued.
@@ -67,7 +76,7 @@ async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> 
     if tokio::time::timeout(PATIENCE, revoked).await.is_err() {
         tracing::warn!("Globus is slow to revoke tokens; revocation continues in the background");
     }
-    response.headers_mut().extend(cookies.into_iter().flatten().map(|value| (header::SET_COOKIE, value)));
+    response.headers_mut().extend(cookies.into_iter().map(|value| (header::SET_COOKIE, value)));
     Ok(response)
 }
 

@@ -19,6 +19,7 @@ mod globus_pages;
 mod groups;
 mod guard;
 mod headers;
+mod hosts;
 mod index;
 mod kept_form;
 pub mod logged_in;
@@ -146,7 +147,7 @@ pub fn router(app: &AppState, more: Pages) -> Router {
             .route(&at("/healthz"), get(ops::healthz))
             .route(&at("/readyz"), get(ops::readyz));
     }
-    router.fallback(not_found).method_not_allowed_fallback(not_allowed).with_state(app.clone())
+    hosts::apart(app, router.fallback(not_found).method_not_allowed_fallback(not_allowed)).with_state(app.clone())
 }
 
 fn nested(root: &str, more: Router<AppState>) -> Router<AppState> {

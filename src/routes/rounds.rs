@@ -34,12 +34,19 @@ pub(super) fn count(before: u8, settings: &Settings, now: OffsetDateTime) -> Opt
 
 /// The page that ends a loop. Trying again resets the count.
 pub(super) fn page(app: &AppState, headers: &HeaderMap, sent: &SentSessions, next: ReturnPath) -> Response {
-    let (message, cause) = likely_cause(sent);
+    let is_own = next.as_str().starts_with('/');
+    let (message, cause) = if is_own { likely_cause(sent) } else { ON_APP_HOST };
     let mut response = AppError::InCircles { message, cause, next: Some(next) }.into_response();
     let forgotten = cookies::forget_rounds(headers, &app.settings);
     response.headers_mut().extend(forgotten.map(|value| (header::SET_COOKIE, value)));
     response
 }
+
+/// Why the host of an app asks again and again: for the visitor, and for the log.
+pub(super) const ON_APP_HOST: (&str, &str) = (
+    "You were signed in several times in a row on another host of this site, but each time it did not know you afterwards. Allow cookies for that host in your browser. If they are allowed, something between your browser and this site drops or changes them; its operators need to fix that.",
+    "an app's host does not let somebody in who is signed in: its proxy drops cookies, or does not pass the name of the host to the gate",
+);
 
 /// The likely cause, judging by the session cookies: for the visitor, and for the log.
 fn likely_cause(sent: &SentSessions) -> (&'static str, &'static str) {

@@ -14,7 +14,10 @@ use super::{
     step_up::Ask,
     store::SessionKey,
 };
-use crate::secret::{CodeVerifier, equal, random_bytes, random_text};
+use crate::{
+    secret::{CodeVerifier, equal, random_bytes, random_text},
+    settings::AppHosts,
+};
 
 /// How long a person may take at Globus. Registering there can take a while.
 pub const MAX_AGE: Duration = Duration::minutes(30);
@@ -173,7 +176,7 @@ pub enum AttemptError {
 }
 
 impl AttemptError {
-    /// The path to return to, if known: a path on this site, whoever began the login.
+    /// Where to return to, if known, whoever began the login.
     #[must_use]
     pub fn next(&self) -> Option<&ReturnPath> {
         match self {
@@ -187,13 +190,20 @@ impl AttemptError {
 #[derive(Debug)]
 pub struct LoginAttempts {
     root: String,
+    hosts: AppHosts,
 }
 
 impl LoginAttempts {
     /// For a portal whose pages are below `root` (empty, or a path without a trailing slash).
     #[must_use]
     pub fn new(root: String) -> Self {
-        Self { root }
+        Self { root, hosts: AppHosts::default() }
+    }
+
+    /// The same, whose logins may lead to the hosts of apps too.
+    #[must_use]
+    pub fn with_hosts(self, hosts: AppHosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// Begins a login.
@@ -222,7 +232,8 @@ impl LoginAttempts {
         next: &ReturnPath,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
-        let past: &[u8] = if past == Past::default() { &[] } else { &[past.byte()] };
+        let is_left_out = past == Past::default() && next.as_str().starts_with('/');
+        let past: &[u8] = if is_left_out { &[] } else { &[past.byte()] };
         begin(keys, browser, now, &[past, next.as_str().as_bytes()].concat())
     }
 
@@ -237,7 +248,7 @@ impl LoginAttempts {
         browser: &BrowserBinding,
         now: OffsetDateTime,
     ) -> Result<FlowSecrets, SealError> {
-        let next = step_up.ask.next(&self.root);
+        let next = step_up.ask.next(&self.root, &self.hosts);
         begin(keys, browser, now, &[&[STEP_UP][..], &step_up.bytes()?, next.as_str().as_bytes()].concat())
     }
 
@@ -257,7 +268,8 @@ impl LoginAttempts {
         let Plain { began, binding, salt, past, step_up, next } =
             Plain::read(&opened.plain).ok_or(AttemptError::Unknown)?;
         // Checked again, because the rules or the root may have changed since.
-        let next = ReturnPath::parse(next, &self.root).unwrap_or_else(|| ReturnPath::front(&self.root));
+        let next = ReturnPath::parse_with(next, &self.root, &self.hosts);
+        let next = next.unwrap_or_else(|| ReturnPath::front(&self.root));
         let Some(browser) = browser else { return Err(AttemptError::NoCookie { next }) };
         if !equal(binding, &browser.hash()) {
             return Err(AttemptError::Foreign { next });

@@ -17,6 +17,7 @@
 //! | [`policy`] | whether a person meets a policy, and what Globus can give of what is missing |
 //! | [`choice`] | what a choice in Globus's web app is for, sealed for URLs and good once |
 //! | [`login_attempt`] | logins in progress: kept in the browser, not in a store |
+//! | [`hand_over`] | how a session gets to an app's host under another domain: sealed for URLs and a cookie there |
 //! | `probes` | whether the store works, for any number of callers |
 //! | [`recent_logins`] | the last login of each browser, so that parallel logins leave one session |
 //! | [`user`] | who is logged in, and where |
@@ -41,6 +42,7 @@ mod beginning;
 pub mod choice;
 pub mod ending;
 pub mod exchanges;
+pub mod hand_over;
 mod limit;
 pub mod live;
 pub mod login_attempt;

@@ -33,6 +33,12 @@ pub enum Purpose {
     KeptForm,
     /// What a choice in Globus's web app is for.
     Choice,
+    /// What an app's host asks the portal for in a hand-over.
+    HandOver,
+    /// The ticket that the portal gives for it.
+    Ticket,
+    /// The cookie with which a session passes the gate on that host.
+    GateCookie,
 }
 
 impl Purpose {
@@ -44,6 +50,9 @@ impl Purpose {
             Self::StepUp => b"globus-portal/1/step-up",
             Self::KeptForm => b"globus-portal/1/kept-form",
             Self::Choice => b"globus-portal/1/choice",
+            Self::HandOver => b"globus-portal/1/hand-over",
+            Self::Ticket => b"globus-portal/1/ticket",
+            Self::GateCookie => b"globus-portal/1/gate-cookie",
         }
     }
 }
@@ -63,6 +72,9 @@ struct Key {
     step_up: LessSafeKey,
     kept_form: LessSafeKey,
     choice: LessSafeKey,
+    hand_over: LessSafeKey,
+    ticket: LessSafeKey,
+    gate_cookie: LessSafeKey,
 }
 
 impl std::fmt::Debug for Key {
@@ -164,6 +176,9 @@ impl Key {
             step_up: sealing(Purpose::StepUp),
             kept_form: sealing(Purpose::KeptForm),
             choice: sealing(Purpose::Choice),
+            hand_over: sealing(Purpose::HandOver),
+            ticket: sealing(Purpose::Ticket),
+            gate_cookie: sealing(Purpose::GateCookie),
             deriving: hmac::Key::new(HMAC_SHA256, &expand::<32>(&root, &[b"globus-portal/1/derive"])),
         }
     }
@@ -176,6 +191,9 @@ impl Key {
             Purpose::StepUp => &self.step_up,
             Purpose::KeptForm => &self.kept_form,
             Purpose::Choice => &self.choice,
+            Purpose::HandOver => &self.hand_over,
+            Purpose::Ticket => &self.ticket,
+            Purpose::GateCookie => &self.gate_cookie,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     seal::{KeyRing, Purpose, SealError, hash},
     store::SessionKey,
 };
-use crate::{globus::flow::AuthorizeParameters, secret::equal};
+use crate::{globus::flow::AuthorizeParameters, secret::equal, settings::AppHosts};
 
 /// The largest packed [`Ask`], in bytes: it travels in URLs, twice encoded at worst, and proxies take 8 KiB.
 const MAX_PACKED: usize = 2048;
@@ -85,8 +85,8 @@ impl Ask {
 
     /// What it leads back to, by today's rules.
     #[must_use]
-    pub fn next(&self, root: &str) -> ReturnPath {
-        ReturnPath::parse(&self.next, root).unwrap_or_else(|| ReturnPath::front(root))
+    pub fn next(&self, root: &str, hosts: &AppHosts) -> ReturnPath {
+        ReturnPath::parse_with(&self.next, root, hosts).unwrap_or_else(|| ReturnPath::front(root))
     }
 
     /// Tells demands apart: equal for equal needs, whatever their messages say and wherever they lead.

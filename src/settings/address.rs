@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::{checked::CookieNames, listen::Listen, reader::Reader};
+use super::{app_hosts, checked::CookieNames, listen::Listen, reader::Reader};
 use crate::globus::environment::is_loopback as is_loopback_url;
 
 /// The address at which browsers reach the portal.
@@ -13,6 +13,8 @@ pub(super) struct PublicAddress {
     pub scheme: String,
     pub root: String,
     pub loopback: bool,
+    /// The `Domain` of the session cookie.
+    pub cookie_domain: Option<String>,
 }
 
 impl PublicAddress {
@@ -44,7 +46,20 @@ impl PublicAddress {
         });
         let root = reader.parsed("APPLICATION_ROOT", root).unwrap_or_default();
         let scheme = scheme.unwrap_or_else(|| default.to_owned());
-        Self { server_name: without_default_port(&server_name, &scheme), scheme, root, loopback }
+        let server_name = without_default_port(&server_name, &scheme);
+        let domain = app_hosts::domain(&server_name);
+        let cookie_domain = reader.parsed("COOKIE_DOMAIN", |text| cookie_domain(text, domain));
+        Self { server_name, scheme, root, loopback, cookie_domain }
+    }
+
+    /// The server name without a port.
+    pub(super) fn domain(&self) -> &str {
+        app_hosts::domain(&self.server_name)
+    }
+
+    /// A host without the port that its scheme has by default.
+    pub(super) fn without_default_port(&self, host: &str) -> String {
+        without_default_port(host, &self.scheme)
     }
 
     /// Warnings if the address to bind does not fit the one that browsers are sent to. `behind_proxy`: a proxy stands in
@@ -114,6 +129,32 @@ fn server_name(text: &str) -> Result<String, String> {
         url.port().map_or_else(|| vec![host.to_owned(), format!("{host}:80")], |port| vec![format!("{host}:{port}")]);
     let name = text.to_ascii_lowercase();
     if known.contains(&name) { Ok(name) } else { Err(expected()) }
+}
+
+/// A host as browsers write it, perhaps with a port: in lower case, and without a dot at its end, which would be another host
+/// for them.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let name = server_name(text)?;
+    let is_plain = app_hosts::domain(&name).split('.').all(|label| !label.is_empty());
+    if is_plain { Ok(name) } else { Err("expected a host".to_owned()) }
+}
+
+/// A domain that browsers take in a cookie of `host`: the host or one that it is below, and no public suffix, which unrelated
+/// sites share (RFC 6265 section 5.3, steps 5 and 6).
+fn cookie_domain(text: &str, host: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    let domain = lower.strip_prefix('.').unwrap_or(&lower);
+    let is_address = Url::parse(&format!("http://{host}/")).is_ok_and(|url| url.domain().is_none());
+    if is_address || self::host(domain).is_err() || domain.contains(':') {
+        return Err("expected a domain, as in example.org, and a SERVER_NAME in it".to_owned());
+    }
+    if !app_hosts::is_within(host, domain) {
+        return Err(format!("browsers refuse it from {host}: expected that host, or a domain that it is below"));
+    }
+    if !domain.contains('.') || psl::domain_str(domain).is_none() {
+        return Err("browsers refuse it, because unrelated sites share it: expected a domain of your own".to_owned());
+    }
+    Ok(domain.to_owned())
 }
 
 /// Browsers leave the scheme's own port out of origins and addresses.

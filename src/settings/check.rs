@@ -1,5 +1,6 @@
 //! Turns values into settings: reads every key and collects every problem.
 
+mod app_hosts;
 mod collections;
 mod for_apps;
 mod globus;
@@ -68,6 +69,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         session_store: sessions::store(reader, sandbox),
         session_cookie_name: sessions::cookie(reader, &address),
         cookie_names: address.cookie_names(),
+        app_hosts: app_hosts::read(reader, &address),
         session_idle: sessions::idle(reader),
         session_lifetime: sessions::lifetime(reader),
         session_cache: sessions::cache(reader),

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
-use super::{collector::Collector, listen::Listen, policies::Policies, presented::Presented};
+use super::{app_hosts::AppHosts, collector::Collector, listen::Listen, policies::Policies, presented::Presented};
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
@@ -61,6 +61,8 @@ pub struct Settings {
     pub session_store: StoreKind,
     /// The session cookie's name, with its prefix (`SESSION_COOKIE_NAME`).
     pub session_cookie_name: String,
+    /// The other hosts of apps, and the domain of the session cookie (`ALLOWED_RETURN_HOSTS`, `COOKIE_DOMAIN`).
+    pub app_hosts: AppHosts,
     /// The other cookies' names, with their prefix.
     pub cookie_names: CookieNames,
     /// How long a session may be unused before it ends (`SESSION_IDLE_SECONDS`).
@@ -142,6 +144,10 @@ pub struct CookieNames {
     pub step_ups: String,
     /// Remembers the choices that are under way in Globus's web app.
     pub choices: String,
+    /// On the host of an app under another domain: ties hand-overs to one browser.
+    pub hand_over: String,
+    /// On such a host: lets a session pass the gate there.
+    pub gate: String,
 }
 
 impl CookieNames {
@@ -149,7 +155,20 @@ impl CookieNames {
     #[must_use]
     pub fn new(root: &str, https: bool) -> Self {
         let name = |name| cookie_name(name, root, https);
-        Self { login: name("login"), rounds: name("rounds"), step_ups: name("step-ups"), choices: name("choices") }
+        Self {
+            login: name("login"),
+            rounds: name("rounds"),
+            step_ups: name("step-ups"),
+            choices: name("choices"),
+            hand_over: name("hand-over"),
+            gate: name("gate"),
+        }
+    }
+
+    /// Whether one of them has this name.
+    pub(super) fn have(&self, name: &str) -> bool {
+        let Self { login, rounds, step_ups, choices, hand_over, gate } = self;
+        [login, rounds, step_ups, choices, hand_over, gate].iter().any(|own| *own == name)
     }
 }
 

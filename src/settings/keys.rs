@@ -35,6 +35,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("REFRESH_TIMEOUT_SECONDS", Kind::Plain),
     ("SESSION_STORE", Kind::Secret),
     ("SESSION_COOKIE_NAME", Kind::Plain),
+    ("COOKIE_DOMAIN", Kind::Plain),
+    ("ALLOWED_RETURN_HOSTS", Kind::Plain),
     ("SESSION_IDLE_SECONDS", Kind::Plain),
     ("SESSION_CACHE_SECONDS", Kind::Plain),
     ("SESSIONS_PER_PERSON", Kind::Plain),

@@ -4,10 +4,11 @@
 use askama::Template as _;
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     answer::bare,
@@ -17,14 +18,21 @@ use super::{
 };
 use crate::{
     pages::{DeniedPage, SignInView, UnsentPage},
-    routes::{cookies, logged_in::view_of, origin::is_navigation, step_up},
+    routes::{
+        asked::login_path,
+        cookies,
+        hosts::{app_host, to_portal},
+        logged_in::view_of,
+        origin::is_navigation,
+        step_up,
+    },
     session::{
         live::LiveSession,
         policy::{Unmet, remedy},
         return_path::ReturnPath,
         step_up::{Ask, RecentStepUps},
     },
-    settings::Policy,
+    settings::{AppHost, Policy},
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -34,33 +42,55 @@ pub(crate) async fn denied(
     State(app): State<AppState>,
     Extension(facts): Extension<RequestFacts>,
     Path(policy): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    why(&app, &facts, &headers, Some(&policy)).await
+    why(&app, &facts, &headers, Some(&policy), query.as_deref()).await
 }
 
 pub(crate) async fn by_default(
     State(app): State<AppState>,
     Extension(facts): Extension<RequestFacts>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    why(&app, &facts, &headers, None).await
+    why(&app, &facts, &headers, None, query.as_deref()).await
 }
 
 /// nginx shows this whatever was asked for, and asks for it with GET: `X-Original-URL` and `X-Original-Method` say what it was.
-async fn why(app: &AppState, facts: &RequestFacts, headers: &HeaderMap, policy: Option<&str>) -> Response {
+/// From the host of an app, `rd` in the query does.
+async fn why(
+    app: &AppState,
+    facts: &RequestFacts,
+    headers: &HeaderMap,
+    policy: Option<&str>,
+    query: Option<&str>,
+) -> Response {
+    let on = app_host(headers, &app.settings);
+    let (page, method) = wanted::by_nginx(headers, &app.settings, on);
+    let next = page.or_else(|| wanted::rd(query?, &app.settings, None));
+    if on.is_some() {
+        return at_portal(app, policy, next.as_ref());
+    }
     match judge_again(app, headers, facts, policy).await {
         Verdict::Denied(live, unmet) => {
-            let (page, method) = wanted::by_nginx(headers, &app.settings);
-            let next = page.unwrap_or_else(|| ReturnPath::front(&app.settings.root));
+            let next = next.unwrap_or_else(|| ReturnPath::front(&app.settings.root));
             let denied = Denied { live: &live, policy, unmet: &unmet, next };
             denied.answer(app, is_navigation(&method, headers), cookies::recent_step_ups(headers, &app.settings))
         }
         Verdict::Refused(refusal) => refused(&app.settings, &refusal, StatusCode::UNAUTHORIZED),
         Verdict::Unknown => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Verdict::Passes(_) => Redirect::to(&format!("{}/", app.settings.root)).into_response(),
-        Verdict::SignIn => Redirect::to(&format!("{}/login", app.settings.root)).into_response(),
+        Verdict::SignIn => Redirect::to(&login_path(&app.settings.root, next.as_ref())).into_response(),
     }
+}
+
+/// Leads from the host of an app to the page that says why, and from there perhaps to Globus and back to `next`.
+pub(super) fn at_portal(app: &AppState, policy: Option<&str>, next: Option<&ReturnPath>) -> Response {
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let policy = policy.map(|policy| format!("/{}", encoded(policy))).unwrap_or_default();
+    let query = next.map(|next| format!("?rd={}", encoded(next.as_str()))).unwrap_or_default();
+    to_portal(&app.settings, &format!("/oauth2/denied{policy}{query}"))
 }
 
 /// Somebody who may not pass.
@@ -173,14 +203,19 @@ fn duration(seconds: u64) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// `GET /oauth2/unsent`: what nginx shows in place of a 401 to a form.
-pub(crate) async fn unsent(State(app): State<AppState>) -> Response {
-    form(&app, &app.settings.public_url("/login"))
+/// `GET /oauth2/unsent`: what nginx shows in place of a 401 to a form. With `rd`, the login leads there.
+pub(crate) async fn unsent(State(app): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let rd = query.as_deref().and_then(|query| wanted::rd(query, &app.settings, None));
+    form(&app, app_host(&headers, &app.settings), rd.as_ref())
 }
 
-/// A form that somebody sent after their session had ended.
-pub(super) fn form(app: &AppState, login: &str) -> Response {
-    let page = UnsentPage { site: &app.site, login };
+/// A form that somebody sent after their session had ended, `on` the host of an app or the portal's own.
+pub(super) fn form(app: &AppState, on: Option<&AppHost>, rd: Option<&ReturnPath>) -> Response {
+    if let Some(host) = on {
+        let origin = utf8_percent_encode(host.origin(), NON_ALPHANUMERIC);
+        return to_portal(&app.settings, &format!("/oauth2/unsent?rd={origin}"));
+    }
+    let page = UnsentPage { site: &app.site, login: &app.settings.public_url(&login_path("", rd)) };
     match page.render() {
         Ok(html) => (StatusCode::UNAUTHORIZED, Html(html)).into_response(),
         Err(_) => bare(StatusCode::UNAUTHORIZED),

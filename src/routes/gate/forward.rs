@@ -11,6 +11,7 @@ use super::{
     answer::{bare, passes},
     counted::{count, count_refused},
     denied::{self, Denied},
+    hand_over,
     judge::{Verdict, judge},
     refused::refused,
     wanted::{Original, original},
@@ -47,18 +48,21 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
     }
     let Some(original) = original(headers, &app.settings) else {
         tracing::warn!(
-            "the gate denies: X-Forwarded-Method, -Proto, -Host and -Uri must each be there once, and name this site"
+            "the gate denies: X-Forwarded-Method, -Proto, -Host and -Uri must each be there once, and name this site or one of ALLOWED_RETURN_HOSTS"
         );
         count_refused(app, policy, "forwarded_headers");
         return bare(StatusCode::FORBIDDEN);
     };
     let is_page = is_navigation(&Method::GET, headers);
-    let verdict = judge(app, headers, facts, policy).await;
+    let verdict = judge(app, headers, facts, policy, original.on).await;
     count(app, policy, &verdict);
     match verdict {
         Verdict::Passes(passed) => passes(app, StatusCode::OK, policy, &passed),
         Verdict::SignIn if is_page => sign_in(app, &original),
         Verdict::SignIn => bare(StatusCode::UNAUTHORIZED),
+        Verdict::Denied(..) if is_page && original.on.is_some() => {
+            denied::at_portal(app, policy, original.page.as_ref())
+        }
         Verdict::Denied(live, unmet) if is_page => {
             let is_navigation = original.method == Method::GET;
             let next = original.page.unwrap_or_else(|| ReturnPath::front(&app.settings.root));
@@ -72,19 +76,19 @@ async fn answer(app: &AppState, facts: &RequestFacts, policy: Option<&str>, head
 }
 
 /// To the login and back. A form that was being sent cannot come back: its person signs in in another tab, and sends it again.
-fn sign_in(app: &AppState, original: &Original) -> Response {
-    let login = login_path("", original.page.as_ref());
+fn sign_in(app: &AppState, original: &Original<'_>) -> Response {
     match original.method {
         Method::GET => {}
-        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
-            return denied::form(app, &app.settings.public_url("/login"));
-        }
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => return denied::form(app, original.on, None),
         _ => return bare(StatusCode::UNAUTHORIZED),
     }
     // Whole, because Traefik would take a path for one of its own.
-    let location = HeaderValue::try_from(app.settings.public_url(&login));
+    let location = match original.on.filter(|host| !host.has_session_cookie()) {
+        Some(host) => hand_over::start_of(host, original.page.as_ref()),
+        None => app.settings.public_url(&login_path("", original.page.as_ref())),
+    };
     let mut response = bare(StatusCode::FOUND);
-    match location {
+    match HeaderValue::try_from(location) {
         Ok(location) => drop(response.headers_mut().insert(header::LOCATION, location)),
         Err(_) => *response.status_mut() = StatusCode::UNAUTHORIZED,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 
 use super::{
-    access_token,
+    access_token, host_cookies,
     programs::{self, ByToken},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         session_info::SessionInfo,
         tokens::SessionToken,
     },
-    settings::Policy,
+    settings::{AppHost, Policy},
     state::AppState,
     telemetry::RequestFacts,
 };
@@ -84,19 +84,25 @@ impl From<ByToken> for Verdict {
 }
 
 /// Judges a request by the policy of this name, or the default one, and logs a denial. A policy that does not exist lets
-/// nobody pass.
-pub(super) async fn judge(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, name: Option<&str>) -> Verdict {
+/// nobody pass. `on` is the host of an app that it is for, as the proxy says; `None` is the portal's own.
+pub(super) async fn judge(
+    app: &AppState,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    name: Option<&str>,
+    on: Option<&AppHost>,
+) -> Verdict {
     if let Some(by_token) = programs::judge(app, headers, facts, name).await {
         programs::note(facts, name, &by_token);
         return by_token.into();
     }
-    match known(app, headers, facts).await {
+    match known(app, headers, facts, on).await {
         Ok(live) => judge_session(app, live, name).await,
         Err(verdict) => verdict,
     }
 }
 
-/// The same for a request that was judged a moment ago, so that a denial is one event.
+/// The same on the portal's own host for a request that was judged a moment ago, so that a denial is one event.
 pub(super) async fn judge_again(
     app: &AppState,
     headers: &HeaderMap,
@@ -106,7 +112,7 @@ pub(super) async fn judge_again(
     if let Some(by_token) = programs::judge(app, headers, facts, name).await {
         return by_token.into();
     }
-    match known(app, headers, facts).await {
+    match known(app, headers, facts, None).await {
         Ok(live) => by_name(app, live, name).await,
         Err(verdict) => verdict,
     }
@@ -133,16 +139,33 @@ async fn by_name(app: &AppState, live: Arc<LiveSession>, name: Option<&str>) -> 
 }
 
 /// The session of a request.
-async fn known(app: &AppState, headers: &HeaderMap, facts: &RequestFacts) -> Result<Arc<LiveSession>, Verdict> {
-    let live = session(app, headers).await?.ok_or(Verdict::SignIn)?;
+async fn known(
+    app: &AppState,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    on: Option<&AppHost>,
+) -> Result<Arc<LiveSession>, Verdict> {
+    let live = session(app, headers, on).await?.ok_or(Verdict::SignIn)?;
     // Set once: the session is the same throughout a request.
     let _ = facts.session.set(live.clone());
     Ok(live)
 }
 
-async fn session(app: &AppState, headers: &HeaderMap) -> Result<Option<Arc<LiveSession>>, Verdict> {
-    // Two session cookies: nobody knows which is whose. A login leaves one.
-    let Ok(Some(key)) = SentSessions::of(headers, &app.settings).only() else { return Ok(None) };
+/// The session of a request: on a host that does not get the session cookie, by the cookie of a hand-over.
+///
+/// # Errors
+/// [`Verdict::Unknown`].
+pub(super) async fn session(
+    app: &AppState,
+    headers: &HeaderMap,
+    on: Option<&AppHost>,
+) -> Result<Option<Arc<LiveSession>>, Verdict> {
+    let key = match on.filter(|host| !host.has_session_cookie()) {
+        Some(host) => host_cookies::session(app, headers, host),
+        // Two session cookies: nobody knows which is whose. A login leaves one.
+        None => SentSessions::of(headers, &app.settings).only().unwrap_or_default(),
+    };
+    let Some(key) = key else { return Ok(None) };
     app.records.find(key).await.map_err(|error| {
         tracing::warn!(error = %error, "the gate cannot look up a session");
         Verdict::Unknown

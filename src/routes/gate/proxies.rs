@@ -1,5 +1,5 @@
 //! The gate for nginx and for Envoy: a status, and nothing of a visitor's request decides it but the session cookie and,
-//! where the policy lets programs in, the bearer token.
+//! where the policy lets programs in, the bearer token. Which host it is for, the proxy says in `Host`.
 
 use axum::{
     Extension,
@@ -14,7 +14,7 @@ use super::{
     judge::{Verdict, judge},
     refused::refused,
 };
-use crate::{state::AppState, telemetry::RequestFacts};
+use crate::{routes::hosts::app_host, state::AppState, telemetry::RequestFacts};
 
 /// `GET /oauth2/auth/POLICY`, for nginx's `auth_request`.
 pub(crate) async fn nginx(
@@ -50,7 +50,8 @@ async fn by_nginx(
         count_refused(app, policy, "query");
         return bare(StatusCode::FORBIDDEN);
     }
-    answer(app, StatusCode::ACCEPTED, policy, &judge(app, headers, facts, policy).await)
+    let on = app_host(headers, &app.settings);
+    answer(app, StatusCode::ACCEPTED, policy, &judge(app, headers, facts, policy, on).await)
 }
 
 /// `/oauth2/authz/POLICY`, for Envoy's `ext_authz`, which takes only 200 for a yes.
@@ -60,7 +61,7 @@ pub(crate) async fn envoy(
     Path(policy): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    answer(&app, StatusCode::OK, Some(&policy), &judge(&app, &headers, &facts, Some(&policy)).await)
+    by_envoy(&app, &headers, &facts, &policy).await
 }
 
 /// The same with the visitor's path behind it, which Envoy appends and nothing here reads.
@@ -70,7 +71,12 @@ pub(crate) async fn envoy_below(
     Path((policy, _)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    answer(&app, StatusCode::OK, Some(&policy), &judge(&app, &headers, &facts, Some(&policy)).await)
+    by_envoy(&app, &headers, &facts, &policy).await
+}
+
+async fn by_envoy(app: &AppState, headers: &HeaderMap, facts: &RequestFacts, policy: &str) -> Response {
+    let on = app_host(headers, &app.settings);
+    answer(app, StatusCode::OK, Some(policy), &judge(app, headers, facts, Some(policy), on).await)
 }
 
 fn answer(app: &AppState, yes: StatusCode, policy: Option<&str>, verdict: &Verdict) -> Response {

@@ -41,7 +41,7 @@ pub(crate) struct Returned {
 pub(crate) async fn complete(app: &AppState, returned: Returned) -> Result<Response, AppError> {
     let Returned { code, session, recent, secrets, step_up } = returned;
     let StepUp { session: key, ask } = step_up;
-    let next = ask.next(&app.settings.root);
+    let next = ask.next(&app.settings.root, &app.settings.app_hosts);
     let live = match session {
         Some(session) if session == key => app.records.look_up(key).await?,
         _ => None,
@@ -97,7 +97,9 @@ fn over(next: ReturnPath) -> AppError {
 
 /// The page that it was for; for a form that was being sent, the page that shows it again.
 fn back(app: &AppState, live: &LiveSession, ask: &Ask) -> Result<String, AppError> {
-    let Some(form) = &ask.form else { return Ok(ask.next(&app.settings.root).as_str().to_owned()) };
+    let Some(form) = &ask.form else {
+        return Ok(ask.next(&app.settings.root, &app.settings.app_hosts).as_str().to_owned());
+    };
     let sealed = form.seal(&app.vault.keys, live.key, app.clock.now())?;
     Ok(format!("{}/kept-form?form={sealed}", app.settings.root))
 }

@@ -16,6 +16,7 @@ use crate::{
         refusal::Refusal,
     },
     session::{live::LiveSession, step_up::Ask},
+    settings::Settings,
     state::AppState,
 };
 
@@ -49,14 +50,14 @@ pub(super) fn not_granted(app: &AppState, live: &LiveSession, ask: &Ask, scope: 
 }
 
 /// The person, or Globus, has refused. The session stays.
-pub(crate) fn refused(refusal: &Refusal, ask: &Ask, root: &str) -> AppError {
+pub(crate) fn refused(refusal: &Refusal, ask: &Ask, settings: &Settings) -> AppError {
     AppError::Refused {
         title: "Nothing was changed".into(),
         message:
             "Globus did not give this site what it asked for, because you or Globus said no. You are still signed in."
                 .into(),
         cause: format!("Globus refused a step-up: {refusal}").into(),
-        sign_in: Some(SignIn { label: "Back to the page", next: Some(ask.next(root)) }),
+        sign_in: Some(SignIn { label: "Back to the page", next: Some(ask.next(&settings.root, &settings.app_hosts)) }),
     }
 }
 
@@ -64,7 +65,7 @@ fn page(app: &AppState, live: &LiveSession, ask: &Ask, title: &str, text: &str) 
     let once_more = Ask { by_person: true, ..ask.clone() };
     let mut with_another = once_more.clone();
     with_another.authorize.prompt = Some("login".to_owned());
-    let back = ask.next(&app.settings.root);
+    let back = ask.next(&app.settings.root, &app.settings.app_hosts);
     let page = StepUpPage {
         site: &app.site,
         user: &view_of(app, live),

@@ -9,7 +9,7 @@ use crate::{
     secret::StoreUrl,
     settings::{
         address::{PublicAddress, is_loopback},
-        checked::{CookieNames, MOST_PER_PERSON, StoreKind, cookie_name},
+        checked::{MOST_PER_PERSON, StoreKind, cookie_name},
         reader::Reader,
         store_url,
     },
@@ -99,22 +99,29 @@ pub(super) fn per_person(reader: &mut Reader) -> u32 {
     u32::try_from(reader.count("SESSIONS_PER_PERSON", 50, (1, most))).unwrap_or(MOST_PER_PERSON)
 }
 
+/// The name of the session cookie. A cookie with a `Domain` cannot have the prefix `__Host-` (RFC 6265bis section 4.1.3.2); it
+/// gets the one that only says that it came by https (section 4.1.3.1).
 pub(super) fn cookie(reader: &mut Reader, address: &PublicAddress) -> String {
-    let (root, https) = (&*address.root, address.scheme == "https");
-    let CookieNames { login, rounds, step_ups, choices } = address.cookie_names();
-    let with_prefix = |name: &str| {
-        if https && !name.starts_with("__Host-") { format!("__Host-{name}") } else { name.to_owned() }
+    let (https, has_domain) = (address.scheme == "https", address.cookie_domain.is_some());
+    let names = address.cookie_names();
+    let prefix = match (https, has_domain) {
+        (false, _) => "",
+        (true, false) => "__Host-",
+        (true, true) => "__Secure-",
     };
+    let with_prefix = |name: &str| format!("{prefix}{}", name.strip_prefix(prefix).unwrap_or(name));
     let name = reader.parsed("SESSION_COOKIE_NAME", |text| {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         match text {
             _ if !plain || text.len() > 64 => Err("expected at most 64 letters, digits, and - _ .".to_owned()),
-            _ if [login, rounds, step_ups, choices].contains(&with_prefix(text)) => {
-                Err("the portal uses this name for another cookie".to_owned())
-            }
+            _ if names.have(&with_prefix(text)) => Err("the portal uses this name for another cookie".to_owned()),
             _ if text.starts_with("__") && !https => Err("a name with this prefix works with https only".to_owned()),
+            _ if text.starts_with("__Host-") && has_domain => {
+                Err("browsers refuse a cookie with this prefix and a domain: leave the prefix out, or COOKIE_DOMAIN"
+                    .to_owned())
+            }
             _ => Ok(with_prefix(text)),
         }
     });
-    name.unwrap_or_else(|| cookie_name("session", root, https))
+    name.unwrap_or_else(|| with_prefix(&cookie_name("session", &address.root, false)))
 }

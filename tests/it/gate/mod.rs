@@ -7,6 +7,7 @@ mod behind;
 mod decisions;
 mod forward;
 mod generated;
+mod hosts;
 mod kept;
 mod logins;
 mod policies;

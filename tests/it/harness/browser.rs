@@ -3,12 +3,13 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Mutex, MutexGuard},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use reqwest::{
     Certificate, Client, ClientBuilder, Method, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
     header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE},
     redirect::Policy,
 };
@@ -23,7 +24,8 @@ const NAVIGATION: [(&str, &str); 4] = [
     ("sec-fetch-site", "none"),
 ];
 
-/// A browser with its cookies, by host (ports share them, as in real browsers) and name.
+/// A browser with its cookies, by host (ports share them, as in real browsers) and name. Those with a `Domain` are under
+/// `.DOMAIN`.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
@@ -37,6 +39,22 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: String,
+}
+
+/// Whether a host is this domain or below it.
+fn is_within(host: &str, domain: &str) -> bool {
+    host == domain || host.ends_with(&format!(".{domain}"))
+}
+
+/// Names below `localhost` are this machine (RFC 6761 section 6.3), which not every resolver knows. There are no others.
+struct Loopback;
+
+impl Resolve for Loopback {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_here = is_within(name.as_str(), "localhost");
+        let address: Addrs = Box::new(is_here.then_some((Ipv4Addr::LOCALHOST, 0).into()).into_iter());
+        Box::pin(async { Ok(address) })
+    }
 }
 
 impl Answer {
@@ -80,6 +98,7 @@ impl Browser {
     }
 
     fn on(builder: ClientBuilder) -> Self {
+        let builder = builder.dns_resolver(Arc::new(Loopback));
         let client = builder.redirect(Policy::none()).no_proxy().build().unwrap();
         Self { client, cookies: Mutex::default() }
     }
@@ -113,7 +132,8 @@ impl Browser {
 
     fn cookie_header(&self, host: &str) -> String {
         let jar = self.jar();
-        let own = jar.iter().filter(|((of, _), _)| of == host).map(|((_, name), value)| format!("{name}={value}"));
+        let is_own = |of: &str| of == host || of.strip_prefix('.').is_some_and(|domain| is_within(host, domain));
+        let own = jar.iter().filter(|((of, _), _)| is_own(of)).map(|((_, name), value)| format!("{name}={value}"));
         own.collect::<Vec<_>>().join("; ")
     }
 
@@ -126,7 +146,13 @@ impl Browser {
             {
                 continue; // Browsers ignore it.
             }
-            let key = (url.host_str().unwrap().to_owned(), cookie.name().to_owned());
+            let host = url.host_str().unwrap();
+            let is_refused = |domain| !is_within(host, domain) || !domain.contains('.');
+            if cookie.domain().is_some_and(is_refused) || (cookie.name().starts_with("__Secure-") && !secure) {
+                continue; // This as well.
+            }
+            let of = cookie.domain().map_or_else(|| host.to_owned(), |domain| format!(".{domain}"));
+            let key = (of, cookie.name().to_owned());
             if cookie.max_age().is_some_and(|age| age <= time::Duration::ZERO) {
                 self.jar().remove(&key);
             } else {

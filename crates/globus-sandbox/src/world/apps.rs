@@ -105,7 +105,7 @@ fn is_loopback(url: &Url) -> bool {
     let http = matches!(url.scheme(), "http" | "https");
     let no_user = url.username().is_empty() && url.password().is_none();
     let here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

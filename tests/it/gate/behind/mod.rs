@@ -9,9 +9,10 @@ mod oauth2_proxy;
 mod paths;
 mod people;
 mod programs;
-mod proxy;
+pub mod proxy;
 mod site;
 mod step_up;
+mod tls;
 
 use self::{proxy::Proxy, site::Gate};
 use crate::harness::skip_without;
@@ -20,7 +21,7 @@ use crate::harness::skip_without;
 macro_rules! behind {
     ($module:ident, $proxy:expr) => {
         mod $module {
-            use super::{assertions, faults, forged, kinds, paths, people, programs, proxy, ready, step_up};
+            use super::{assertions, faults, forged, kinds, paths, people, programs, proxy, ready, step_up, tls};
 
             /// The case's proxy, unless its program is missing.
             macro_rules! case {
@@ -41,6 +42,7 @@ macro_rules! behind {
             case!(who_leaves_a_group_is_out_when_the_list_is_read_again, people::group_removal);
             case!(what_needs_more_of_a_login_is_reached_through_globus, step_up::mfa);
             case!(a_program_passes_by_its_token_or_is_told_why_not, programs::tokens);
+            case!(over_tls_the_files_are_as_they_stand_there, tls::walk);
             case!(an_app_verifies_who_it_is_without_trusting_headers, assertions::verify);
             case!(no_header_of_a_visitor_changes_who_they_are, forged::identity);
             case!(no_header_and_no_query_of_a_visitor_opens_anything, forged::nothing_opens);

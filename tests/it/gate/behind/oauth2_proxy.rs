@@ -53,6 +53,7 @@ async fn a_configuration_for_oauth2_proxy_works_with_another_upstream() {
     }
     let gate = Gate::start_by(
         |portal| portal,
+        None,
         |folder, port, behind, app, _| run_nginx(folder, &configuration(port, behind, app)),
     )
     .await;

@@ -7,7 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::harness::{Process, find_program};
+use crate::{
+    gate::hosts::{OTHER, SISTER},
+    harness::{Process, find_program},
+};
 
 const NGINX: &str = include_str!("../../../../deploy/nginx-gate.conf");
 const CADDY: &str = include_str!("../../../../deploy/gate.Caddyfile");
@@ -79,6 +82,10 @@ pub const TRAEFIK_PROXY: Proxy = Proxy {
 /// Where a proxy is started.
 pub struct Place<'a> {
     pub folder: &'a Path,
+    /// The portal's host.
+    pub host: &'a str,
+    /// Whether the files' TLS stays, with `certificate.pem` and `key.pem` of the folder.
+    pub tls: bool,
     /// The proxy's own port.
     pub port: u16,
     /// The ports of the portal and of the two apps.
@@ -100,11 +107,22 @@ impl Place<'_> {
     }
 
     fn with_ports(&self, text: &str) -> String {
-        text.replace("127.0.0.1:5000", &format!("127.0.0.1:{}", self.portal))
+        let text = text
+            .replace("127.0.0.1:5000", &format!("127.0.0.1:{}", self.portal))
             .replace("127.0.0.1:8000", &format!("127.0.0.1:{}", self.app))
-            .replace("__Host-session", "session")
-            .replace("/srv/www", self.folder())
+            .replace("app.example.org", SISTER)
+            .replace("data.example.net", OTHER)
+            .replace("/srv/www", self.folder());
+        if self.tls { text } else { with_cookies_of_http(&text) }
     }
+}
+
+/// The cookies' names without TLS.
+fn with_cookies_of_http(text: &str) -> String {
+    text.replace("__Host-session", "session")
+        .replace("__Host-gate", "gate")
+        .replace("__Host-hand-over", "hand-over")
+        .replace("__(Secure-session|Host-gate|Host-hand-over)", "(gate|hand-over)")
 }
 
 /// What stands between two texts, with the first of them.
@@ -121,13 +139,19 @@ fn nginx_site(place: &Place<'_>) -> String {
     let text = NGINX
         .replace(upstream, &format!("{upstream}{}", place.of_lab(upstream).replace("upstream app", "upstream lab")))
         .replace(app, &format!("{app}{}", place.of_lab(app).replace("http://app", "http://lab")));
-    // Without TLS.
+    // Without the server that redirects to TLS.
     let (head, rest) = text.split_once("\nserver {").unwrap();
     let (_, server) = rest.split_once("\nserver {").unwrap();
-    let kept = server.lines().filter(|line| !line.trim().starts_with("ssl_") && !line.contains("listen [::]"));
+    let of_tls = |line: &str| line.trim().starts_with("ssl_") && !place.tls;
+    let kept = server.lines().filter(|line| !of_tls(line) && !line.contains("listen [::]"));
+    let listen = if place.tls { " ssl" } else { "" };
     let text = format!("{head}\nserver {{{}", kept.collect::<Vec<_>>().join("\n"))
-        .replace("listen 443 ssl", &format!("listen 127.0.0.1:{}", place.port))
-        .replace("server_name portal.example.org", "server_name localhost")
+        .replace("listen 443 ssl", &format!("listen 127.0.0.1:{}{listen}", place.port))
+        .replace("/etc/ssl/certs/portal.example.org.pem", &format!("{}/certificate.pem", place.folder()))
+        .replace("/etc/ssl/certs/apps.example.org.pem", &format!("{}/certificate.pem", place.folder()))
+        .replace("/etc/ssl/private/portal.example.org.key", &format!("{}/key.pem", place.folder()))
+        .replace("/etc/ssl/private/apps.example.org.key", &format!("{}/key.pem", place.folder()))
+        .replace("server_name portal.example.org", &format!("server_name {}", place.host))
         .replace("Host $host", "Host $http_host")
         .replace("/var/log/nginx", place.folder());
     place.with_ports(&text)
@@ -156,6 +180,10 @@ pub fn run_nginx(folder: &Path, site: &str) -> Process {
 
 fn start_caddy(place: &Place<'_>) -> Process {
     let app = between(CADDY, "\t# An app", "\t# A folder");
+    let (scheme, certificate) = match place.tls {
+        true => ("https", format!("\n\ttls {0}/certificate.pem {0}/key.pem", place.folder())),
+        false => ("http", String::new()),
+    };
     // Caddy gets no certificates, and nothing but loopback is contacted or listened on.
     let text = CADDY
         .replace(app, &format!("{app}{}", place.of_lab(app)))
@@ -163,7 +191,11 @@ fn start_caddy(place: &Place<'_>) -> Process {
             "email admin@example.org",
             "admin off\n\tpersist_config off\n\tauto_https off\n\tdefault_bind 127.0.0.1",
         )
-        .replace("portal.example.org {", &format!("http://localhost:{} {{", place.port));
+        .replace("portal.example.org {", &format!("{scheme}://{}:{} {{{certificate}", place.host, place.port))
+        .replace(
+            "app.example.org, data.example.net {",
+            &format!("{scheme}://{SISTER}:{}, {scheme}://{OTHER}:{} {{{certificate}", place.port, place.port),
+        );
     let file = place.folder.join("Caddyfile");
     fs::write(&file, place.with_ports(&text)).unwrap();
     let mut command = Command::new(find_program("caddy").unwrap());
@@ -189,9 +221,18 @@ fn traefik_routes(place: &Place<'_>) -> String {
         .iter()
         .fold(TRAEFIK.to_owned(), |text, part| text.replace(part, &format!("{}\n{}", part.trim_end(), named(part))));
     let text = text
-        .replace("Host(`portal.example.org`)", "Host(`localhost`)")
-        .replace("gate-staff]", "gate-staff, without-token]")
-        .replace("\n      tls:\n        certResolver: acme", "");
+        .replace("Host(`portal.example.org`)", &format!("Host(`{}`)", place.host))
+        .replace("gate-staff]", "gate-staff, without-token]");
+    let text = match place.tls {
+        true => {
+            let text = text.replace("certResolver: acme", "options: default");
+            let folder = place.folder();
+            format!(
+                "{text}\ntls:\n  certificates:\n    - {{certFile: {folder}/certificate.pem, keyFile: {folder}/key.pem}}\n"
+            )
+        }
+        false => text.replace("\n      tls:\n        certResolver: acme", ""),
+    };
     place.with_ports(&text)
 }
 

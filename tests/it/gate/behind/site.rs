@@ -2,9 +2,11 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     time::{Duration, Instant},
 };
 
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
 use super::{
@@ -28,6 +30,8 @@ pub struct Gate {
     pub lab: App,
     pub base: String,
     pub port: u16,
+    /// The proxy's certificate (PEM), where it has TLS.
+    certificate: Option<String>,
     _proxy: Process,
     _folder: TempDir,
 }
@@ -39,8 +43,21 @@ impl Gate {
 
     /// The same with other settings of the portal.
     pub async fn start_with(proxy: &Proxy, settings: impl FnOnce(PortalBuilder) -> PortalBuilder) -> Self {
-        Self::start_by(settings, |folder, port, portal, app, lab| {
-            (proxy.start)(&Place { folder, port, portal, app, lab })
+        Self::start_by(settings, None, |folder, port, portal, app, lab| {
+            (proxy.start)(&Place { folder, host: "localhost", tls: false, port, portal, app, lab })
+        })
+        .await
+    }
+
+    /// The same with TLS, as the files of `deploy/` have it.
+    pub async fn start_with_tls(proxy: &Proxy) -> Self {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let settings =
+            |portal: PortalBuilder| portal.set("TRUSTED_PROXIES", "127.0.0.1").set("PREFERRED_URL_SCHEME", "https");
+        Self::start_by(settings, Some(cert.pem()), |folder, port, portal, app, lab| {
+            fs::write(folder.join("certificate.pem"), cert.pem()).unwrap();
+            fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();
+            (proxy.start)(&Place { folder, host: "localhost", tls: true, port, portal, app, lab })
         })
         .await
     }
@@ -48,6 +65,7 @@ impl Gate {
     /// The same with any proxy: in a folder, on the first port, before the portal and the two apps on the others.
     pub async fn start_by(
         settings: impl FnOnce(PortalBuilder) -> PortalBuilder,
+        certificate: Option<String>,
         proxy: impl FnOnce(&std::path::Path, u16, u16, u16, u16) -> Process,
     ) -> Self {
         let folder = TempDir::new().unwrap();
@@ -59,8 +77,8 @@ impl Gate {
         fs::create_dir_all(folder.path().join("files")).unwrap();
         fs::write(folder.path().join("files/data.txt"), "a file\n").unwrap();
         let proxy = proxy(folder.path(), port, behind, app.port, lab.port);
-        let base = format!("http://{name}");
-        let gate = Self { portal: Some(portal), app, lab, base, port, _proxy: proxy, _folder: folder };
+        let base = format!("{}://{name}", if certificate.is_some() { "https" } else { "http" });
+        let gate = Self { portal: Some(portal), app, lab, base, port, certificate, _proxy: proxy, _folder: folder };
         gate.is_served().await;
         gate
     }
@@ -72,7 +90,8 @@ impl Gate {
     /// Waits until the proxy forwards requests.
     async fn is_served(&self) {
         let begun = Instant::now();
-        while !Browser::new()
+        while !self
+            .browser()
             .try_get(&self.url("/healthz"))
             .await
             .is_ok_and(|answer| !matches!(answer.status.as_u16(), 404 | 502))
@@ -80,6 +99,12 @@ impl Gate {
             assert!(begun.elapsed() < PATIENCE, "the proxy forwards nothing");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    pub fn browser(&self) -> Browser {
+        let at = (Ipv4Addr::LOCALHOST, self.port).into();
+        let trusting = |certificate| Browser::trusting(certificate, Ipv4Addr::LOCALHOST.into(), ("localhost", at));
+        self.certificate.as_deref().map_or_else(Browser::new, trusting)
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -103,7 +128,7 @@ impl Gate {
 
     /// Somebody who is signed in.
     pub async fn somebody(&self, person: &str) -> Browser {
-        let browser = Browser::new();
+        let browser = self.browser();
         self.log_in(&browser, "/profile", person).await;
         browser
     }

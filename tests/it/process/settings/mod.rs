@@ -4,6 +4,7 @@ mod collections;
 mod collector;
 mod deployed;
 mod example_file;
+mod hosts;
 mod left_over;
 mod off_loopback;
 mod policies;
@@ -20,7 +21,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 40] = [
+const KEYS: [(&str, &str, &str); 42] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -45,6 +46,8 @@ const KEYS: [(&str, &str, &str); 40] = [
     ("REFRESH_TOKENS", "true", "true"),
     ("SESSION_STORE", "'sqlite:/var/lib/portal.db'", "sqlite:/var/lib/portal.db"),
     ("SESSION_COOKIE_NAME", "'portal'", "portal"),
+    ("COOKIE_DOMAIN", "'portal.localhost'", "portal.localhost"),
+    ("ALLOWED_RETURN_HOSTS", "['app.portal.localhost', 'data.example']", "app.portal.localhost data.example"),
     ("SESSION_IDLE_SECONDS", "600", "600"),
     ("SESSION_CACHE_SECONDS", "5", "5"),
     ("SESSIONS_PER_PERSON", "7", "7"),
@@ -153,6 +156,8 @@ fn shown(settings: &Settings, key: &str) -> String {
         "REFRESH_TOKENS" => settings.refresh_tokens.to_string(),
         "SESSION_STORE" => format!("{:?}", settings.session_store),
         "SESSION_COOKIE_NAME" => settings.session_cookie_name.clone(),
+        "COOKIE_DOMAIN" => format!("{:?}", settings.app_hosts.cookie_domain),
+        "ALLOWED_RETURN_HOSTS" => format!("{:?}", settings.app_hosts),
         "SESSION_IDLE_SECONDS" => settings.session_idle.whole_seconds().to_string(),
         "SESSION_CACHE_SECONDS" => settings.session_cache.whole_seconds().to_string(),
         "SESSIONS_PER_PERSON" => settings.sessions_per_person.to_string(),
@@ -177,13 +182,14 @@ fn shown(settings: &Settings, key: &str) -> String {
     }
 }
 
-/// A file with all required keys except one and its other name.
+/// A file with all required keys except one and its other name, and what that one needs.
 fn base_without(key: &str) -> String {
+    let needs = if key == "COOKIE_DOMAIN" { "SERVER_NAME = 'portal.localhost'\n" } else { "" };
     let rest = [
         ("APP_CLIENT_ID", "PORTAL_CLIENT_ID", "id"),
         ("APP_CLIENT_SECRET", "PORTAL_CLIENT_SECRET", "secret"),
         ("SECRET_KEY", "", "another-key-which-is-long-enough-as-well"),
     ];
     let kept = rest.iter().filter(|(name, other, _)| *name != key && *other != key);
-    kept.map(|(name, _, value)| format!("{name} = '{value}'\n")).collect()
+    kept.map(|(name, _, value)| format!("{name} = '{value}'\n")).chain([needs.to_owned()]).collect()
 }
