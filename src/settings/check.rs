@@ -44,7 +44,6 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let (sandbox, environment) = (sources.sandbox.is_some(), globus::environment(reader));
     let sandbox_public_url = address::sandbox_public_url(reader, sandbox);
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
-    let secret_key = secret_keys::secret_key(reader, &address, sandbox);
     let (client_id, client_secret) = credentials(reader, sources, &address);
     let (listen, trusted_proxies) = (listen::listen(reader), trusted_proxies(reader));
     reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
@@ -53,7 +52,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         metrics_listen: address::metrics_listen(reader, &listen),
         collector: collector::read(reader),
         listen,
-        secret_key,
+        secret_key: secret_keys::secret_key(reader, &address, sandbox),
         secret_key_fallbacks: secret_keys::fallbacks(reader, &address),
         client_id,
         client_secret,

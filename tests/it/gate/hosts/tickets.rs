@@ -285,7 +285,10 @@ async fn neither_the_log_nor_the_metrics_hold_what_opens_a_session() {
     for (event, sub) in [("handed a session over", "f8907a41-b87f-4770-b2b4-cabdd1f151d5"), ("hand-over failed", "-")] {
         let mut lines = log.lines().filter(|line| line.contains(event));
         let line = lines.next().unwrap_or_else(|| panic!("no {event}: {log}"));
-        assert!(line.contains(sub) && line.contains("request_id") && line.contains("peer"), "{line}");
+        assert!(
+            line.contains(&format!("\"sub\":\"{sub}\"")) && line.contains("request_id") && line.contains("peer"),
+            "{line}"
+        );
         assert!(lines.next().is_none(), "{event} twice: {log}");
     }
     let of_addresses = visit.seen.iter().flat_map(|url| ["to", "ticket", "state"].map(|name| parameter(url, name)));
