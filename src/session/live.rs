@@ -25,6 +25,7 @@ use std::{
 use time::{Duration, OffsetDateTime};
 
 use super::{
+    presented::LastPresented,
     store::{News, SessionKey},
     user::UserSession,
 };
@@ -49,6 +50,8 @@ pub struct LiveSession {
     /// When it was read from the store.
     read: OffsetDateTime,
     looked_at: AtomicBool,
+    /// What the gate said about the person last.
+    pub presented: LastPresented,
 }
 
 impl LiveSession {
@@ -60,7 +63,8 @@ impl LiveSession {
         now: OffsetDateTime,
     ) -> Self {
         let noted = AtomicI64::new(last_seen.unix_timestamp());
-        Self { key, user, ends, noted, read: now, looked_at: AtomicBool::new(true) }
+        let presented = LastPresented::default();
+        Self { key, user, ends, noted, read: now, looked_at: AtomicBool::new(true), presented }
     }
 
     /// Whether it is over at `now`, as far as the cache knows.

@@ -50,6 +50,7 @@ pub mod memberships;
 pub mod not_known;
 pub mod per_client;
 pub mod policy;
+pub mod presented;
 mod probes;
 pub mod programs;
 pub mod recent_logins;

@@ -1,6 +1,6 @@
 //! Answers for proxies.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
@@ -8,16 +8,32 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::judge::Passed;
-use crate::{routes::ops::PlainText, state::AppState};
+use super::judge::{Passed, Who};
+use crate::{
+    routes::ops::PlainText,
+    session::{assertions::Signed, presented::Presented},
+    state::AppState,
+};
 
 /// What is percent-encoded in an identity header (RFC 3986 section 2.1), besides all that is not ASCII: what could end the
 /// header, begin another item of a list, or be taken for an encoding.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b',');
 
 const NOTHING: HeaderValue = HeaderValue::from_static("");
-const ASSERTION: HeaderName = HeaderName::from_static("x-auth-request-assertion");
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-auth-request-access-token");
+
+/// What says who it is. The values of an identity stand in this order.
+const NAMES: [HeaderName; 9] = [
+    HeaderName::from_static("x-auth-request-user"),
+    HeaderName::from_static("x-auth-request-subject"),
+    HeaderName::from_static("x-auth-request-email"),
+    HeaderName::from_static("x-auth-request-preferred-username"),
+    HeaderName::from_static("x-auth-request-groups"),
+    HeaderName::from_static("x-auth-request-identity-provider"),
+    HeaderName::from_static("x-auth-request-organization"),
+    HeaderName::from_static("x-auth-request-auth-time"),
+    HeaderName::from_static("x-auth-request-assertion"),
+];
 
 /// A status and nothing else.
 pub(super) fn bare(status: StatusCode) -> Response {
@@ -29,45 +45,61 @@ pub(super) fn bare(status: StatusCode) -> Response {
 /// A yes to a request for this policy, or the default one: who it is, in headers. Each of them is always there once, so that none
 /// that a visitor sends takes its place.
 pub(super) fn passes(app: &AppState, status: StatusCode, policy: Option<&str>, passed: &Passed) -> Response {
-    let claims = passed.claims();
-    let groups =
-        app.settings.policies.named(policy).map_or_else(Vec::new, |policy| policy.groups_for_app(&passed.groups));
-    let joined = groups.iter().map(|group| encoded(group)).collect::<Vec<_>>().join(",");
-    let auth_time = passed.auth_time().map(|seconds| seconds.to_string()).unwrap_or_default();
-    // Names that are checked when this is compiled: each answer has them all.
-    let identity: [(HeaderName, Cow<'_, str>); 8] = [
-        (const { HeaderName::from_static("x-auth-request-user") }, encoded(&claims.sub)),
-        (const { HeaderName::from_static("x-auth-request-subject") }, encoded(&claims.sub)),
-        (const { HeaderName::from_static("x-auth-request-email") }, text(&claims.email)),
-        (const { HeaderName::from_static("x-auth-request-preferred-username") }, text(&claims.preferred_username)),
-        (const { HeaderName::from_static("x-auth-request-groups") }, joined.into()),
-        (const { HeaderName::from_static("x-auth-request-identity-provider") }, text(&claims.identity_provider)),
-        (const { HeaderName::from_static("x-auth-request-organization") }, text(&claims.organization)),
-        (const { HeaderName::from_static("x-auth-request-auth-time") }, auth_time.into()),
-    ];
-    let for_the_app = [(ASSERTION, assertion(app, policy, passed, &groups)), (ACCESS_TOKEN, access_token(passed))];
+    let policy = app.settings.policies.name_of(policy).unwrap_or_default();
+    let values = said_before(app, policy, passed).unwrap_or_else(|| said(app, policy, passed));
     let mut response = bare(status);
     let headers = response.headers_mut();
     // With room for those of every response.
-    headers.reserve(identity.len() + for_the_app.len() + 4);
-    for (name, value) in identity {
-        headers.insert(name, HeaderValue::from_str(&value).unwrap_or(NOTHING));
+    headers.reserve(NAMES.len() + 5);
+    for (name, value) in NAMES.into_iter().zip(&*values) {
+        headers.insert(name, value.clone());
     }
-    for (name, value) in for_the_app {
-        headers.insert(name, value.unwrap_or(NOTHING));
-    }
+    headers.insert(ACCESS_TOKEN, access_token(passed).unwrap_or(NOTHING));
     response
 }
 
-fn assertion(app: &AppState, policy: Option<&str>, passed: &Passed, groups: &[&str]) -> Option<HeaderValue> {
-    let policies = &app.settings.policies;
-    let asks_for_groups = policies.named(policy).is_some_and(|policy| !policy.groups.is_empty());
+/// What was said a moment ago about the same session for the same policy, if nothing has changed.
+fn said_before(app: &AppState, policy: &str, passed: &Passed) -> Option<Arc<[HeaderValue]>> {
+    let Who::Person(live) = &passed.who else { return None };
+    let last = live.presented.get()?;
+    let is_the_same = last.is_about(policy, &passed.groups, passed.auth_time());
+    (is_the_same && app.assertions.is_current(last.signed_at)).then(|| last.values.clone())
+}
+
+/// The values of [`NAMES`].
+fn said(app: &AppState, policy: &str, passed: &Passed) -> Arc<[HeaderValue]> {
+    let (claims, auth_time) = (passed.claims(), passed.auth_time());
+    let groups = app.settings.policies.named(Some(policy)).map(|policy| policy.groups_for_app(&passed.groups));
+    let groups = groups.unwrap_or_default();
+    let signed = sign(app, policy, passed, &groups);
+    let texts: [Cow<'_, str>; 8] = [
+        encoded(&claims.sub),
+        encoded(&claims.sub),
+        text(&claims.email),
+        text(&claims.preferred_username),
+        groups.iter().map(|group| encoded(group)).collect::<Vec<_>>().join(",").into(),
+        text(&claims.identity_provider),
+        text(&claims.organization),
+        auth_time.map(|seconds| seconds.to_string()).unwrap_or_default().into(),
+    ];
+    let values = texts.iter().map(|text| HeaderValue::from_str(text).unwrap_or(NOTHING));
+    let assertion = signed.as_ref().map_or(NOTHING, |signed| signed.assertion.clone());
+    let values: Arc<[HeaderValue]> = values.chain([assertion]).collect();
+    if let (Who::Person(live), Some(Signed { signed_at, .. })) = (&passed.who, signed) {
+        let (policy, groups, values) = (policy.to_owned(), passed.groups.clone(), values.clone());
+        live.presented.set(Presented { policy, groups, auth_time, signed_at, values });
+    }
+    values
+}
+
+fn sign(app: &AppState, policy: &str, passed: &Passed, groups: &[&str]) -> Option<Signed> {
+    let asks_for_groups = app.settings.policies.named(Some(policy)).is_some_and(|policy| !policy.groups.is_empty());
     let groups = asks_for_groups.then_some(groups);
-    let assertion = app.assertions.of(policies.name_of(policy)?, passed.claims(), passed.auth_time(), groups);
-    if assertion.is_none() {
+    let signed = app.assertions.of(policy, passed.claims(), passed.auth_time(), groups);
+    if signed.is_none() {
         tracing::error!("the gate cannot sign an assertion: the crypto library fails");
     }
-    assertion
+    signed
 }
 
 fn access_token(passed: &Passed) -> Option<HeaderValue> {

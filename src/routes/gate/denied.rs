@@ -5,7 +5,7 @@ use askama::Template as _;
 use axum::{
     Extension,
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -70,7 +70,10 @@ async fn why(
     let (page, method) = wanted::by_nginx(headers, &app.settings, on);
     let next = page.or_else(|| wanted::rd(query?, &app.settings, None));
     if on.is_some() {
-        return at_portal(app, policy, next.as_ref());
+        return match is_navigation(&Method::GET, headers) {
+            true => at_portal(app, policy, next.as_ref()),
+            false => bare(StatusCode::FORBIDDEN),
+        };
     }
     match judge_again(app, headers, facts, policy).await {
         Verdict::Denied(live, unmet) => {

@@ -35,13 +35,16 @@ pub struct Assertions {
     signing: SigningKey,
     key_set: String,
     clock: Clock,
-    kept: Mutex<HashMap<[u8; 32], Kept>>,
+    kept: Mutex<HashMap<[u8; 32], Signed>>,
 }
 
-#[derive(Debug)]
-struct Kept {
-    signed_at: i64,
-    assertion: HeaderValue,
+/// An assertion.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// When it was signed, in seconds since 1970.
+    pub signed_at: i64,
+    /// The JSON Web Token.
+    pub assertion: HeaderValue,
 }
 
 /// What an assertion says, without its times (RFC 7519 section 4.1; OpenID Connect Core section 5.1).
@@ -98,16 +101,15 @@ impl Assertions {
     }
 
     /// The assertion that somebody has passed a policy. `auth_time` is when they authenticated, in seconds since 1970. `groups` are
-    /// those that it names; `None` if they are not known. Its
-    /// audience is the policy's address at the gate, so that one for an app is not good at another. `None` if the crypto library
-    /// fails.
+    /// those that it names; `None` if they are not known. Its audience is the policy's address at the gate, so that one for an app
+    /// is not good at another. `None` if the crypto library fails.
     pub fn of(
         &self,
         policy: &str,
         claims: &IdTokenClaims,
         auth_time: Option<i64>,
         groups: Option<&[&str]>,
-    ) -> Option<HeaderValue> {
+    ) -> Option<Signed> {
         let audience = format!("{}/oauth2/auth/{policy}", self.issuer);
         let said = Said {
             iss: &self.issuer,
@@ -124,11 +126,17 @@ impl Assertions {
         let key = hash(&[&serde_json::to_vec(&said).ok()?]);
         let now = self.clock.now().unix_timestamp();
         if let Some(kept) = self.kept().get(&key).filter(|kept| kept.is_good(now)) {
-            return Some(kept.assertion.clone());
+            return Some(kept.clone());
         }
-        let assertion = self.sign(&said, now)?;
-        self.keep(key, Kept { signed_at: now, assertion: assertion.clone() });
-        Some(assertion)
+        let signed = Signed { signed_at: now, assertion: self.sign(&said, now)? };
+        self.keep(key, signed.clone());
+        Some(signed)
+    }
+
+    /// Whether one that was signed at this time, in seconds since 1970, may still be given.
+    #[must_use]
+    pub fn is_current(&self, signed_at: i64) -> bool {
+        (0..RENEW_AFTER).contains(&self.clock.now().unix_timestamp().saturating_sub(signed_at))
     }
 
     fn sign(&self, said: &Said<'_>, now: i64) -> Option<HeaderValue> {
@@ -139,7 +147,7 @@ impl Assertions {
         Some(assertion)
     }
 
-    fn keep(&self, key: [u8; 32], one: Kept) {
+    fn keep(&self, key: [u8; 32], one: Signed) {
         let mut kept = self.kept();
         if kept.len() >= MOST {
             kept.retain(|_, other| other.is_good(one.signed_at));
@@ -150,12 +158,12 @@ impl Assertions {
         kept.insert(key, one);
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<[u8; 32], Kept>> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<[u8; 32], Signed>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Signed {
     fn is_good(&self, now: i64) -> bool {
         (0..RENEW_AFTER).contains(&now.saturating_sub(self.signed_at))
     }
@@ -184,7 +192,9 @@ mod tests {
     fn one_is_given_again_for_a_minute_and_only_while_it_says_the_same() {
         let clock = Clock::manual(OffsetDateTime::UNIX_EPOCH);
         let assertions = at(&clock);
-        let of = |policy: &str, name: &str, groups: Option<&[&str]>| assertions.of(policy, &person(name), None, groups);
+        let of = |policy: &str, name: &str, groups: Option<&[&str]>| {
+            assertions.of(policy, &person(name), None, groups).map(|signed| signed.assertion)
+        };
         let first = of("a", "Mira", None);
         assert!(first.as_ref().is_some_and(HeaderValue::is_sensitive));
         let others =
@@ -203,12 +213,13 @@ mod tests {
         let clock = Clock::manual(OffsetDateTime::UNIX_EPOCH);
         let assertions = at(&clock);
         for number in 0..MOST + 10 {
-            let kept = super::Kept { signed_at: 0, assertion: HeaderValue::from_static("") };
+            let kept = super::Signed { signed_at: 0, assertion: HeaderValue::from_static("") };
             assertions.keep(super::hash(&[&number.to_be_bytes()]), kept);
             assert!(assertions.kept().len() <= MOST);
         }
         assert_eq!(assertions.kept().len(), 10);
-        let length = |name: &str| assertions.of("a", &person(name), None, None).map_or(0, |assertion| assertion.len());
+        let length =
+            |name: &str| assertions.of("a", &person(name), None, None).map_or(0, |signed| signed.assertion.len());
         assert!(length(&"x".repeat(LONGEST_TEXT)) > length("x"));
         assert!(length(&"x".repeat(LONGEST_TEXT + 1)) < length("x"), "a long name is left out");
     }

@@ -96,8 +96,13 @@ async fn step_up(hosts: &Hosts) {
         let shown = Shown::by("app", &browser.get(walk.end()).await);
         assert_eq!(shown.account("username"), Some(MIRA));
         let fetch = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("sec-fetch-site", "same-origin")];
+        // A script is not led anywhere.
         let other = hosts.signed_in().await;
-        assert_ne!(other.get_with(&hosts.url(host, "/api"), &fetch).await.status, 200);
+        if host == OTHER {
+            hosts.walk(&other, &hosts.url(host, deep), MIRA).await;
+        }
+        let answer = other.get_with(&hosts.url(host, "/api"), &fetch).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (403, None));
     }
 }
 
