@@ -18,7 +18,7 @@ use super::{
     policies::Policies,
     problems::Problems,
     reader::Reader,
-    secret_keys,
+    secret_keys, security_txt,
     sources::Sources,
 };
 use crate::{globus::scopes, secret::ClientSecret, zone::Zone};
@@ -44,7 +44,6 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let (sandbox, environment) = (sources.sandbox.is_some(), globus::environment(reader));
     let sandbox_public_url = address::sandbox_public_url(reader, sandbox);
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
-    let secret_key = secret_keys::secret_key(reader, &address, sandbox);
     let (client_id, client_secret) = credentials(reader, sources, &address);
     let (listen, trusted_proxies) = (listen::listen(reader), trusted_proxies(reader));
     reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
@@ -52,7 +51,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     Settings {
         metrics_listen: address::metrics_listen(reader, &listen),
         listen,
-        secret_key,
+        secret_key: secret_keys::secret_key(reader, &address, sandbox),
         secret_key_fallbacks: secret_keys::fallbacks(reader, &address),
         client_id,
         client_secret,
@@ -81,6 +80,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
         shutdown_delay: shutdown_delay(reader, &address),
+        security_txt: security_txt::read(reader),
         server_name: address.server_name,
         scheme: address.scheme,
         root: address.root,
