@@ -9,6 +9,7 @@ mod load;
 mod log_gone;
 mod log_lines;
 mod metrics;
+mod packages;
 mod service;
 mod settings;
 mod siege;

@@ -18,7 +18,7 @@ fn portal(folder: &Path) -> (Command, String) {
 
 async fn heard(socket: &UnixDatagram) -> String {
     let mut message = [0; 100];
-    let length = timeout(PATIENCE, socket.recv(&mut message)).await.expect("systemd hears nothing").unwrap();
+    let length = timeout(PATIENCE, socket.recv(&mut message)).await.unwrap().unwrap();
     String::from_utf8(message[..length].to_vec()).unwrap()
 }
 
