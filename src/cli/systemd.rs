@@ -82,7 +82,7 @@ async fn tell(message: &str) {
     let Some(name) = notify_socket() else { return };
     let sent = timeout(SEND_WITHIN, send(&name, message)).await;
     if let Err(error) = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-        tracing::warn!(%error, message, "cannot notify systemd");
+        tracing::warn!(%error, notification = message, "cannot notify systemd");
     }
 }
 
