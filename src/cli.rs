@@ -5,11 +5,13 @@
 mod check;
 mod config;
 mod failure;
+mod health;
 mod init;
 mod output;
 mod sandbox;
 mod sessions;
 mod signals;
+mod systemd;
 mod warnings;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -54,6 +56,8 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Check the settings, the connection to Globus and the session store
     Check(Check),
+    /// Ask the portal that runs here whether it can serve: exit status 0 or 1
+    Health(health::Health),
     /// Write a settings file: asks for what the options do not say
     Init(init::Init),
     /// List and end sessions
@@ -122,6 +126,7 @@ async fn execute(command: Command, more: Pages) -> Result<(), Failure> {
             let well = Box::pin(check::check(config.sources(None), json)).await;
             if well { Ok(()) } else { Err(Failure::Check) }
         }
+        Command::Health(args) => health::run(args).await,
         Command::Sessions(action) => Box::pin(sessions::run(action)).await,
         Command::Init(init) => init::run(init),
         Command::GenerateKey => {
@@ -168,7 +173,7 @@ async fn serve_portal(serve: Serve, more: Pages) -> Result<(), Failure> {
     }
     let app = AppState::build(settings, Clock::system()).await?;
     let server = Server::bind(app.clone(), more).await?;
-    let stop = stop_signal()?;
+    let stop = systemd::told(&app, server.address(), stop_signal()?);
     announce(&format!("Listening on {}. Visit {}", server.address(), app.settings.public_url("/")));
     if let Some(sandbox) = &app.settings.sandbox {
         announce(&format!("Sandbox, not Globus: {sandbox} shows its people and its client id"));

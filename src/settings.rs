@@ -18,6 +18,7 @@ mod problems;
 mod reader;
 mod secret_files;
 mod secret_keys;
+mod security_txt;
 mod sources;
 pub mod store_url;
 mod text_file;
@@ -32,6 +33,7 @@ pub use self::{
     policies::{Policies, Policy},
     presented::{Destination, Image, Presented, PresentedCollection, Reach},
     problems::{Problem, Problems},
+    security_txt::SecurityTxt,
     sources::{SandboxClient, Sources},
 };
 
@@ -46,5 +48,17 @@ impl Settings {
             sources.place(&mut problems.0, &places);
             problems
         })
+    }
+
+    /// Reads where the portal listens, and no other setting.
+    ///
+    /// # Errors
+    /// [`Problems`]: the settings file cannot be read, or `LISTEN` is wrong.
+    pub fn listen_of(sources: &Sources) -> Result<Listen, Problems> {
+        let (values, _, places) = sources.read()?;
+        let mut reader = reader::Reader::of(values, Vec::new());
+        let listen = listen::listen(&mut reader);
+        sources.place(&mut reader.problems, &places);
+        if reader.problems.is_empty() { Ok(listen) } else { Err(Problems(reader.problems)) }
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Failure {
     Io(io::Error),
     /// What is wrong has been printed.
     Check,
+    /// The portal does not answer, or not well.
+    Unwell(String),
     /// Sessions are in the memory of another process.
     OwnMemory,
     /// There is no such store.
@@ -53,7 +55,7 @@ impl fmt::Display for Failure {
             Self::BindSandbox(address, error) => {
                 write!(f, "cannot listen on {address}: {} (see --listen)", why_not_another(error))
             }
-            Self::Init(text) => f.write_str(text),
+            Self::Unwell(text) | Self::Init(text) => f.write_str(text),
         }
     }
 }
@@ -98,6 +100,7 @@ impl Error for Failure {
             }
             Self::Settings(_)
             | Self::Check
+            | Self::Unwell(_)
             | Self::OwnMemory
             | Self::NoStore(_)
             | Self::NoSession(..)

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::settings::Settings;
+use crate::{clock::Clock, settings::Settings};
 
 /// How long a connection to this machine may take.
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
@@ -15,8 +15,15 @@ const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 /// All warnings. Call it before the portal listens.
 pub(super) async fn of(settings: &Settings) -> Vec<String> {
     let mut warnings = settings.warnings.clone();
+    warnings.extend(expired(settings, &Clock::system()));
     warnings.extend(other_listener(settings).await);
     warnings
+}
+
+/// An expired security.txt is not served.
+fn expired(settings: &Settings, clock: &Clock) -> Option<String> {
+    let is_old = settings.security_txt.as_ref().is_some_and(|security| security.expires <= clock.now());
+    is_old.then(|| "SECURITY_EXPIRES is over, so there is no /.well-known/security.txt: set a new time".to_owned())
 }
 
 /// Whether another program has the port at the other address that `localhost` stands for: browsers try both, ::1 first.

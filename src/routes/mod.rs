@@ -42,6 +42,7 @@ mod tasks;
 mod traced;
 mod transfer_form;
 mod unattended;
+mod well_known;
 
 use axum::{
     Router,
@@ -138,7 +139,7 @@ pub fn router(app: &AppState, more: Pages) -> Router {
         .route(&at("/static/{file}"), get(assets::asset))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz));
-    router = router.merge(gate::routes(""));
+    router = router.merge(gate::routes("")).merge(well_known::routes());
     if !root.is_empty() {
         let front = at("/");
         router = router

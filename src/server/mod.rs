@@ -2,6 +2,7 @@
 
 mod connections;
 mod descriptors;
+pub mod health;
 mod listener;
 mod metrics;
 mod progress;

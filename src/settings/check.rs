@@ -18,7 +18,7 @@ use super::{
     policies::Policies,
     problems::Problems,
     reader::Reader,
-    secret_keys,
+    secret_keys, security_txt,
     sources::Sources,
 };
 use crate::{globus::scopes, secret::ClientSecret, zone::Zone};
@@ -81,6 +81,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         max_exchanges: reader.count("MAX_EXCHANGES", MAX_EXCHANGES, (1, 10_000)),
         log_format: reader.parsed("LOG_FORMAT", log_format).unwrap_or_else(default_log_format),
         shutdown_delay: shutdown_delay(reader, &address),
+        security_txt: security_txt::read(reader),
         server_name: address.server_name,
         scheme: address.scheme,
         root: address.root,

@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use time::Duration;
 use url::Url;
 
-use super::{app_hosts::AppHosts, collector::Collector, listen::Listen, policies::Policies, presented::Presented};
+use super::{
+    app_hosts::AppHosts, collector::Collector, listen::Listen, policies::Policies, presented::Presented,
+    security_txt::SecurityTxt,
+};
 use crate::{
     globus::environment::{Environment, Trust},
     secret::{ClientSecret, SecretKey, StoreUrl},
@@ -89,6 +92,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How long the portal keeps serving after SIGTERM (`SHUTDOWN_DELAY_SECONDS`).
     pub shutdown_delay: std::time::Duration,
+    /// Whom to tell of a weakness (`SECURITY_CONTACT`, `SECURITY_EXPIRES`).
+    pub security_txt: Option<SecurityTxt>,
     /// Where browsers outside this machine reach the sandbox of `--sandbox` (`SANDBOX_PUBLIC_URL`).
     pub sandbox_public_url: Option<Url>,
     /// The front page of the sandbox, when the portal runs on it.

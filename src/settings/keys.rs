@@ -54,6 +54,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("MAX_EXCHANGES", Kind::Plain),
     ("LOG_FORMAT", Kind::Plain),
     ("SHUTDOWN_DELAY_SECONDS", Kind::Plain),
+    ("SECURITY_CONTACT", Kind::Plain),
+    ("SECURITY_EXPIRES", Kind::Plain),
     ("SANDBOX_PUBLIC_URL", Kind::Plain),
     ("GROUPS_MAX_AGE_SECONDS", Kind::Plain),
     ("collections", Kind::Tables),

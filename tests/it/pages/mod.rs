@@ -16,4 +16,5 @@ mod people;
 mod presented;
 mod reading;
 mod walk;
+mod well_known;
 mod window;

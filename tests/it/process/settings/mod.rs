@@ -9,6 +9,7 @@ mod left_over;
 mod off_loopback;
 mod policies;
 mod problems;
+mod security_txt;
 mod sources;
 mod warnings;
 
@@ -21,7 +22,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 42] = [
+const KEYS: [(&str, &str, &str); 44] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -67,6 +68,8 @@ const KEYS: [(&str, &str, &str); 42] = [
     ("TRUSTED_PROXIES", "['127.0.0.1', '10.0.0.0/8']", "127.0.0.1 10.0.0.0/8"),
     ("LOG_FORMAT", "'pretty'", "pretty"),
     ("GROUPS_MAX_AGE_SECONDS", "60", "60"),
+    ("SECURITY_CONTACT", "['mailto:security@example.org']", "mailto:security@example.org"),
+    ("SECURITY_EXPIRES", "2030-06-30T00:00:00Z", "2030-06-30T00:00:00Z"),
     ("SANDBOX_PUBLIC_URL", "'http://sandbox.example:5001'", "http://sandbox.example:5001/"),
 ];
 
@@ -177,6 +180,9 @@ fn shown(settings: &Settings, key: &str) -> String {
         "TRUSTED_PROXIES" => format!("{:?}", settings.trusted_proxies),
         "LOG_FORMAT" => format!("{:?}", settings.log_format),
         "GROUPS_MAX_AGE_SECONDS" => settings.groups_max_age.as_secs().to_string(),
+        "SECURITY_CONTACT" | "SECURITY_EXPIRES" => {
+            settings.security_txt.as_ref().map(ToString::to_string).unwrap_or_default()
+        }
         "SANDBOX_PUBLIC_URL" => format!("{:?}", settings.sandbox_public_url.as_ref().map(url::Url::as_str)),
         other => panic!("{other}"),
     }
@@ -184,7 +190,12 @@ fn shown(settings: &Settings, key: &str) -> String {
 
 /// A file with all required keys except one and its other name, and what that one needs.
 fn base_without(key: &str) -> String {
-    let needs = if key == "COOKIE_DOMAIN" { "SERVER_NAME = 'portal.localhost'\n" } else { "" };
+    let needs = match key {
+        "COOKIE_DOMAIN" => "SERVER_NAME = 'portal.localhost'\n",
+        "SECURITY_CONTACT" => "SECURITY_EXPIRES = '2030-06-30T00:00:00Z'\n",
+        "SECURITY_EXPIRES" => "SECURITY_CONTACT = 'mailto:security@example.org'\n",
+        _ => "",
+    };
     let rest = [
         ("APP_CLIENT_ID", "PORTAL_CLIENT_ID", "id"),
         ("APP_CLIENT_SECRET", "PORTAL_CLIENT_SECRET", "secret"),
