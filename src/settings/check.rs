@@ -14,7 +14,8 @@ use ipnet::IpNet;
 use super::{
     address::{self, PublicAddress},
     checked::{ConnectionLimits, LogFormat, Settings},
-    collector, listen,
+    collector,
+    listen::{self, Listen},
     policies::Policies,
     problems::Problems,
     reader::Reader,
@@ -45,8 +46,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let sandbox_public_url = address::sandbox_public_url(reader, sandbox);
     let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
     let (client_id, client_secret) = credentials(reader, sources, &address);
-    let (listen, trusted_proxies) = (listen::listen(reader), trusted_proxies(reader));
-    reader.warnings.extend(address.warnings(&listen, !trusted_proxies.is_empty(), sandbox_public_url.is_some()));
+    let (listen, trusted_proxies) = way_in(reader, &address, sandbox_public_url.is_some());
     let (policies, groups_max_age) = policies::read(reader);
     Settings {
         metrics_listen: address::metrics_listen(reader, &listen),
@@ -211,6 +211,13 @@ fn connection_limits(reader: &mut Reader) -> ConnectionLimits {
         head: seconds(reader, "REQUEST_HEAD_SECONDS", REQUEST_HEAD_SECONDS, within_an_hour),
         idle: seconds(reader, "KEEP_ALIVE_SECONDS", KEEP_ALIVE_SECONDS, within_an_hour),
     }
+}
+
+/// Where visitors come in, and by which proxies.
+fn way_in(reader: &mut Reader, address: &PublicAddress, published: bool) -> (Listen, Vec<IpNet>) {
+    let (listen, proxies) = (listen::listen(reader), trusted_proxies(reader));
+    reader.warnings.extend(address.warnings(&listen, !proxies.is_empty(), published));
+    (listen, proxies)
 }
 
 fn trusted_proxies(reader: &mut Reader) -> Vec<IpNet> {
