@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::harness::{Answer, Browser, JONAS, MIRA, OtherApp, PORTAL_SCOPE, Process, decide, portal_at, start_sandbox};
+use crate::harness::{
+    Answer, Browser, JONAS, MIRA, OtherApp, PORTAL_SCOPE, Process, decide, portal_at, start_sandbox, until,
+};
 
 const MIRA_ID: &str = "f8907a41-b87f-4770-b2b4-cabdd1f151d5";
 /// A collection of the sandbox that asks for a consent.
@@ -157,7 +159,7 @@ async fn each_thing_that_happens_to_a_session_is_one_event_that_says_who_and_whe
     // The gate: one denial, and none for the page that explains it.
     let jonas = Browser::new();
     audited.log_in(&jonas, JONAS).await;
-    let sub = audited.sub_of_the_last_login();
+    let sub = audited.sub_of_somebody_else().await;
     audited.assert_events(&[("logged in", &sub)]).await;
     assert_eq!(audited.get(&jonas, "/oauth2/auth").await.status, 403);
     audited.get(&jonas, "/oauth2/denied").await;
@@ -185,11 +187,15 @@ async fn each_thing_that_happens_to_a_session_is_one_event_that_says_who_and_whe
 }
 
 impl Audited {
-    fn sub_of_the_last_login(&self) -> String {
-        let printed = self.process.printed();
-        let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let last = lines.rfind(|line| line["message"] == "logged in").unwrap();
-        last["sub"].as_str().unwrap().to_owned()
+    /// Who has logged in besides Mira. The line comes a little after the answer.
+    async fn sub_of_somebody_else(&self) -> String {
+        until("another login in the log", || {
+            let printed = self.process.printed();
+            let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut logins = lines.filter(|line| line["message"] == "logged in");
+            logins.find_map(|line| line["sub"].as_str().filter(|sub| *sub != MIRA_ID).map(ToOwned::to_owned))
+        })
+        .await
     }
 }
 
