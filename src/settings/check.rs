@@ -57,6 +57,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         client_id,
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
+        landing_page: reader.parsed_scalar("LANDING_PAGE", boolean).unwrap_or(false),
         time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
         scopes: scopes_for(reader, &policies),
         policies,
