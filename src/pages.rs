@@ -45,6 +45,14 @@ pub use self::{
     },
 };
 
+/// The front page for visitors who are signed out.
+#[derive(Template)]
+#[template(path = "landing.html")]
+pub struct LandingPage<'a> {
+    /// The site.
+    pub site: &'a Site,
+}
+
 /// The first page after login: who you are and what you can do.
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -201,6 +209,10 @@ pub struct BrowserSessionView {
 pub struct SignedOutPage<'a> {
     /// The site.
     pub site: &'a Site,
+    /// The page to go on to: a path, or an address at the host of an app.
+    pub next: Option<&'a str>,
+    /// Whether there is a front page for visitors who are signed out.
+    pub has_front_page: bool,
 }
 
 /// The confirmation page for a logout that another site requested.
@@ -209,6 +221,8 @@ pub struct SignedOutPage<'a> {
 pub struct ConfirmLogoutPage<'a> {
     /// The site.
     pub site: &'a Site,
+    /// Where the form is sent to.
+    pub action: &'a str,
 }
 
 /// An error: what happened, what to do next, and the request ID to find it in the log.

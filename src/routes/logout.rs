@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use askama::Template as _;
 use axum::{
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
 
 use super::{
     cookies::{self, SentSessions},
@@ -18,7 +20,8 @@ use super::{
 use crate::{
     error::AppError,
     pages::{ConfirmLogoutPage, SignedOutPage},
-    session::{ending::Ended, store::SessionKey},
+    session::{ending::Ended, return_path::ReturnPath, store::SessionKey},
+    settings::Settings,
     state::AppState,
 };
 
@@ -30,11 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn logout(
     State(app): State<AppState>,
     method: Method,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
+    let next = next_in(query.as_deref(), &app.settings);
     match Asker::of(&method, &headers, &app.settings) {
-        Asker::Person => end(&app, &headers).await,
-        Asker::OtherSite => Ok(Html(ConfirmLogoutPage { site: &app.site }.render()?).into_response()),
+        Asker::Person => end(&app, &headers, next.as_ref()).await,
+        Asker::OtherSite => {
+            let action = logout_path(&app.settings.root, next.as_ref());
+            Ok(Html(ConfirmLogoutPage { site: &app.site, action: &action }.render()?).into_response())
+        }
         Asker::Subresource => Err(AppError::Refused {
             title: "Nothing was ended".into(),
             message: "Sign out from a page of this site, or open the sign-out address yourself.".into(),
@@ -45,23 +53,48 @@ pub(super) async fn logout(
 }
 
 /// If two session cookies came, both sessions end: one of them is this browser's.
-async fn end(app: &AppState, headers: &HeaderMap) -> Result<Response, AppError> {
+async fn end(app: &AppState, headers: &HeaderMap, next: Option<&ReturnPath>) -> Result<Response, AppError> {
     let sent = SentSessions::of(headers, &app.settings);
     let keys: Vec<_> = sent.keys().collect();
     let session = if keys.is_empty() { None } else { cookies::remove_session(&app.settings) };
     let mut cookies = cookies::remove_strays(&sent, &app.settings);
     cookies.extend([session, cookies::forget_rounds(headers, &app.settings)].into_iter().flatten());
-    end_all(app, &keys, cookies).await
+    end_all(app, &keys, cookies, next).await
 }
 
-/// Ends sessions, and leads to Globus's logout page. The sessions end first, whether or not the revocations succeed.
+/// The page to go on to after a logout, if it is of this site or of the host of an app; anything else is not followed.
+fn next_in(query: Option<&str>, settings: &Settings) -> Option<ReturnPath> {
+    let mut pairs = form_urlencoded::parse(query?.as_bytes());
+    let (_, next) = pairs.find(|(name, _)| name == "next")?;
+    ReturnPath::parse_with(&next, &settings.root, &settings.app_hosts)
+}
+
+/// The logout that leads to `next` afterwards.
+pub(super) fn logout_path(root: &str, next: Option<&ReturnPath>) -> String {
+    format!("{root}/logout{}", query_with(next))
+}
+
+fn query_with(next: Option<&ReturnPath>) -> String {
+    let encoded = |next: &ReturnPath| utf8_percent_encode(next.as_str(), NON_ALPHANUMERIC).to_string();
+    next.map(|next| format!("?next={}", encoded(next))).unwrap_or_default()
+}
+
+/// Where Globus's logout page leads back to.
+fn back(settings: &Settings, next: Option<&ReturnPath>) -> String {
+    match next {
+        None if settings.landing_page => settings.public_url("/"),
+        next => settings.public_url(&format!("/signed-out{}", query_with(next))),
+    }
+}
+
+/// Ends sessions, and leads to Globus's logout page, and from there to `next`. The sessions end first, whether or not the revocations succeed.
 pub(super) async fn end_all(
     app: &AppState,
     keys: &[SessionKey],
     cookies: Vec<HeaderValue>,
+    next: Option<&ReturnPath>,
 ) -> Result<Response, AppError> {
-    let back = app.settings.public_url("/signed-out");
-    let url = app.auth.logout_url(&back, &app.settings.app_name);
+    let url = app.auth.logout_url(&back(&app.settings, next), &app.settings.app_name);
     let mut response = Redirect::to(url.as_str()).into_response();
     let mut revoking = Vec::new();
     for key in keys {
@@ -93,9 +126,15 @@ async fn end_one(app: &AppState, key: SessionKey) -> Result<Ended, AppError> {
     Ok(ended)
 }
 
-pub(super) async fn signed_out(State(app): State<AppState>, user: Option<LoggedIn>) -> Result<Response, AppError> {
+pub(super) async fn signed_out(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+    user: Option<LoggedIn>,
+) -> Result<Response, AppError> {
     if user.is_some() {
         return Ok(Redirect::to(&format!("{}/", app.settings.root)).into_response());
     }
-    Ok(Html(SignedOutPage { site: &app.site }.render()?).into_response())
+    let next = next_in(query.as_deref(), &app.settings);
+    let (next, has_front_page) = (next.as_ref().map(ReturnPath::as_str), app.settings.landing_page);
+    Ok(Html(SignedOutPage { site: &app.site, next, has_front_page }.render()?).into_response())
 }

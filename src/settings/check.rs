@@ -10,6 +10,7 @@ mod sessions;
 use std::{io::IsTerminal as _, net::IpAddr, path::Path, time::Duration};
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::{
     address::{self, PublicAddress},
@@ -43,8 +44,7 @@ pub(super) fn check(mut reader: Reader, sources: &Sources) -> Result<Settings, P
 
 fn read(reader: &mut Reader, sources: &Sources) -> Settings {
     let (sandbox, environment) = (sources.sandbox.is_some(), globus::environment(reader));
-    let sandbox_public_url = address::sandbox_public_url(reader, sandbox);
-    let address = PublicAddress::read(reader, sandbox, sandbox_public_url.as_ref());
+    let (address, sandbox_public_url) = addresses(reader, sandbox);
     let (client_id, client_secret) = credentials(reader, sources, &address);
     let (listen, trusted_proxies) = way_in(reader, &address, sandbox_public_url.is_some());
     let (policies, groups_max_age) = policies::read(reader);
@@ -57,6 +57,7 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         client_id,
         client_secret,
         app_name: reader.text("APP_NAME").map_or_else(|| "Globus Example App".to_owned(), |(name, _)| name),
+        landing_page: reader.parsed_scalar("LANDING_PAGE", boolean).unwrap_or(false),
         time_zone: reader.parsed("TIME_ZONE", time_zone).unwrap_or(Zone::UTC),
         scopes: scopes_for(reader, &policies),
         policies,
@@ -90,6 +91,12 @@ fn read(reader: &mut Reader, sources: &Sources) -> Settings {
         ignored_variables: sources.service_variables(),
         warnings: std::mem::take(&mut reader.warnings),
     }
+}
+
+/// The portal's public address, and the sandbox's.
+fn addresses(reader: &mut Reader, sandbox: bool) -> (PublicAddress, Option<Url>) {
+    let of_sandbox = address::sandbox_public_url(reader, sandbox);
+    (PublicAddress::read(reader, sandbox, of_sandbox.as_ref()), of_sandbox)
 }
 
 fn seconds(reader: &mut Reader, key: &str, default: u32, limits: (u32, u32, &str)) -> Duration {

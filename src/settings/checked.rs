@@ -44,6 +44,8 @@ pub struct Settings {
     pub client_secret: ClientSecret,
     /// The name on the pages (`APP_NAME`).
     pub app_name: String,
+    /// Whether visitors who are signed out see a front page, and are not led to the login at once (`LANDING_PAGE`).
+    pub landing_page: bool,
     /// The time zone that the pages show times in (`TIME_ZONE`).
     pub time_zone: Zone,
     /// Scopes to request, including `openid` (`SCOPES`).

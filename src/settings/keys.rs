@@ -28,6 +28,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("PORTAL_CLIENT_ID", Kind::Plain),
     ("PORTAL_CLIENT_SECRET", Kind::Secret),
     ("APP_NAME", Kind::Plain),
+    ("LANDING_PAGE", Kind::Plain),
     ("TIME_ZONE", Kind::Plain),
     ("SCOPES", Kind::Plain),
     ("ALLOW_CONSENT_FOR", Kind::Plain),

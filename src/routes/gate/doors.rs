@@ -56,15 +56,21 @@ pub(crate) async fn start(
     Ok(Redirect::to(&login_path(&portal(on, settings), page.as_ref())).into_response())
 }
 
-/// `GET /oauth2/sign_out`: to the logout, which leads to Globus's page. `rd` is not followed.
+/// `GET /oauth2/sign_out?rd=`: to the logout, which leads to Globus's page, and from there to a page that has a link to `rd`, if that
+/// is of this site or of the host of an app.
 ///
 /// On the host of an app the session of that host ends here, which ends it everywhere. Who comes from elsewhere is asked first, at
 /// the portal.
-pub(crate) async fn sign_out(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, AppError> {
+pub(crate) async fn sign_out(
+    State(app): State<AppState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
     let (settings, on) = (&app.settings, app_host(&headers, &app.settings));
+    let next = query.as_deref().and_then(|query| wanted::rd(query, settings, on));
     let by_person = Asker::of(&Method::GET, &headers, settings) == Asker::Person;
     let Some(host) = on.filter(|_| by_person) else {
-        return Ok(Redirect::to(&format!("{}/logout", portal(on, settings))).into_response());
+        return Ok(Redirect::to(&logout::logout_path(&portal(on, settings), next.as_ref())).into_response());
     };
     let (keys, cookie) = if host.has_session_cookie() {
         (SentSessions::of(&headers, settings).keys().collect(), cookies::remove_session(settings))
@@ -72,7 +78,7 @@ pub(crate) async fn sign_out(State(app): State<AppState>, headers: HeaderMap) ->
         (Vec::from_iter(host_cookies::session(&app, &headers, host)), host_cookies::remove_session(settings))
     };
     let cookies = [cookie, host_cookies::forget_rounds(settings)];
-    logout::end_all(&app, &keys, cookies.into_iter().flatten().collect()).await
+    logout::end_all(&app, &keys, cookies.into_iter().flatten().collect(), next.as_ref()).await
 }
 
 /// `GET /oauth2/callback`: the redirect URI is `/login` here.

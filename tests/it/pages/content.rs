@@ -158,8 +158,9 @@ fn every_page(root: &str, text: &str) -> Vec<(&'static str, String)> {
         ("no endpoints", html(endpoints(site, user, vec![]))),
         ("endpoints beyond the end", html(beyond)),
         ("sessions", html(sessions(site, user, text))),
-        ("signed out", html(SignedOutPage { site })),
-        ("confirm logout", html(ConfirmLogoutPage { site })),
+        ("signed out", html(SignedOutPage { site, next: Some("/portal/x"), has_front_page: true })),
+        ("front page", html(LandingPage { site })),
+        ("confirm logout", html(ConfirmLogoutPage { site, action: "/logout" })),
         ("error", html(again)),
         ("error without a next step", html(error(site, 502, text))),
     ]
@@ -316,7 +317,7 @@ fn a_sandbox_says_so_on_every_page_and_a_real_portal_on_none() {
             "{name}"
         );
     }
-    assert!(!html(SignedOutPage { site: &site("") }).contains("andbox"));
+    assert!(!html(SignedOutPage { site: &site(""), next: None, has_front_page: false }).contains("andbox"));
 }
 
 #[test]
@@ -348,7 +349,11 @@ fn without_a_token_for_transfer_no_page_leads_to_the_endpoints() {
         }
     }
     let site = &Site { sandbox: Some("http://127.0.0.1:5001/".into()), ..site.clone() };
-    let signed_out = [html(SignedOutPage { site }), html(error(site, 401, "x")), html(error(site, 502, "x"))];
+    let signed_out = [
+        html(SignedOutPage { site, next: None, has_front_page: false }),
+        html(error(site, 401, "x")),
+        html(error(site, 502, "x")),
+    ];
     for page in signed_out {
         assert!(!page.contains("/endpoints") && !page.to_lowercase().contains("transfer"), "{page}");
     }
@@ -483,11 +488,11 @@ fn a_page_behind_the_end_of_the_list_leads_back_to_its_start() {
 #[test]
 fn the_pages_around_a_logout_lead_on() {
     let site = &site("/portal");
-    let signed_out = html(SignedOutPage { site });
+    let signed_out = html(SignedOutPage { site, next: Some("/app/"), has_front_page: true });
     assert!(signed_out.contains("href=\"/portal/login\">Sign in again<"));
     assert!(!signed_out.contains("<form"));
 
-    let confirm = html(ConfirmLogoutPage { site });
+    let confirm = html(ConfirmLogoutPage { site, action: "/portal/logout" });
     assert!(confirm.contains("<form method=\"post\" action=\"/portal/logout\"><button>Sign out</button></form>"));
     assert!(confirm.contains("href=\"/portal/\">Stay signed in<"));
     assert_eq!(elements(&confirm, "button").len(), 1);

@@ -8,6 +8,7 @@ mod clicks;
 mod collections;
 mod content;
 mod csrf;
+mod front;
 mod headers;
 mod own_api;
 mod own_page;

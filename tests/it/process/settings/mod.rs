@@ -22,7 +22,7 @@ const SENTINEL: &str = "SENTINEL-secret-that-is-shown-to-nobody";
 const SANDBOX: SandboxClient = SandboxClient { client_id: "sandbox-app", client_secret: "no-secret" };
 
 /// Every key of the settings, each with a value other than its default, as TOML and as an environment variable.
-const KEYS: [(&str, &str, &str); 44] = [
+const KEYS: [(&str, &str, &str); 45] = [
     ("SERVER_NAME", "'portal.localhost:8080'", "portal.localhost:8080"),
     ("PREFERRED_URL_SCHEME", "'https'", "https"),
     ("APPLICATION_ROOT", "'/portal'", "/portal"),
@@ -41,6 +41,7 @@ const KEYS: [(&str, &str, &str); 44] = [
     ("PORTAL_CLIENT_ID", "'6f0a8e0c-1111-4222-8333-444455556666'", "6f0a8e0c-1111-4222-8333-444455556666"),
     ("PORTAL_CLIENT_SECRET", "'the secret='", "the secret="),
     ("APP_NAME", "'My Portal'", "My Portal"),
+    ("LANDING_PAGE", "true", "true"),
     ("TIME_ZONE", "'Europe/Berlin'", "Europe/Berlin"),
     ("SCOPES", "['openid', 'email']", "openid email"),
     ("ALLOW_CONSENT_FOR", "['groups.api.globus.org']", "groups.api.globus.org"),
@@ -153,6 +154,7 @@ fn shown(settings: &Settings, key: &str) -> String {
         "APP_CLIENT_ID" | "PORTAL_CLIENT_ID" => settings.client_id.clone(),
         "APP_CLIENT_SECRET" | "PORTAL_CLIENT_SECRET" => settings.client_secret.expose_secret().to_owned(),
         "APP_NAME" => settings.app_name.clone(),
+        "LANDING_PAGE" => settings.landing_page.to_string(),
         "TIME_ZONE" => format!("{:?}", settings.time_zone),
         "SCOPES" => settings.scopes.join(" "),
         "ALLOW_CONSENT_FOR" => settings.allow_consent_for.join(" "),
