@@ -158,9 +158,9 @@ fn every_page(root: &str, text: &str) -> Vec<(&'static str, String)> {
         ("no endpoints", html(endpoints(site, user, vec![]))),
         ("endpoints beyond the end", html(beyond)),
         ("sessions", html(sessions(site, user, text))),
-        ("signed out", html(SignedOutPage { site, next: Some("/portal/x"), has_front_page: true })),
+        ("signed out", html(SignedOutPage { site, next: Some(&format!("{root}/x")), has_front_page: true })),
         ("front page", html(LandingPage { site })),
-        ("confirm logout", html(ConfirmLogoutPage { site, action: "/logout" })),
+        ("confirm logout", html(ConfirmLogoutPage { site, action: &format!("{root}/logout") })),
         ("error", html(again)),
         ("error without a next step", html(error(site, 502, text))),
     ]
