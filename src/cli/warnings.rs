@@ -23,7 +23,7 @@ pub(super) async fn of(settings: &Settings) -> Vec<String> {
 /// An expired security.txt is not served.
 fn expired(settings: &Settings, clock: &Clock) -> Option<String> {
     let is_old = settings.security_txt.as_ref().is_some_and(|security| security.expires <= clock.now());
-    is_old.then(|| "SECURITY_EXPIRES is over, so there is no /.well-known/security.txt: set a new time".to_owned())
+    is_old.then(|| "SECURITY_EXPIRES has passed, so there is no /.well-known/security.txt: set a new time".to_owned())
 }
 
 /// Whether another program has the port at the other address that `localhost` stands for: browsers try both, ::1 first.

@@ -5,9 +5,7 @@ use axum::{
     http::{Extensions, HeaderMap, Method, Uri, request::Parts},
 };
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::origin::is_navigation;
+use super::{origin::is_navigation, paths::encoded};
 use crate::{
     error::AppError,
     session::{return_path::ReturnPath, store::SessionKey},
@@ -75,12 +73,13 @@ impl Asked {
 
 /// The login page that leads to `next` afterwards.
 pub(super) fn login_path(root: &str, next: Option<&ReturnPath>) -> String {
-    match next {
-        Some(next) if *next != ReturnPath::front(root) => {
-            format!("{root}/login?next={}", utf8_percent_encode(next.as_str(), NON_ALPHANUMERIC))
-        }
-        _ => format!("{root}/login"),
-    }
+    with_next(&format!("{root}/login"), next.filter(|next| **next != ReturnPath::front(root)))
+}
+
+/// This page, which leads to `next` afterwards.
+pub(super) fn with_next(page: &str, next: Option<&ReturnPath>) -> String {
+    let query = next.map(|next| format!("?next={}", encoded(next.as_str())));
+    format!("{page}{}", query.unwrap_or_default())
 }
 
 /// On an error response: the page that may be asked for again.

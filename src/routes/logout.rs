@@ -9,10 +9,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
 use super::{
+    asked::with_next,
     cookies::{self, SentSessions},
     logged_in::LoggedIn,
     origin::Asker,
@@ -40,7 +40,7 @@ pub(super) async fn logout(
     match Asker::of(&method, &headers, &app.settings) {
         Asker::Person => end(&app, &headers, next.as_ref()).await,
         Asker::OtherSite => {
-            let action = logout_path(&app.settings.root, next.as_ref());
+            let action = with_next(&format!("{}/logout", app.settings.root), next.as_ref());
             Ok(Html(ConfirmLogoutPage { site: &app.site, action: &action }.render()?).into_response())
         }
         Asker::Subresource => Err(AppError::Refused {
@@ -69,25 +69,16 @@ fn next_in(query: Option<&str>, settings: &Settings) -> Option<ReturnPath> {
     ReturnPath::parse_with(&next, &settings.root, &settings.app_hosts)
 }
 
-/// The logout that leads to `next` afterwards.
-pub(super) fn logout_path(root: &str, next: Option<&ReturnPath>) -> String {
-    format!("{root}/logout{}", query_with(next))
-}
-
-fn query_with(next: Option<&ReturnPath>) -> String {
-    let encoded = |next: &ReturnPath| utf8_percent_encode(next.as_str(), NON_ALPHANUMERIC).to_string();
-    next.map(|next| format!("?next={}", encoded(next))).unwrap_or_default()
-}
-
 /// Where Globus's logout page leads back to.
 fn back(settings: &Settings, next: Option<&ReturnPath>) -> String {
     match next {
         None if settings.landing_page => settings.public_url("/"),
-        next => settings.public_url(&format!("/signed-out{}", query_with(next))),
+        next => settings.public_url(&with_next("/signed-out", next)),
     }
 }
 
-/// Ends sessions, and leads to Globus's logout page, and from there to `next`. The sessions end first, whether or not the revocations succeed.
+/// Ends sessions, and leads to Globus's logout page, and from there to `next`. The sessions end first, whether or not the
+/// revocations succeed.
 pub(super) async fn end_all(
     app: &AppState,
     keys: &[SessionKey],

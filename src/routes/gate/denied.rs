@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse as _, Redirect, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     answer::bare,
@@ -24,6 +23,7 @@ use crate::{
         hosts::{app_host, to_portal},
         logged_in::view_of,
         origin::is_navigation,
+        paths::encoded,
         step_up,
     },
     session::{
@@ -90,7 +90,6 @@ async fn why(
 
 /// Leads from the host of an app to the page that says why, and from there perhaps to Globus and back to `next`.
 pub(super) fn at_portal(app: &AppState, policy: Option<&str>, next: Option<&ReturnPath>) -> Response {
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let policy = policy.map(|policy| format!("/{}", encoded(policy))).unwrap_or_default();
     let query = next.map(|next| format!("?rd={}", encoded(next.as_str()))).unwrap_or_default();
     to_portal(&app.settings, &format!("/oauth2/denied{policy}{query}"))
@@ -215,8 +214,7 @@ pub(crate) async fn unsent(State(app): State<AppState>, RawQuery(query): RawQuer
 /// A form that somebody sent after their session had ended, `on` the host of an app or the portal's own.
 pub(super) fn form(app: &AppState, on: Option<&AppHost>, rd: Option<&ReturnPath>) -> Response {
     if let Some(host) = on {
-        let origin = utf8_percent_encode(host.origin(), NON_ALPHANUMERIC);
-        return to_portal(&app.settings, &format!("/oauth2/unsent?rd={origin}"));
+        return to_portal(&app.settings, &format!("/oauth2/unsent?rd={}", encoded(host.origin())));
     }
     let page = UnsentPage { site: &app.site, login: &app.settings.public_url(&login_path("", rd)) };
     match page.render() {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::AppError,
     routes::{
-        asked::login_path,
+        asked::{login_path, with_next},
         cookies::{self, SentSessions},
         hosts::{app_host, portal},
         logged_in::is_new,
@@ -70,7 +70,7 @@ pub(crate) async fn sign_out(
     let next = query.as_deref().and_then(|query| wanted::rd(query, settings, on));
     let by_person = Asker::of(&Method::GET, &headers, settings) == Asker::Person;
     let Some(host) = on.filter(|_| by_person) else {
-        return Ok(Redirect::to(&logout::logout_path(&portal(on, settings), next.as_ref())).into_response());
+        return Ok(Redirect::to(&with_next(&format!("{}/logout", portal(on, settings)), next.as_ref())).into_response());
     };
     let (keys, cookie) = if host.has_session_cookie() {
         (SentSessions::of(&headers, settings).keys().collect(), cookies::remove_session(settings))

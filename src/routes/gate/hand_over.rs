@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Uri, header},
     response::{IntoResponse as _, Redirect, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
 use super::host_cookies;
@@ -19,6 +18,7 @@ use crate::{
         hosts::{app_host, to_portal},
         login::not_ahead,
         login_step::start_again,
+        paths::encoded,
         rounds,
     },
     session::{
@@ -35,7 +35,7 @@ use crate::{
 /// Where the gate sends a visitor of this page: to the beginning of a hand-over.
 pub(super) fn start_of(host: &AppHost, page: Option<&ReturnPath>) -> String {
     let page = page.and_then(|page| page.as_str().strip_prefix(host.origin())).unwrap_or("/");
-    format!("{}/oauth2/start?rd={}", host.origin(), utf8_percent_encode(page, NON_ALPHANUMERIC))
+    format!("{}/oauth2/start?rd={}", host.origin(), encoded(page))
 }
 
 /// Begins a hand-over, on the host of an app.
@@ -94,7 +94,7 @@ async fn give(
 ) -> Result<Response, AppError> {
     let (keys, now) = (&app.vault.keys, app.clock.now());
     let Some((request, host)) = Request::open(keys, to, &app.settings.app_hosts, now) else {
-        return Err(start_again("the hand-over is too old, or none of this portal to an allowed host", None));
+        return Err(start_again("the hand-over is too old, or is not this portal's, or its host is not allowed", None));
     };
     let only = SentSessions::of(headers, &app.settings).only()?;
     let found = match only {
@@ -191,6 +191,5 @@ impl Failure {
 fn failed(app: &AppState, host: &AppHost, failure: Failure) -> Response {
     // Whose browser it is, is not known.
     tracing::info!(host = host.name(), sub = "-", reason = failure.name(), "hand-over failed");
-    let at = utf8_percent_encode(host.name(), NON_ALPHANUMERIC);
-    to_portal(&app.settings, &format!("{HAND_OVER}?failed={}&at={at}", failure.name()))
+    to_portal(&app.settings, &format!("{HAND_OVER}?failed={}&at={}", failure.name(), encoded(host.name())))
 }

@@ -272,6 +272,7 @@ fn every_key_has_limits_and_says_what_it_expects() {
             &["key", "key:value", "=value", "a b=c", "key=%0a", "key=%ff", "host=x", "Content-Type=x", "a=b,c"],
         ),
         ("REFRESH_TOKENS", &["2", "ja", "truee"]),
+        ("LANDING_PAGE", &["2", "welcome.html"]),
         (
             "SESSION_STORE",
             &[
