@@ -45,3 +45,21 @@ impl LastPresented {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(presented));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, Presented};
+
+    #[test]
+    fn it_is_said_again_only_for_the_same_policy_groups_and_time() {
+        let groups = |id: &str| Arc::from([id.to_owned()]);
+        let (policy, one) = ("staff".to_owned(), groups("one"));
+        let said = Presented { policy, groups: one, auth_time: Some(1), signed_at: 0, values: Arc::default() };
+        assert!(said.is_about("staff", &groups("one"), Some(1)), "an equal list that was read again");
+        assert!(!said.is_about("members", &groups("one"), Some(1)));
+        assert!(!said.is_about("staff", &groups("two"), Some(1)));
+        assert!(!said.is_about("staff", &Arc::default(), Some(1)));
+        assert!(!said.is_about("staff", &groups("one"), Some(2)));
+        assert!(!said.is_about("staff", &groups("one"), None));
+    }
+}
